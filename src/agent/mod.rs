@@ -1,0 +1,1 @@
+//! An agent folder: load it, check it, run its tests.

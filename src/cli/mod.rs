@@ -1,0 +1,122 @@
+//! Arguments and exit codes; one file per subcommand.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::models::{ModelError, ModelStore};
+
+mod chat;
+mod check;
+mod demo;
+mod devices;
+mod eval;
+mod replay;
+mod run;
+mod say;
+mod test;
+mod transcribe;
+mod understand;
+
+/// A voice agent in one program. It listens, understands, converses and answers aloud, all on
+/// this device; it opens no network connection.
+#[derive(Debug, Parser)]
+#[command(name = "mynah", version, arg_required_else_help = true)]
+struct Cli {
+    #[command(flatten)]
+    context: Context,
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// What every subcommand knows.
+#[derive(Debug, clap::Args)]
+pub struct Context {
+    /// Machine-readable lines on stdout; text for people goes to stderr.
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// Folder with the converted models (default: $MYNAH_MODELS, or where `make models` put them).
+    #[arg(long, global = true, value_name = "DIR")]
+    pub models: Option<PathBuf>,
+}
+
+impl Context {
+    /// Opens the models this invocation asked for.
+    pub fn models(&self) -> Result<ModelStore, Failure> {
+        Ok(ModelStore::open(self.models.as_deref())?)
+    }
+
+    /// A line for people: stdout, or stderr when stdout carries JSON.
+    pub fn say(&self, line: impl std::fmt::Display) {
+        if self.json { eprintln!("{line}") } else { println!("{line}") }
+    }
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Demo(demo::Args),
+    Run(run::Args),
+    Replay(replay::Args),
+    Transcribe(transcribe::Args),
+    Understand(understand::Args),
+    Say(say::Args),
+    Chat(chat::Args),
+    Check(check::Args),
+    Test(test::Args),
+    Devices(devices::Args),
+    Eval(eval::Args),
+}
+
+/// Why a command failed, which decides the exit code.
+#[derive(Debug)]
+pub enum Failure {
+    /// Bad usage or bad input: exit 2. The message names file, line and field, and what to do.
+    Input(anyhow::Error),
+    /// The command was right and could not be done: exit 1.
+    Runtime(anyhow::Error),
+}
+
+impl Failure {
+    pub fn input(error: impl Into<anyhow::Error>) -> Self {
+        Self::Input(error.into())
+    }
+}
+
+impl From<anyhow::Error> for Failure {
+    fn from(error: anyhow::Error) -> Self {
+        Self::Runtime(error)
+    }
+}
+
+impl From<ModelError> for Failure {
+    fn from(error: ModelError) -> Self {
+        Self::input(error)
+    }
+}
+
+/// Runs the command line of this process.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let context = &cli.context;
+    let result = match &cli.command {
+        Command::Demo(args) => demo::run(args, context),
+        Command::Run(args) => run::run(args, context),
+        Command::Replay(args) => replay::run(args, context),
+        Command::Transcribe(args) => transcribe::run(args, context),
+        Command::Understand(args) => understand::run(args, context),
+        Command::Say(args) => say::run(args, context),
+        Command::Chat(args) => chat::run(args, context),
+        Command::Check(args) => check::run(args, context),
+        Command::Test(args) => test::run(args, context),
+        Command::Devices(args) => devices::run(args, context),
+        Command::Eval(args) => eval::run(args, context),
+    };
+    let (error, code) = match result {
+        Ok(()) => return ExitCode::SUCCESS,
+        Err(Failure::Input(error)) => (error, 2),
+        Err(Failure::Runtime(error)) => (error, 1),
+    };
+    eprintln!("mynah: {error:#}");
+    ExitCode::from(code)
+}

@@ -1,0 +1,1 @@
+//! What a deployer wrote, and the checked settings the program runs on.

@@ -1,0 +1,1 @@
+//! The conversation: what is known, what is missing, what to say next.

@@ -1,0 +1,1 @@
+//! From frames to turns: is somebody speaking, and are they done?

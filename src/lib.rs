@@ -1,0 +1,23 @@
+//! Mynah: a voice agent in one program.
+//!
+//! The modules stand in the order the sound travels; `ARCHITECTURE.md` draws the way with every
+//! thread and queue. [`units`] and [`turn`] are the shared vocabulary: everything else names its
+//! quantities with them.
+
+pub mod agent;
+pub mod asr;
+pub mod audio;
+pub mod cancel;
+pub mod cli;
+pub mod config;
+pub mod dialogue;
+pub mod eval;
+pub mod hear;
+pub mod models;
+pub mod nlu;
+pub mod nn;
+pub mod observe;
+pub mod runtime;
+pub mod tts;
+pub mod turn;
+pub mod units;

@@ -1,0 +1,5 @@
+//! From words to meaning: sentence templates and their exact interpreter.
+
+mod interpretation;
+
+pub use interpretation::{Alternative, Interpretation, Slot, SlotValue, Slots, Status};

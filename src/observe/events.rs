@@ -1,0 +1,107 @@
+//! Everything the agent reports, as one enum that serialises to one JSON object per line.
+//!
+//! Positions (`at`, spans) are [`SamplePos`]: samples at 16 kHz since the stream opened. Two
+//! replays of the same sound give byte-identical lines except for [`Event::Turn`]'s `wall_ms`.
+
+use serde::Serialize;
+
+use crate::nlu::{Alternative, Slots, Status};
+use crate::turn::{Completeness, EndReason};
+use crate::units::{SamplePos, Span};
+
+/// Version of the event format, carried by every line as `"schema"`.
+pub const EVENT_SCHEMA: u32 = 1;
+
+/// One reported fact.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub enum Event {
+    /// Somebody began to speak.
+    SpeechStart { at: SamplePos },
+    /// The words so far, while the utterance is still open.
+    Partial { at: SamplePos, text: String },
+    /// The utterance was closed at `at`; `true_silence_ms` is the silence that had passed then.
+    SpeechEnd { at: SamplePos, why: EndReason, true_silence_ms: u64 },
+    /// The words of a closed utterance. `nbest` holds other hypotheses, best first.
+    Transcript { text: String, confidence: f32, nbest: Vec<String>, span: Span },
+    /// The meaning of a closed utterance.
+    Intent {
+        intent: Option<String>,
+        slots: Slots,
+        confidence: f32,
+        status: Status,
+        completeness: Completeness,
+        nbest: Vec<Alternative>,
+    },
+    /// The dialogue moved: the state it is in now, and the act that brought it there.
+    Dialogue { state: String, act: String },
+    /// An action for the outside world. `program` actions report again when they end.
+    Action {
+        name: String,
+        slots: Slots,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        outcome: Option<String>,
+    },
+    /// The agent decided to say this.
+    Say { text: String },
+    /// The first sample of a reply left for the speaker.
+    AudioStart { at: SamplePos },
+    /// The last sample of a reply left for the speaker.
+    AudioEnd { at: SamplePos },
+    /// Somebody spoke over the reply.
+    BargeIn { at: SamplePos },
+    /// A turn is answered: where its time went.
+    Turn {
+        at: SamplePos,
+        /// Silence waited for before the endpoint fell, in milliseconds of sound.
+        endpoint_ms: u64,
+        /// Wall-clock milliseconds per stage; differs from run to run.
+        wall_ms: StageTimes,
+    },
+    /// Something is wrong, and what to do about it.
+    Fault { what: String, hint: String },
+    /// Counters since start.
+    Metrics { turns: u64, not_understood: u64, dropped_samples: u64, dropped_events: u64 },
+}
+
+/// Wall-clock milliseconds of one turn, by stage.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+pub struct StageTimes {
+    /// Recognition of the utterance, speculative or not.
+    pub recognise: f32,
+    /// The part of `recognise` that ran after the endpoint fell, on the critical path.
+    pub recognise_after_end: f32,
+    pub interpret: f32,
+    pub decide: f32,
+    /// Until the first clause of the reply was ready to play.
+    pub synthesise_first: f32,
+    /// Until the whole reply was ready.
+    pub synthesise: f32,
+    /// Endpoint decision to first reply sample handed to playback.
+    pub to_first_audio: f32,
+}
+
+impl Event {
+    /// The JSON line, without the newline.
+    pub fn to_json(&self) -> String {
+        #[derive(Serialize)]
+        struct Line<'a> {
+            schema: u32,
+            #[serde(flatten)]
+            event: &'a Event,
+        }
+        serde_json::to_string(&Line { schema: EVENT_SCHEMA, event: self })
+            .expect("events hold only strings, numbers and maps with string keys")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_names_its_schema_and_kind() {
+        let line = Event::SpeechStart { at: SamplePos(320) }.to_json();
+        assert_eq!(line, r#"{"schema":1,"event":"speech_start","at":320}"#);
+    }
+}

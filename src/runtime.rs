@@ -1,0 +1,1 @@
+//! Every thread and every queue, in one place.

@@ -1,0 +1,1 @@
+//! From text to sound: normalisation, phonemes, acoustic model, vocoder.

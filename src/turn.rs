@@ -1,0 +1,73 @@
+//! What the listener and the thinker tell one another about a turn.
+//!
+//! The listener owns time and sound; the thinker owns meaning. Each sees of the other only these
+//! small values: events carry positions, never audio, and the [`View`] is a latest value that may
+//! be stale.
+
+use serde::{Deserialize, Serialize};
+
+use crate::units::{SamplePos, Span};
+
+/// Can the words so far end here, as the interpreter sees them?
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Completeness {
+    /// A whole request that nothing in the grammar continues.
+    Complete,
+    /// A whole request that more words could extend ("a latte" … "with milk"), or words that the
+    /// grammar does not know.
+    #[default]
+    MayContinue,
+    /// The beginning of a request that cannot stand alone ("a large …").
+    CannotEnd,
+}
+
+/// What kind of answer the dialogue waits for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Expected {
+    /// Nothing was asked: any request.
+    #[default]
+    Request,
+    /// "Is that right?"
+    YesNo,
+    /// The value of one slot.
+    Slot,
+}
+
+/// The thinker's latest opinion, read by the endpoint policy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct View {
+    /// The sound the opinion is about; older than the utterance at hand means stale.
+    pub span: Span,
+    pub completeness: Completeness,
+    pub expected: Expected,
+}
+
+/// Why an utterance was closed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EndReason {
+    /// Silence outlasted the hangover.
+    Silence,
+    /// The utterance reached its longest allowed length.
+    TooLong,
+    /// The sound ended (file over, device lost, session stopped).
+    EndOfSound,
+}
+
+/// From listener to thinker, over the bounded event channel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Heard {
+    /// Speech began; `at` is the onset, before which the pre-roll still counts.
+    SpeechStart { at: SamplePos },
+    /// A pause inside an utterance: worth recognising `span` speculatively.
+    Pause { span: Span },
+    /// The speech after a [`Heard::Pause`] went on.
+    Resume { at: SamplePos },
+    /// The utterance is over. `span` includes the pre-roll; `decided_at` is where the policy
+    /// stopped waiting, `last_speech` where it last heard speech.
+    SpeechEnd { span: Span, last_speech: SamplePos, decided_at: SamplePos, why: EndReason },
+    /// The source has no more sound.
+    EndOfSound { at: SamplePos },
+}
