@@ -8,6 +8,7 @@ pub mod agent;
 pub mod asr;
 pub mod audio;
 pub mod cancel;
+pub mod demo;
 pub mod cli;
 pub mod config;
 pub mod dialogue;

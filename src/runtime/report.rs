@@ -1,0 +1,58 @@
+//! The way out for events: a bounded queue to whoever writes them, so that no observer can slow
+//! the thinker.
+
+use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
+
+use super::link::Pace;
+use crate::observe::Event;
+
+/// Events waiting to be written. A turn makes about ten.
+pub const REPORT_QUEUE: usize = 1024;
+
+/// The thinker's side.
+pub struct Reporter {
+    pace: Pace,
+    events: Sender<Event>,
+    dropped: u64,
+}
+
+/// Makes the queue. When it is full, a replay waits for the writer and a live agent drops the
+/// event and counts it.
+pub fn reporter(pace: Pace) -> (Reporter, Receiver<Event>) {
+    let (sender, receiver) = bounded(REPORT_QUEUE);
+    (Reporter { pace, events: sender, dropped: 0 }, receiver)
+}
+
+impl Reporter {
+    pub fn send(&mut self, event: Event) {
+        match self.pace {
+            // Nobody reads any more: nobody misses it.
+            Pace::LockStep => drop(self.events.send(event)),
+            Pace::Free => {
+                if let Err(TrySendError::Full(_)) = self.events.try_send(event) {
+                    self.dropped += 1;
+                }
+            }
+        }
+    }
+
+    pub fn dropped(&self) -> u64 {
+        self.dropped
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::units::SamplePos;
+
+    #[test]
+    fn a_slow_reader_costs_events_and_is_counted() {
+        let (mut reporter, receiver) = reporter(Pace::Free);
+        for i in 0..REPORT_QUEUE as u64 + 3 {
+            reporter.send(Event::SpeechStart { at: SamplePos(i) });
+        }
+        assert_eq!(reporter.dropped(), 3);
+        assert_eq!(receiver.try_iter().count(), REPORT_QUEUE);
+    }
+}

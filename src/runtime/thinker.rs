@@ -1,0 +1,370 @@
+//! The thinker thread: from a closed utterance to a spoken answer. One heavy thing at a time.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::Engines;
+use super::link::{Pace, ThinkerEnd, Woken};
+use super::memory::SoundMemory;
+use super::mouth::Mouth;
+use super::report::Reporter;
+use crate::agent::Agent;
+use crate::asr::{AsrError, Recognition};
+use crate::cancel::CancelToken;
+use crate::dialogue::{ActionOutcome, ActionRunner, Conversation, Step};
+use crate::nlu::{Interpretation, Status};
+use crate::observe::{Event, StageTimes};
+use crate::tts::Style;
+use crate::turn::{EndReason, Heard, View};
+use crate::units::{FRAME_LEN, SamplePos, Span};
+
+/// How often an idle thinker fetches sound; far below what the sound ring holds.
+const IDLE: Duration = Duration::from_millis(500);
+/// How often it looks after a playing reply or a running action.
+const BUSY: Duration = Duration::from_millis(20);
+/// Said when a turn failed inside and nothing better can be.
+const APOLOGY: &str = "Sorry, something went wrong. Please say that again.";
+
+/// An answer prepared at a pause, good if nothing more is said.
+struct Speculation {
+    recognition: Recognition,
+    interpretation: Interpretation,
+    times: StageTimes,
+}
+
+pub struct Thinker<'m> {
+    engines: &'m mut Engines,
+    agent: Arc<Agent>,
+    conversation: Conversation,
+    link: ThinkerEnd,
+    memory: SoundMemory,
+    mouth: Mouth,
+    actions: ActionRunner,
+    report: Reporter,
+    speculation: Option<Speculation>,
+    turns: u64,
+    not_understood: u64,
+}
+
+impl<'m> Thinker<'m> {
+    pub fn new(
+        engines: &'m mut Engines,
+        agent: Arc<Agent>,
+        link: ThinkerEnd,
+        mouth: Mouth,
+        report: Reporter,
+    ) -> Self {
+        Self {
+            conversation: Conversation::new(Arc::clone(&agent)),
+            engines,
+            agent,
+            link,
+            memory: SoundMemory::new(),
+            mouth,
+            actions: ActionRunner::new(),
+            report,
+            speculation: None,
+            turns: 0,
+            not_understood: 0,
+        }
+    }
+
+    /// Thinks until the listener ends. Returns the mouth with everything said.
+    pub fn run(mut self) -> Mouth {
+        loop {
+            let woken = self.link.next(if self.is_busy() { BUSY } else { IDLE });
+            self.link.fetch(|samples| self.memory.push(samples));
+            match woken {
+                Woken::Heard(heard) => {
+                    self.hear(heard);
+                    self.look_after(heard.at());
+                    self.link.done();
+                    if matches!(heard, Heard::EndOfSound { .. }) {
+                        break;
+                    }
+                }
+                Woken::Idle => self.look_after(self.link.shared.heard_until()),
+                Woken::Disconnected => break,
+            }
+        }
+        self.report.send(Event::Metrics {
+            turns: self.turns,
+            not_understood: self.not_understood,
+            dropped_samples: self.link.shared.lost_samples(),
+            dropped_events: self.link.shared.lost_events() + self.report.dropped(),
+        });
+        self.mouth
+    }
+
+    fn is_busy(&self) -> bool {
+        self.mouth.has_pending() || self.actions.is_busy()
+    }
+
+    /// The position decisions are made at: in lock-step computation takes no time.
+    fn now(&self, heard_at: SamplePos) -> SamplePos {
+        match self.link.pace() {
+            Pace::LockStep => heard_at,
+            Pace::Free => heard_at.max(self.link.shared.heard_until()),
+        }
+    }
+
+    fn hear(&mut self, heard: Heard) {
+        match heard {
+            Heard::SpeechStart { at } => {
+                self.report.send(Event::SpeechStart { at });
+                self.speculation = None;
+                self.yield_to_speech(heard.at());
+            }
+            Heard::Pause { span } => self.speculation = self.speculate(span),
+            Heard::Resume { at } => {
+                if let Some(speculation) = self.speculation.take() {
+                    let text = speculation.recognition.best.text;
+                    self.report.send(Event::Partial { at, text });
+                }
+            }
+            Heard::SpeechEnd { span, last_speech, decided_at, why } => {
+                self.turn(span, last_speech, decided_at, why);
+            }
+            Heard::Due { .. } => {}
+            Heard::EndOfSound { at } => self.wind_up(at),
+        }
+    }
+
+    /// Somebody speaks: whatever we were saying is over.
+    fn yield_to_speech(&mut self, at: SamplePos) {
+        if let Some(at) = self.mouth.stop(at) {
+            self.report.send(Event::BargeIn { at });
+            self.report.send(Event::AudioEnd { at });
+            self.link.shared.set_speaking_until(at);
+            self.conversation.spoken(at);
+        }
+    }
+
+    fn speculate(&mut self, span: Span) -> Option<Speculation> {
+        let token = self.link.shared.cancel.token();
+        let mut times = StageTimes::default();
+        let recognition = match self.recognise(span, &token, &mut times) {
+            Ok(recognition) => recognition,
+            Err(AsrError::Cancelled) => return None,
+            // The same sound comes back at the end of the utterance, where failure is reported.
+            Err(_) => return None,
+        };
+        let interpretation = self.interpret(&recognition.best.text, &mut times);
+        self.link.shared.set_view(View {
+            span,
+            completeness: interpretation.completeness,
+            expected: self.conversation.expected(),
+        });
+        Some(Speculation { recognition, interpretation, times })
+    }
+
+    fn recognise(
+        &mut self,
+        span: Span,
+        cancel: &CancelToken,
+        times: &mut StageTimes,
+    ) -> Result<Recognition, AsrError> {
+        let sound = self.memory.slice(span);
+        let start = Instant::now();
+        let recognition = self.engines.recognizer.recognize(&sound, cancel);
+        times.recognise = ms_since(start);
+        recognition
+    }
+
+    fn interpret(&mut self, text: &str, times: &mut StageTimes) -> Interpretation {
+        let start = Instant::now();
+        let interpretation = self.conversation.interpret(text);
+        times.interpret = ms_since(start);
+        interpretation
+    }
+
+    /// One whole turn: the utterance in `span` is over.
+    fn turn(&mut self, span: Span, last_speech: SamplePos, decided_at: SamplePos, why: EndReason) {
+        let start = Instant::now();
+        let true_silence_ms = decided_at.ms_since(last_speech);
+        self.report.send(Event::SpeechEnd { at: decided_at, why, true_silence_ms });
+        let prepared = self.speculation.take();
+        let answer = match prepared {
+            Some(ready) => Ok((ready.recognition, ready.interpretation, ready.times)),
+            None => self.understand(span),
+        };
+        let (recognition, interpretation, mut times) = match answer {
+            Ok(answer) => answer,
+            Err(error) => return self.fail_turn(decided_at, &error),
+        };
+        self.report.send(Event::Transcript {
+            text: recognition.best.text.clone(),
+            confidence: recognition.best.confidence,
+            nbest: recognition.nbest.into_iter().map(|h| h.text).collect(),
+            span,
+        });
+        if recognition.best.text.trim().is_empty() {
+            // A cough or a knock: the judge heard a voice, the recogniser no word.
+            return;
+        }
+        self.turns += 1;
+        self.not_understood += u64::from(interpretation.status == Status::Rejected);
+        self.report.send(Event::Intent {
+            intent: interpretation.intent.clone(),
+            slots: interpretation.slots.clone(),
+            confidence: interpretation.confidence,
+            status: interpretation.status,
+            completeness: interpretation.completeness,
+            nbest: interpretation.nbest.clone(),
+        });
+        let deciding = Instant::now();
+        let step = self.conversation.hear(decided_at, &interpretation, &recognition.best.text);
+        times.decide = ms_since(deciding);
+        self.perform(decided_at, &step, start, &mut times);
+        self.report.send(Event::Turn {
+            at: decided_at,
+            endpoint_ms: true_silence_ms,
+            wall_ms: times,
+        });
+    }
+
+    fn understand(
+        &mut self,
+        span: Span,
+    ) -> Result<(Recognition, Interpretation, StageTimes), AsrError> {
+        let mut times = StageTimes::default();
+        let recognition = self.recognise(span, &CancelToken::never(), &mut times)?;
+        times.recognise_after_end = times.recognise;
+        let interpretation = self.interpret(&recognition.best.text, &mut times);
+        Ok((recognition, interpretation, times))
+    }
+
+    fn fail_turn(&mut self, at: SamplePos, error: &AsrError) {
+        self.report.send(Event::Fault {
+            what: error.to_string(),
+            hint: "this turn was dropped; the agent goes on listening".into(),
+        });
+        let step = Step { say: vec![APOLOGY.into()], ..Step::default() };
+        self.perform(at, &step, Instant::now(), &mut StageTimes::default());
+    }
+
+    /// Does what the dialogue decided: reports it, starts actions, speaks.
+    fn perform(&mut self, at: SamplePos, step: &Step, since: Instant, times: &mut StageTimes) {
+        if !step.act.is_empty() {
+            let (state, act) = (step.state.clone(), step.act.clone());
+            self.report.send(Event::Dialogue { state, act });
+        }
+        for action in &step.actions {
+            self.report.send(Event::Action {
+                name: action.name.clone(),
+                slots: action.slots.clone(),
+                outcome: None,
+            });
+            self.actions.start(action);
+        }
+        for text in &step.say {
+            self.report.send(Event::Say { text: text.clone() });
+        }
+        self.speak(at, &step.say, since, times);
+        self.link.shared.set_view(View {
+            span: Span::new(at, at),
+            completeness: Default::default(),
+            expected: self.conversation.expected(),
+        });
+        if self.link.pace() == Pace::LockStep {
+            for outcome in self.actions.wait_all() {
+                self.action_ended(at, &outcome);
+            }
+        }
+    }
+
+    fn speak(&mut self, at: SamplePos, texts: &[String], since: Instant, times: &mut StageTimes) {
+        let cancel = self.link.shared.cancel.token();
+        let style = Style { pace: self.agent.settings.voice.pace, ..Style::default() };
+        let start = Instant::now();
+        for text in texts {
+            let clauses = match self.engines.voice.clauses(text) {
+                Ok(clauses) => clauses,
+                Err(error) => return self.fail_speech(&error),
+            };
+            for clause in &clauses {
+                if cancel.is_cancelled() {
+                    return;
+                }
+                let sound = match self.engines.voice.synthesize(clause, &style, &cancel) {
+                    Ok(sound) => sound,
+                    Err(crate::tts::TtsError::Cancelled) => return,
+                    Err(error) => return self.fail_speech(&error),
+                };
+                if times.to_first_audio == 0.0 {
+                    times.synthesise_first = ms_since(start);
+                    times.to_first_audio = ms_since(since);
+                }
+                let now = self.now(at);
+                if let Some(at) = self.mouth.say(now, &sound) {
+                    self.report.send(Event::AudioStart { at });
+                }
+                if let Some(ends) = self.mouth.ends() {
+                    self.link.shared.set_speaking_until(ends);
+                }
+            }
+        }
+        times.synthesise = ms_since(start);
+    }
+
+    fn fail_speech(&mut self, error: &crate::tts::TtsError) {
+        self.report.send(Event::Fault {
+            what: error.to_string(),
+            hint: "this reply was not spoken; the agent goes on listening".into(),
+        });
+    }
+
+    /// Ends what has ended, and asks to be woken for what comes next.
+    fn look_after(&mut self, at: SamplePos) {
+        let now = self.now(at);
+        self.mouth.pump();
+        if let Some(at) = self.mouth.ended(now) {
+            self.report.send(Event::AudioEnd { at });
+            self.conversation.spoken(at);
+        }
+        if let Some(ends) = self.mouth.ends() {
+            self.link.shared.set_speaking_until(ends);
+        }
+        for outcome in self.actions.poll() {
+            self.action_ended(now, &outcome);
+        }
+        // While we speak no time-out runs.
+        if self.mouth.ends().is_none()
+            && self.conversation.deadline().is_some_and(|deadline| deadline <= now)
+            && let Some(step) = self.conversation.expire(now)
+        {
+            self.perform(now, &step, Instant::now(), &mut StageTimes::default());
+        }
+        let deadline = self.mouth.ends().or_else(|| self.conversation.deadline());
+        // A deadline is met at a frame's end, so asking for the past means the next frame.
+        self.link.shared.set_deadline(deadline.map(|d| d.max(now + FRAME_LEN as u64)));
+    }
+
+    fn action_ended(&mut self, at: SamplePos, outcome: &ActionOutcome) {
+        self.report.send(Event::Action {
+            name: outcome.name.clone(),
+            slots: outcome.slots.clone(),
+            outcome: Some(outcome.result.to_string()),
+        });
+        if let Some(step) = self.conversation.action_ended(at, outcome) {
+            self.perform(at, &step, Instant::now(), &mut StageTimes::default());
+        }
+    }
+
+    /// No more sound will come: lets the last reply end.
+    fn wind_up(&mut self, at: SamplePos) {
+        for outcome in self.actions.wait_all() {
+            self.action_ended(at, &outcome);
+        }
+        if self.link.pace() == Pace::LockStep
+            && let Some(ends) = self.mouth.ends()
+            && let Some(at) = self.mouth.ended(ends)
+        {
+            self.report.send(Event::AudioEnd { at });
+        }
+    }
+}
+
+fn ms_since(start: Instant) -> f32 {
+    start.elapsed().as_secs_f32() * 1000.0
+}
