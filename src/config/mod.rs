@@ -1,1 +1,3 @@
 //! What a deployer wrote, and the checked settings the program runs on.
+
+pub mod board;
