@@ -1,1 +1,4 @@
 //! What a deployer wrote, and the checked settings the program runs on.
+
+pub mod diagnostic;
+pub mod yaml;
