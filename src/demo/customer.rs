@@ -1,11 +1,9 @@
 //! A customer who says their lines one after another and lets the agent finish.
 
-use std::sync::Arc;
-
-use crossbeam_channel::Sender;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use super::Kitchen;
-use crate::audio::capture::TimedFrame;
+use crate::audio::frames::TimedFrame;
 use crate::runtime::link::Shared;
 use crate::runtime::source::{Next, Source};
 use crate::units::{FRAME_LEN, SamplePos};
@@ -24,10 +22,20 @@ pub struct Line {
     pub sound: Vec<f32>,
 }
 
-/// Reported when the customer begins a line.
+/// When the customer began which line.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Said {
     pub at: SamplePos,
     pub text: String,
+}
+
+/// What happened in the room so far.
+#[derive(Default)]
+pub struct Room {
+    /// All that the microphone heard, 16 kHz.
+    pub recording: Vec<f32>,
+    /// The customer's lines as they began; the reader may take them away.
+    pub said: Vec<Said>,
 }
 
 enum Doing {
@@ -45,22 +53,23 @@ pub struct Customer {
     kitchen: Kitchen,
     at: SamplePos,
     agent: Arc<Shared>,
-    said: Sender<Said>,
-    recording: Sender<Vec<f32>>,
+    room: Arc<Mutex<Room>>,
 }
 
 impl Customer {
-    /// `agent` tells when the agent speaks; `said` and `recording` get the lines as they begin
-    /// and all the sound of the room, and must hold whatever comes.
+    /// `agent` tells when the agent speaks; `room` keeps what happens.
     pub fn new(
         lines: Vec<Line>,
         kitchen: Kitchen,
         agent: Arc<Shared>,
-        said: Sender<Said>,
-        recording: Sender<Vec<f32>>,
+        room: Arc<Mutex<Room>>,
     ) -> Self {
         let doing = Doing::Waiting(SamplePos(0));
-        Self { lines, next_line: 0, doing, kitchen, at: SamplePos(0), agent, said, recording }
+        Self { lines, next_line: 0, doing, kitchen, at: SamplePos(0), agent, room }
+    }
+
+    fn room(&self) -> std::sync::MutexGuard<'_, Room> {
+        self.room.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Is it the customer's turn, after waiting since `since`?
@@ -92,8 +101,7 @@ impl Source for Customer {
             && self.may_speak(since)
         {
             let text = self.lines[self.next_line].text.clone();
-            // A closed channel only means that nobody shows the lines.
-            let _ = self.said.send(Said { at: self.at, text });
+            self.room().said.push(Said { at: self.at, text });
             self.doing = Doing::Speaking(self.next_line, self.at);
             self.next_line += 1;
         }
@@ -109,7 +117,7 @@ impl Source for Customer {
             }
         }
         self.kitchen.add_to(&mut frame.samples);
-        let _ = self.recording.send(frame.samples.to_vec());
+        self.room().recording.extend_from_slice(&frame.samples);
         Next::Frame(frame)
     }
 }
@@ -125,20 +133,18 @@ mod tests {
         let (listener, _thinker) = link(Pace::Free);
         let agent = Arc::clone(&listener.shared);
         let line = |text: &str| Line { text: text.into(), sound: vec![0.1; 16_000] };
-        let (said, lines) = crossbeam_channel::unbounded();
-        let (recording, _sound) = crossbeam_channel::unbounded();
+        let room = Arc::new(Mutex::new(Room::default()));
         let mut customer = Customer::new(
             vec![line("one"), line("two")],
             Kitchen::new(1),
             Arc::clone(&agent),
-            said,
-            recording,
+            Arc::clone(&room),
         );
         let mut begun = Vec::new();
         let mut end = SamplePos(0);
         while let Next::Frame(frame) = customer.next_frame() {
             end = frame.at;
-            for line in lines.try_iter() {
+            for line in room.lock().unwrap().said.drain(..) {
                 // The agent answers each line for two seconds, half a second after its end.
                 agent.set_speaking_until(line.at + SamplePos::from_ms(3_500).0);
                 begun.push((line.text, line.at.ms()));
@@ -147,5 +153,6 @@ mod tests {
         }
         assert_eq!(begun, [("one".into(), 600), ("two".into(), 4_700)]);
         assert_eq!(end.ms(), 4_700 + 3_500 + CLOSING_MS - 20);
+        assert_eq!(room.lock().unwrap().recording.len() as u64, end.0 + FRAME_LEN as u64);
     }
 }

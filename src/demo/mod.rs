@@ -4,5 +4,5 @@
 mod customer;
 mod kitchen;
 
-pub use customer::{Customer, Line, Said};
+pub use customer::{Customer, Line, Room, Said};
 pub use kitchen::Kitchen;

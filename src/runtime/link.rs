@@ -17,7 +17,7 @@ use crossbeam_utils::atomic::AtomicCell;
 use ringbuf::HeapRb;
 use ringbuf::traits::{Consumer, Observer, Producer, Split};
 
-use crate::audio::capture::TimedFrame;
+use crate::audio::frames::TimedFrame;
 use crate::cancel::CancelEpoch;
 use crate::turn::{Heard, View};
 use crate::units::{FRAME_LEN, SAMPLE_RATE_HZ, SamplePos, Span};

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::audio::capture::TimedFrame;
+use crate::audio::frames::TimedFrame;
 use crate::units::{FRAME_LEN, FRAME_MS, SamplePos};
 
 /// The next piece of sound.

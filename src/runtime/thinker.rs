@@ -9,7 +9,7 @@ use super::memory::SoundMemory;
 use super::mouth::Mouth;
 use super::report::Reporter;
 use crate::agent::Agent;
-use crate::asr::{AsrError, Recognition};
+use crate::asr::{AsrError, Hypothesis, Recognition};
 use crate::cancel::CancelToken;
 use crate::dialogue::{ActionOutcome, ActionRunner, Conversation, Step};
 use crate::nlu::{Interpretation, Status};
@@ -113,7 +113,8 @@ impl<'m> Thinker<'m> {
             Heard::SpeechStart { at } => {
                 self.report.send(Event::SpeechStart { at });
                 self.speculation = None;
-                self.yield_to_speech(heard.at());
+                self.yield_to_speech(at);
+                self.conversation.speech_started(at);
             }
             Heard::Pause { span } => self.speculation = self.speculate(span),
             Heard::Resume { at } => {
@@ -149,7 +150,7 @@ impl<'m> Thinker<'m> {
             // The same sound comes back at the end of the utterance, where failure is reported.
             Err(_) => return None,
         };
-        let interpretation = self.interpret(&recognition.best.text, &mut times);
+        let interpretation = self.interpret(&recognition.best, &mut times);
         self.link.shared.set_view(View {
             span,
             completeness: interpretation.completeness,
@@ -171,9 +172,9 @@ impl<'m> Thinker<'m> {
         recognition
     }
 
-    fn interpret(&mut self, text: &str, times: &mut StageTimes) -> Interpretation {
+    fn interpret(&mut self, words: &Hypothesis, times: &mut StageTimes) -> Interpretation {
         let start = Instant::now();
-        let interpretation = self.conversation.interpret(text);
+        let interpretation = self.conversation.interpret_heard(&words.text, words.confidence);
         times.interpret = ms_since(start);
         interpretation
     }
@@ -230,7 +231,7 @@ impl<'m> Thinker<'m> {
         let mut times = StageTimes::default();
         let recognition = self.recognise(span, &CancelToken::never(), &mut times)?;
         times.recognise_after_end = times.recognise;
-        let interpretation = self.interpret(&recognition.best.text, &mut times);
+        let interpretation = self.interpret(&recognition.best, &mut times);
         Ok((recognition, interpretation, times))
     }
 
@@ -248,6 +249,10 @@ impl<'m> Thinker<'m> {
         if !step.act.is_empty() {
             let (state, act) = (step.state.clone(), step.act.clone());
             self.report.send(Event::Dialogue { state, act });
+        }
+        for what in &step.faults {
+            let hint = "mend this reply in dialogue.yaml; `mynah check` finds such mistakes".into();
+            self.report.send(Event::Fault { what: what.clone(), hint });
         }
         for action in &step.actions {
             self.report.send(Event::Action {
@@ -344,7 +349,7 @@ impl<'m> Thinker<'m> {
         self.report.send(Event::Action {
             name: outcome.name.clone(),
             slots: outcome.slots.clone(),
-            outcome: Some(outcome.result.to_string()),
+            outcome: Some(outcome.result.as_str().to_owned()),
         });
         if let Some(step) = self.conversation.action_ended(at, outcome) {
             self.perform(at, &step, Instant::now(), &mut StageTimes::default());

@@ -1,0 +1,179 @@
+//! The pipeline on real devices.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::time::{Duration, Instant};
+
+use super::RuntimeError;
+use super::engines::Engines;
+use super::link::{Pace, link};
+use super::listener::{Duplex, Listener};
+use super::mouth::{Mouth, Output};
+use super::replay::join;
+use super::report::{Reporter, reporter};
+use super::source::{Next, Source};
+use super::thinker::Thinker;
+use crate::agent::Agent;
+use crate::audio::capture::Capture;
+use crate::audio::devices::{DeviceChoice, DeviceError};
+use crate::audio::frames::TimedFrame;
+use crate::audio::playback::Playback;
+use crate::audio::stream::StreamWish;
+use crate::hear::Ear;
+use crate::observe::Event;
+use crate::units::{FRAME_LEN, FRAME_MS, Frame, SamplePos};
+
+/// How long the listener waits for a frame before it asks whether the device still lives.
+const PATIENCE: Duration = Duration::from_millis(100);
+const FRAME: Duration = Duration::from_millis(FRAME_MS as u64);
+/// Pauses between attempts to open a lost microphone again; the last one repeats.
+const BACK_OFF_S: [u64; 4] = [1, 2, 5, 10];
+/// How often the event loop looks whether it should stop.
+const STOP_LOOK: Duration = Duration::from_millis(100);
+
+/// Which devices, and how.
+#[derive(Clone, Debug)]
+pub struct LiveOptions {
+    pub microphone: DeviceChoice,
+    pub speaker: DeviceChoice,
+    /// Milliseconds of sound per device callback.
+    pub period_ms: u32,
+    pub duplex: Duplex,
+}
+
+impl LiveOptions {
+    fn wish(&self) -> StreamWish {
+        StreamWish { period_ms: self.period_ms, ..StreamWish::default() }
+    }
+}
+
+/// Runs `agent` on microphone and speaker until `stop` is set. `on_ready` is called when it
+/// listens.
+///
+/// A microphone that is lost later is opened again for as long as it takes; one that is not there
+/// at the start is an error, since then a person is near who can do something about it.
+pub fn live(
+    engines: &mut Engines,
+    agent: &Arc<Agent>,
+    options: &LiveOptions,
+    stop: &AtomicBool,
+    on_ready: impl FnOnce(&str, &str),
+    mut on_event: impl FnMut(&Event),
+) -> Result<(), RuntimeError> {
+    let capture = Capture::open(&options.microphone, &options.wish())?;
+    let playback = Playback::open(&options.speaker, &options.wish())?;
+    on_ready(capture.device(), playback.device());
+
+    let (listener_end, thinker_end) = link(Pace::Free);
+    let shared = Arc::clone(&listener_end.shared);
+    let (report, events) = reporter(Pace::Free);
+    let microphone = Microphone::new(capture, options.clone(), report.clone());
+    let control = playback.control();
+    let silero = Arc::clone(&engines.silero);
+    let settings = agent.settings.endpoint.clone();
+    let duplex = options.duplex;
+    let mouth = Mouth::new(Output::Device(Box::new(playback)));
+    let thinker = Thinker::new(engines, Arc::clone(agent), thinker_end, mouth, report);
+    std::thread::scope(|scope| {
+        let listening = scope.spawn(move || {
+            // webrtc-vad's state must stay on the thread that made it.
+            let ear = Ear::new(silero, settings)?;
+            Listener::new(microphone, ear, listener_end, duplex, Some(control)).run();
+            Ok(())
+        });
+        let thinking = scope.spawn(move || thinker.run());
+        loop {
+            match events.recv_timeout(STOP_LOOK) {
+                Ok(event) => on_event(&event),
+                Err(crossbeam_channel::RecvTimeoutError::Timeout) => {}
+                Err(crossbeam_channel::RecvTimeoutError::Disconnected) => break,
+            }
+            if stop.load(Relaxed) {
+                shared.stop();
+            }
+        }
+        drop(join(thinking));
+        join(listening)
+    })
+}
+
+/// A microphone that comes back: while it is away, silence passes at the pace of the clock, so that
+/// time-outs still fall.
+struct Microphone {
+    capture: Option<Capture>,
+    options: LiveOptions,
+    report: Reporter,
+    /// Position of the next frame.
+    at: SamplePos,
+    /// When the next silent frame is due, while the device is away.
+    silence_due: Instant,
+    attempts: usize,
+    next_attempt: Instant,
+}
+
+impl Microphone {
+    fn new(capture: Capture, options: LiveOptions, report: Reporter) -> Self {
+        let now = Instant::now();
+        Self {
+            capture: Some(capture),
+            options,
+            report,
+            at: SamplePos(0),
+            silence_due: now,
+            attempts: 0,
+            next_attempt: now,
+        }
+    }
+
+    fn lose(&mut self, error: &DeviceError) {
+        self.capture = None;
+        self.attempts = 0;
+        self.silence_due = Instant::now();
+        self.next_attempt = Instant::now();
+        self.report.send(Event::Fault {
+            what: error.to_string(),
+            hint: "check its cable; it is opened again as soon as it is back".into(),
+        });
+    }
+
+    /// Tries to open the microphone again when it is time to.
+    fn reopen(&mut self) {
+        if Instant::now() < self.next_attempt {
+            return;
+        }
+        if let Ok(capture) = Capture::open(&self.options.microphone, &self.options.wish()) {
+            self.capture = Some(capture);
+        } else {
+            let wait = BACK_OFF_S[self.attempts.min(BACK_OFF_S.len() - 1)];
+            self.attempts += 1;
+            self.next_attempt = Instant::now() + Duration::from_secs(wait);
+        }
+    }
+
+    fn hand_on(&mut self, samples: Frame) -> Next {
+        let frame = TimedFrame { at: self.at, samples };
+        self.at = self.at + FRAME_LEN as u64;
+        Next::Frame(frame)
+    }
+}
+
+impl Source for Microphone {
+    fn next_frame(&mut self) -> Next {
+        let Some(capture) = &mut self.capture else {
+            self.reopen();
+            let now = Instant::now();
+            if now < self.silence_due {
+                std::thread::sleep(self.silence_due - now);
+            }
+            self.silence_due += FRAME;
+            return self.hand_on([0.0; FRAME_LEN]);
+        };
+        if let Some(frame) = capture.next_frame(PATIENCE) {
+            return self.hand_on(frame.samples);
+        }
+        if let Err(error) = capture.check() {
+            self.lose(&error);
+        }
+        Next::Waiting
+    }
+}
