@@ -1,1 +1,9 @@
 //! Devices, files and everything that turns sound into 16 kHz frames and back.
+//!
+//! [`capture`] and [`playback`] are the two live ends, each a callback, a ring and a reader or
+//! writer; [`file`] reads and writes clips; [`resample`] stands between every other rate and ours.
+
+pub mod file;
+mod flac;
+pub mod resample;
+mod wav;

@@ -1,1 +1,30 @@
 //! From text to sound: normalisation, phonemes, acoustic model, vocoder.
+
+use crate::models::ModelError;
+
+pub mod acoustic;
+#[cfg(test)]
+mod golden;
+pub mod noise;
+pub mod stream;
+pub mod vocoder;
+
+/// Sample rate of the voice, in hertz.
+pub const VOICE_RATE_HZ: u32 = 24_000;
+
+#[derive(Debug, thiserror::Error)]
+pub enum TtsError {
+    #[error(transparent)]
+    Model(#[from] ModelError),
+    #[error("{name}: {why}. Run `make models` again to rebuild the models")]
+    Plan { name: &'static str, why: String },
+    #[error("speaking was cancelled")]
+    Cancelled,
+}
+
+impl TtsError {
+    /// A plan that does not load or run: the file is not the one this program was written for.
+    pub(crate) fn plan(name: &'static str, error: impl std::fmt::Display) -> Self {
+        Self::Plan { name, why: format!("{error:#}") }
+    }
+}

@@ -1,0 +1,198 @@
+//! Phoneme ids to spectra: three tract plans and the repetition by duration between them.
+
+use std::sync::Arc;
+
+use tract_onnx::prelude::*;
+use tract_onnx::tract_core::internal::ensure;
+
+use super::TtsError;
+use super::stream::{Passage, Stack};
+use super::vocoder::BINS;
+use crate::models::ModelStore;
+
+/// Values in one frame of the decoder's output: five runs of [`BINS`].
+pub const SPECTRUM: usize = 5 * BINS;
+
+/// Rows that describe how a phoneme sounds, and how it is intoned. Fixed by the weights.
+const TIMBRE: usize = 128;
+const MELODY: usize = 192;
+const FEATURES: usize = TIMBRE + 2;
+
+/// Frames (12.5 ms) that leave one column (25 ms).
+const FRAMES_PER_COLUMN: usize = 2;
+
+/// Columns and frames per run of the two stacks. A short chunk gives the first sound early and
+/// wastes little at the end of a clause; a long one uses the matrix kernels better.
+const PROSODY_CHUNK: usize = 48;
+const DECODER_CHUNK: usize = 64;
+
+const ENCODER: &str = "tts/encoder.onnx";
+const PROSODY: &str = "tts/prosody.onnx";
+const DECODER: &str = "tts/decoder.onnx";
+
+/// The networks of the voice. Weights only: a clause's state lives in [`Score`] and [`Decoding`].
+pub struct Acoustic {
+    encoder: Arc<TypedRunnableModel>,
+    prosody: Stack,
+    decoder: Stack,
+}
+
+/// One clause, timed and intoned, ready to be decoded into spectra.
+pub struct Score {
+    /// Pitch in hertz per frame of 12.5 ms; below 40 is unvoiced.
+    pub f0: Vec<f32>,
+    /// `[FEATURES, frames]`, row-major.
+    features: Vec<f32>,
+}
+
+/// How far the decoding of a [`Score`] has come.
+pub struct Decoding(Passage);
+
+/// Some frames of spectra.
+pub struct Spectra {
+    values: TValue,
+    inside: std::ops::Range<usize>,
+}
+
+impl Spectra {
+    /// The frames, each a slice of [`SPECTRUM`] values.
+    pub fn frames(&self) -> impl Iterator<Item = &[f32]> {
+        let values = self.values.try_as_plain_ram().and_then(|v| v.as_slice::<f32>());
+        values
+            .expect("the decoder's output is f32, as its plan says")
+            .chunks_exact(SPECTRUM)
+            .skip(self.inside.start)
+            .take(self.inside.len())
+    }
+}
+
+impl Acoustic {
+    pub fn load(store: &ModelStore) -> Result<Self, TtsError> {
+        let bytes = store.bytes(ENCODER)?;
+        let encoder = tract_onnx::onnx()
+            .model_for_read(&mut std::io::Cursor::new(bytes))
+            .and_then(|model| model.into_optimized()?.into_runnable())
+            .map_err(|e| TtsError::plan(ENCODER, e))?;
+        let prosody = Stack::load(store, PROSODY, PROSODY_CHUNK)?;
+        let decoder = Stack::load(store, DECODER, DECODER_CHUNK)?;
+        Ok(Self { encoder, prosody, decoder })
+    }
+
+    /// Times and intones a clause. `speed` 1 is the voice's own pace, 2 twice as fast.
+    pub fn score(&self, ids: &[i64], speed: f32) -> Result<Score, TtsError> {
+        let (columns, timbre, melody) =
+            self.encode(ids, speed).map_err(|e| TtsError::plan(ENCODER, e))?;
+        let length = columns.len();
+        let melody = repeat(&melody, ids.len(), &columns);
+        let frames = FRAMES_PER_COLUMN * length;
+        let mut features = Vec::with_capacity(FEATURES * frames);
+        for row in repeat(&timbre, ids.len(), &columns).chunks_exact(length.max(1)) {
+            features.extend(row.iter().flat_map(|&v| [v; FRAMES_PER_COLUMN]));
+        }
+        let (mut f0, mut energy) = (Vec::with_capacity(frames), Vec::with_capacity(frames));
+        let mut passage = self.prosody.begin(length);
+        while let Some(given) = self.prosody.step(&mut passage, &melody)? {
+            let inside =
+                FRAMES_PER_COLUMN * given.inside.start..FRAMES_PER_COLUMN * given.inside.end;
+            let read = |k: usize| given.outputs[k].try_as_plain_ram()?.as_slice::<f32>();
+            let contour = read(0).map_err(|e| TtsError::plan(PROSODY, e))?;
+            let hertz = read(1).map_err(|e| TtsError::plan(PROSODY, e))?;
+            f0.extend_from_slice(&hertz[inside.clone()]);
+            let (pitch_row, energy_row) = contour.split_at(hertz.len());
+            // The pitch row follows the timbre rows directly; energy comes after the last chunk.
+            features.extend_from_slice(&pitch_row[inside.clone()]);
+            energy.extend_from_slice(&energy_row[inside]);
+        }
+        features.append(&mut energy);
+        Ok(Score { f0, features })
+    }
+
+    /// Runs the text encoder: for each column of 25 ms the index of its phoneme, and the features
+    /// of every phoneme, `[TIMBRE, L]` and `[MELODY, L]`.
+    fn encode(&self, ids: &[i64], speed: f32) -> TractResult<(Vec<usize>, Vec<f32>, Vec<f32>)> {
+        let tokens = Tensor::from_shape(&[1, ids.len()], ids)?;
+        let outputs = self.encoder.run(tvec!(tokens.into(), tensor1(&[speed]).into()))?;
+        let read = |k: usize| outputs[k].try_as_plain_ram()?.as_slice::<f32>();
+        let columns = read(0)?
+            .iter()
+            .enumerate()
+            .flat_map(|(phoneme, &duration)| std::iter::repeat_n(phoneme, columns_of(duration)))
+            .collect();
+        let (timbre, melody) = (read(1)?.to_vec(), read(2)?.to_vec());
+        ensure!(timbre.len() == TIMBRE * ids.len() && melody.len() == MELODY * ids.len());
+        Ok((columns, timbre, melody))
+    }
+
+    /// Starts decoding a score.
+    pub fn begin(&self, score: &Score) -> Decoding {
+        Decoding(self.decoder.begin(score.f0.len()))
+    }
+
+    /// The next frames of the clause; `None` when all have been given.
+    pub fn decode(
+        &self,
+        decoding: &mut Decoding,
+        score: &Score,
+    ) -> Result<Option<Spectra>, TtsError> {
+        let given = self.decoder.step(&mut decoding.0, &score.features)?;
+        Ok(given.map(|mut given| Spectra {
+            values: given.outputs.swap_remove(0),
+            inside: given.inside,
+        }))
+    }
+}
+
+/// Columns that a predicted duration stands for: rounded to even, never less than one.
+fn columns_of(duration: f32) -> usize {
+    // A phoneme of ten seconds is a broken prediction; the bound keeps memory finite.
+    (duration.round_ties_even() as usize).clamp(1, 400)
+}
+
+/// Repeats the columns of `[rows, length]` as `columns` lists them.
+fn repeat(rows: &[f32], length: usize, columns: &[usize]) -> Vec<f32> {
+    rows.chunks_exact(length.max(1)).flat_map(|row| columns.iter().map(|&c| row[c])).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tts::golden::Golden;
+
+    #[test]
+    fn durations_round_to_even_and_are_at_least_one_column() {
+        for (predicted, columns) in [
+            (-1.0, 1),
+            (0.0, 1),
+            (0.5, 1),
+            (1.5, 2),
+            (2.5, 2),
+            (2.51, 3),
+            (1e9, 400),
+            (f32::NAN, 1),
+        ] {
+            assert_eq!(columns_of(predicted), columns, "{predicted}");
+        }
+    }
+
+    #[test]
+    #[cfg_attr(not(have_models), ignore = "needs models: run `make models`")]
+    fn optimised_plans_agree_with_onnxruntime() {
+        let store = ModelStore::open(None).unwrap();
+        let acoustic = Acoustic::load(&store).unwrap();
+        for case in Golden::all(&store) {
+            let (ids, name) = (case.i64("ids"), &case.name);
+            let (_, timbre, melody) = acoustic.encode(&ids, case.speed).unwrap();
+            case.assert_near("timbre", &timbre, 2e-5);
+            case.assert_near("melody", &melody, 2e-5);
+            let score = acoustic.score(&ids, case.speed).unwrap();
+            case.assert_near("f0", &score.f0, 0.01);
+            let mut decoding = acoustic.begin(&score);
+            let mut spectra = Vec::new();
+            while let Some(chunk) = acoustic.decode(&mut decoding, &score).unwrap() {
+                spectra.extend(chunk.frames().flatten());
+            }
+            assert_eq!(spectra.len(), SPECTRUM * score.f0.len(), "{name}");
+            case.assert_near("spectra", &spectra, 1e-3);
+        }
+    }
+}
