@@ -8,6 +8,8 @@ pub mod devices;
 pub mod file;
 mod flac;
 pub mod frames;
+pub mod playback;
+mod render;
 pub mod resample;
 pub mod stream;
 mod wav;
