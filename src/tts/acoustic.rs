@@ -18,6 +18,9 @@ const TIMBRE: usize = 128;
 const MELODY: usize = 192;
 const FEATURES: usize = TIMBRE + 2;
 
+/// Phoneme ids the encoder knows: 0 is the pad.
+const IDS: std::ops::Range<i64> = 0..178;
+
 /// Frames (12.5 ms) that leave one column (25 ms).
 const FRAMES_PER_COLUMN: usize = 2;
 
@@ -110,6 +113,7 @@ impl Acoustic {
     /// Runs the text encoder: for each column of 25 ms the index of its phoneme, and the features
     /// of every phoneme, `[TIMBRE, L]` and `[MELODY, L]`.
     fn encode(&self, ids: &[i64], speed: f32) -> TractResult<(Vec<usize>, Vec<f32>, Vec<f32>)> {
+        ensure!(ids.iter().all(|id| IDS.contains(id)), "a phoneme id outside {IDS:?}");
         let tokens = Tensor::from_shape(&[1, ids.len()], ids)?;
         let outputs = self.encoder.run(tvec!(tokens.into(), tensor1(&[speed]).into()))?;
         let read = |k: usize| outputs[k].try_as_plain_ram()?.as_slice::<f32>();

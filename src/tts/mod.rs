@@ -3,10 +3,13 @@
 use crate::models::ModelError;
 
 pub mod acoustic;
+pub mod edges;
 #[cfg(test)]
 mod golden;
 pub mod noise;
+pub mod speaker;
 pub mod stream;
+pub mod style;
 pub mod vocoder;
 
 /// Sample rate of the voice, in hertz.
@@ -18,6 +21,8 @@ pub enum TtsError {
     Model(#[from] ModelError),
     #[error("{name}: {why}. Run `make models` again to rebuild the models")]
     Plan { name: &'static str, why: String },
+    #[error("{field} is {value}; it must lie between {low} and {high}")]
+    Style { field: &'static str, value: f32, low: f32, high: f32 },
     #[error("speaking was cancelled")]
     Cancelled,
 }
