@@ -8,7 +8,7 @@
 //! | events | bounded channel of [`Heard`] | [`EVENT_QUEUE`] | kept in order by the listener, retried each frame |
 //! | view, deadline, positions | latest value | 1 | overwritten |
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
@@ -18,6 +18,7 @@ use ringbuf::HeapRb;
 use ringbuf::traits::{Consumer, Observer, Producer, Split};
 
 use crate::audio::frames::TimedFrame;
+use crate::audio::playback::PlaybackControl;
 use crate::cancel::CancelEpoch;
 use crate::turn::{Heard, View};
 use crate::units::{FRAME_LEN, SAMPLE_RATE_HZ, SamplePos, Span};
@@ -61,6 +62,9 @@ pub struct Shared {
     heard_until: AtomicU64,
     /// Listener → thinker: work that lost its purpose.
     pub cancel: CancelEpoch,
+    /// Thinker → listener: the controls of the open speaker. Locked for a copy only, and never by
+    /// a callback.
+    speaker: Mutex<Option<Arc<PlaybackControl>>>,
     /// Anybody → both: wind up.
     stop: AtomicBool,
     lost_samples: AtomicU64,
@@ -96,6 +100,14 @@ impl Shared {
         SamplePos(self.heard_until.load(Relaxed))
     }
 
+    pub fn set_speaker(&self, control: Option<Arc<PlaybackControl>>) {
+        *self.speaker.lock().unwrap_or_else(PoisonError::into_inner) = control;
+    }
+
+    pub fn speaker(&self) -> Option<Arc<PlaybackControl>> {
+        self.speaker.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     pub fn stop(&self) {
         self.stop.store(true, Relaxed);
     }
@@ -127,6 +139,7 @@ pub fn link(pace: Pace) -> (ListenerEnd, ThinkerEnd) {
         speaking_until: AtomicU64::new(0),
         heard_until: AtomicU64::new(0),
         cancel: CancelEpoch::default(),
+        speaker: Mutex::new(None),
         stop: AtomicBool::new(false),
         lost_samples: AtomicU64::new(0),
         lost_events: AtomicU64::new(0),

@@ -1,12 +1,8 @@
 //! The listener thread: frames in, events out. It owns the source of sound and the ear, and alone
 //! decides that somebody speaks over us.
 
-use std::sync::Arc;
-use std::sync::atomic::Ordering::Relaxed;
-
 use super::link::{Disconnected, ListenerEnd};
 use super::source::{Next, Source};
-use crate::audio::playback::PlaybackControl;
 use crate::hear::Ear;
 use crate::turn::Heard;
 use crate::units::{FRAME_LEN, Frame, SamplePos};
@@ -28,20 +24,12 @@ pub struct Listener<S> {
     ear: Ear,
     link: ListenerEnd,
     duplex: Duplex,
-    /// The speaker's controls, when there is a real one.
-    playback: Option<Arc<PlaybackControl>>,
     at: SamplePos,
 }
 
 impl<S: Source> Listener<S> {
-    pub fn new(
-        source: S,
-        ear: Ear,
-        link: ListenerEnd,
-        duplex: Duplex,
-        playback: Option<Arc<PlaybackControl>>,
-    ) -> Self {
-        Self { source, ear, link, duplex, playback, at: SamplePos(0) }
+    pub fn new(source: S, ear: Ear, link: ListenerEnd, duplex: Duplex) -> Self {
+        Self { source, ear, link, duplex, at: SamplePos(0) }
     }
 
     /// Listens until the sound or the thinker ends.
@@ -91,8 +79,8 @@ impl<S: Source> Listener<S> {
     /// Silences our voice without asking the thinker, who may be busy.
     fn interrupt(&self) {
         self.link.shared.cancel.cancel();
-        if let Some(playback) = &self.playback {
-            playback.flush_epoch.fetch_add(1, Relaxed);
+        if let Some(speaker) = self.link.shared.speaker() {
+            speaker.flush();
         }
     }
 }

@@ -5,10 +5,11 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 use super::RuntimeError;
+use super::back_off::BackOff;
 use super::engines::Engines;
 use super::link::{Pace, link};
 use super::listener::{Duplex, Listener};
-use super::mouth::{Mouth, Output};
+use super::mouth::Mouth;
 use super::replay::join;
 use super::report::{Reporter, reporter};
 use super::source::{Next, Source};
@@ -26,8 +27,6 @@ use crate::units::{FRAME_LEN, FRAME_MS, Frame, SamplePos};
 /// How long the listener waits for a frame before it asks whether the device still lives.
 const PATIENCE: Duration = Duration::from_millis(100);
 const FRAME: Duration = Duration::from_millis(FRAME_MS as u64);
-/// Pauses between attempts to open a lost microphone again; the last one repeats.
-const BACK_OFF_S: [u64; 4] = [1, 2, 5, 10];
 /// How often the event loop looks whether it should stop.
 const STOP_LOOK: Duration = Duration::from_millis(100);
 
@@ -68,17 +67,19 @@ pub fn live(
     let shared = Arc::clone(&listener_end.shared);
     let (report, events) = reporter(Pace::Free);
     let microphone = Microphone::new(capture, options.clone(), report.clone());
-    let control = playback.control();
+    shared.set_speaker(Some(Arc::clone(playback.control())));
     let silero = Arc::clone(&engines.silero);
     let settings = agent.settings.endpoint.clone();
     let duplex = options.duplex;
-    let mouth = Mouth::new(Output::Device(Box::new(playback)));
+    let again = options.clone();
+    let reopen = Box::new(move || Playback::open(&again.speaker, &again.wish()));
+    let mouth = Mouth::new(playback, reopen);
     let thinker = Thinker::new(engines, Arc::clone(agent), thinker_end, mouth, report);
     std::thread::scope(|scope| {
         let listening = scope.spawn(move || {
             // webrtc-vad's state must stay on the thread that made it.
             let ear = Ear::new(silero, settings)?;
-            Listener::new(microphone, ear, listener_end, duplex, Some(control)).run();
+            Listener::new(microphone, ear, listener_end, duplex).run();
             Ok(())
         });
         let thinking = scope.spawn(move || thinker.run());
@@ -107,8 +108,7 @@ struct Microphone {
     at: SamplePos,
     /// When the next silent frame is due, while the device is away.
     silence_due: Instant,
-    attempts: usize,
-    next_attempt: Instant,
+    back_off: BackOff,
 }
 
 impl Microphone {
@@ -120,16 +120,14 @@ impl Microphone {
             report,
             at: SamplePos(0),
             silence_due: now,
-            attempts: 0,
-            next_attempt: now,
+            back_off: BackOff::new(now),
         }
     }
 
     fn lose(&mut self, error: &DeviceError) {
         self.capture = None;
-        self.attempts = 0;
         self.silence_due = Instant::now();
-        self.next_attempt = Instant::now();
+        self.back_off = BackOff::new(Instant::now());
         self.report.send(Event::Fault {
             what: error.to_string(),
             hint: "check its cable; it is opened again as soon as it is back".into(),
@@ -138,15 +136,8 @@ impl Microphone {
 
     /// Tries to open the microphone again when it is time to.
     fn reopen(&mut self) {
-        if Instant::now() < self.next_attempt {
-            return;
-        }
-        if let Ok(capture) = Capture::open(&self.options.microphone, &self.options.wish()) {
-            self.capture = Some(capture);
-        } else {
-            let wait = BACK_OFF_S[self.attempts.min(BACK_OFF_S.len() - 1)];
-            self.attempts += 1;
-            self.next_attempt = Instant::now() + Duration::from_secs(wait);
+        if self.back_off.is_due(Instant::now()) {
+            self.capture = Capture::open(&self.options.microphone, &self.options.wish()).ok();
         }
     }
 

@@ -8,6 +8,7 @@
 use crate::audio::devices::DeviceError;
 use crate::hear::HearError;
 
+mod back_off;
 mod engines;
 pub mod link;
 pub mod listener;

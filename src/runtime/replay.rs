@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::engines::Engines;
 use super::link::{Pace, link};
 use super::listener::{Duplex, Listener};
-use super::mouth::{Mouth, Output};
+use super::mouth::Mouth;
 use super::report::reporter;
 use super::source::Source;
 use super::thinker::Thinker;
@@ -33,13 +33,13 @@ pub fn replay<S: Source>(
     let source = make_source(&listener_end.shared);
     let silero = Arc::clone(&engines.silero);
     let settings = agent.settings.endpoint.clone();
-    let mouth = Mouth::new(Output::Track(Vec::new()));
+    let mouth = Mouth::track();
     let thinker = Thinker::new(engines, Arc::clone(agent), thinker_end, mouth, report);
     std::thread::scope(|scope| {
         let listening = scope.spawn(move || {
             // webrtc-vad's state must stay on the thread that made it.
             let ear = Ear::new(silero, settings)?;
-            Listener::new(source, ear, listener_end, Duplex::Full, None).run();
+            Listener::new(source, ear, listener_end, Duplex::Full).run();
             Ok(())
         });
         let thinking = scope.spawn(move || thinker.run());

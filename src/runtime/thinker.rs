@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use super::Engines;
 use super::link::{Pace, ThinkerEnd, Woken};
 use super::memory::SoundMemory;
-use super::mouth::Mouth;
+use super::mouth::{Change, Mouth};
 use super::report::Reporter;
 use crate::agent::Agent;
 use crate::asr::{AsrError, Hypothesis, Recognition};
@@ -14,7 +14,7 @@ use crate::cancel::CancelToken;
 use crate::dialogue::{ActionOutcome, ActionRunner, Conversation, Step};
 use crate::nlu::{Interpretation, Status};
 use crate::observe::{Event, StageTimes};
-use crate::tts::Style;
+use crate::tts::{Style, TtsError};
 use crate::turn::{EndReason, Heard, View};
 use crate::units::{FRAME_LEN, SamplePos, Span};
 
@@ -279,23 +279,32 @@ impl<'m> Thinker<'m> {
     }
 
     fn speak(&mut self, at: SamplePos, texts: &[String], since: Instant, times: &mut StageTimes) {
+        let start = Instant::now();
+        if let Err(error) = self.speak_clauses(at, texts, since, times)
+            && !matches!(error, TtsError::Cancelled)
+        {
+            self.report.send(Event::Fault {
+                what: error.to_string(),
+                hint: "this reply was not spoken to its end; the agent goes on listening".into(),
+            });
+        }
+        self.mouth.finish();
+        times.synthesise = ms_since(start);
+    }
+
+    fn speak_clauses(
+        &mut self,
+        at: SamplePos,
+        texts: &[String],
+        since: Instant,
+        times: &mut StageTimes,
+    ) -> Result<(), TtsError> {
         let cancel = self.link.shared.cancel.token();
         let style = Style { pace: self.agent.settings.voice.pace, ..Style::default() };
         let start = Instant::now();
         for text in texts {
-            let clauses = match self.engines.voice.clauses(text) {
-                Ok(clauses) => clauses,
-                Err(error) => return self.fail_speech(&error),
-            };
-            for clause in &clauses {
-                if cancel.is_cancelled() {
-                    return;
-                }
-                let sound = match self.engines.voice.synthesize(clause, &style, &cancel) {
-                    Ok(sound) => sound,
-                    Err(crate::tts::TtsError::Cancelled) => return,
-                    Err(error) => return self.fail_speech(&error),
-                };
+            for clause in self.engines.voice.clauses(text)? {
+                let sound = self.engines.voice.synthesize(&clause, &style, &cancel)?;
                 if times.to_first_audio == 0.0 {
                     times.synthesise_first = ms_since(start);
                     times.to_first_audio = ms_since(since);
@@ -309,19 +318,13 @@ impl<'m> Thinker<'m> {
                 }
             }
         }
-        times.synthesise = ms_since(start);
-    }
-
-    fn fail_speech(&mut self, error: &crate::tts::TtsError) {
-        self.report.send(Event::Fault {
-            what: error.to_string(),
-            hint: "this reply was not spoken; the agent goes on listening".into(),
-        });
+        Ok(())
     }
 
     /// Ends what has ended, and asks to be woken for what comes next.
     fn look_after(&mut self, at: SamplePos) {
         let now = self.now(at);
+        self.look_after_speaker();
         self.mouth.pump();
         if let Some(at) = self.mouth.ended(now) {
             self.report.send(Event::AudioEnd { at });
@@ -343,6 +346,23 @@ impl<'m> Thinker<'m> {
         let deadline = self.mouth.ends().or_else(|| self.conversation.deadline());
         // A deadline is met at a frame's end, so asking for the past means the next frame.
         self.link.shared.set_deadline(deadline.map(|d| d.max(now + FRAME_LEN as u64)));
+    }
+
+    fn look_after_speaker(&mut self) {
+        match self.mouth.look_after() {
+            Change::None => {}
+            Change::Lost(error) => {
+                self.link.shared.set_speaker(None);
+                self.link.shared.set_speaking_until(SamplePos(0));
+                self.report.send(Event::Fault {
+                    what: error.to_string(),
+                    hint: "check its cable; it is opened again as soon as it is back, and until \
+                           then replies are shown but not heard"
+                        .into(),
+                });
+            }
+            Change::Back(control) => self.link.shared.set_speaker(Some(control)),
+        }
     }
 
     fn action_ended(&mut self, at: SamplePos, outcome: &ActionOutcome) {
