@@ -153,7 +153,8 @@ fn stereo_float_at_96_khz_is_heard() {
         sample_format: hound::SampleFormat::Float,
     };
     let mut writer = hound::WavWriter::create(&path, spec).unwrap();
-    let samples: Vec<f32> = reader.samples::<i16>().map(|s| f32::from(s.unwrap()) / 32768.0).collect();
+    let samples: Vec<f32> =
+        reader.samples::<i16>().map(|s| f32::from(s.unwrap()) / 32768.0).collect();
     for pair in samples.windows(2) {
         for step in 0..4 {
             let sample = pair[0] + (pair[1] - pair[0]) * step as f32 / 4.0;
@@ -170,7 +171,9 @@ fn stereo_float_at_96_khz_is_heard() {
 #[test]
 fn a_missing_model_says_what_to_do() {
     let empty = tempfile::tempdir().unwrap();
-    let output = mynah(&["say", "hello", "-o", "/dev/null", "--models", empty.path().to_str().unwrap()]);
+    let out = empty.path().join("out.wav");
+    let (out, models) = (out.to_str().unwrap(), empty.path().to_str().unwrap());
+    let output = mynah(&["say", "hello", "-o", out, "--models", models]);
     assert_eq!(output.status.code(), Some(2));
     assert!(text(&output.stderr).contains("make models"), "{}", text(&output.stderr));
 }

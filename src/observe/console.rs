@@ -52,7 +52,9 @@ fn readable(event: &Event) -> Option<String> {
             };
             format!("{NO_CLOCK}  means  {intent} {}{status}", slot_list(slots))
         }
-        Event::Intent { intent: None, .. } => format!("{NO_CLOCK}  means  nothing this agent knows"),
+        Event::Intent { intent: None, .. } => {
+            format!("{NO_CLOCK}  means  nothing this agent knows")
+        }
         Event::Action { name, slots, outcome: None } => {
             format!("{NO_CLOCK}  does   {name} {}", slot_list(slots))
         }

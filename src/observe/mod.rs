@@ -1,7 +1,7 @@
 //! What the outside may see: events as JSON lines.
 
 pub mod console;
-pub mod timeline;
 mod events;
+pub mod timeline;
 
 pub use events::{EVENT_SCHEMA, Event, StageTimes};

@@ -8,8 +8,8 @@
 //! | events | bounded channel of [`Heard`] | [`EVENT_QUEUE`] | kept in order by the listener, retried each frame |
 //! | view, deadline, positions | latest value | 1 | overwritten |
 
-use std::sync::{Arc, Mutex, PoisonError};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TrySendError, bounded};

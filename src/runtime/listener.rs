@@ -60,7 +60,8 @@ impl<S: Source> Listener<S> {
     fn hear(&mut self, at: SamplePos, samples: &Frame) -> Result<(), Disconnected> {
         let speaking_until = self.link.shared.speaking_until();
         let speaking = at < speaking_until;
-        let echoing = speaking_until.0 > 0 && at < speaking_until + SamplePos::from_ms(ECHO_TAIL_MS).0;
+        let echoing =
+            speaking_until.0 > 0 && at < speaking_until + SamplePos::from_ms(ECHO_TAIL_MS).0;
         let deaf = self.duplex == Duplex::Half && echoing;
         let frame = if deaf { &[0.0; FRAME_LEN] } else { samples };
         let view = self.link.shared.view();

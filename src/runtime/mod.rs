@@ -34,6 +34,7 @@ pub enum RuntimeError {
 }
 
 const _: () = assert!(
-    crate::hear::endpoint::MAX_SPAN_MS / 1000 < memory::MEMORY_S && memory::MEMORY_S <= link::SOUND_S,
+    crate::hear::endpoint::MAX_SPAN_MS / 1000 < memory::MEMORY_S
+        && memory::MEMORY_S <= link::SOUND_S,
     "the thinker must still hold the longest utterance when it ends"
 );

@@ -175,7 +175,10 @@ impl Mouth {
                     Change::Lost(error)
                 }
             },
-            Output::Lost(back_off) if back_off.is_due(Instant::now()) => {
+            Output::Lost(back_off) => {
+                if !back_off.is_due(Instant::now()) {
+                    return Change::None;
+                }
                 match self.reopen.as_mut().map(|open| open()) {
                     Some(Ok(playback)) => {
                         let control = Arc::clone(playback.control());
@@ -185,7 +188,7 @@ impl Mouth {
                     Some(Err(_)) | None => Change::None,
                 }
             }
-            Output::Lost(_) | Output::Track(_) => Change::None,
+            Output::Track(_) => Change::None,
         }
     }
 
@@ -241,8 +244,7 @@ mod tests {
         let track = mouth.into_track();
         assert_eq!(track.len(), SECOND * 3 / 10 + STOP_FADE);
         assert_eq!(track.last(), Some(&0.0));
-        let steepest =
-            track.windows(2).map(|w| (w[1] - w[0]).abs()).fold(0.0, f32::max);
+        let steepest = track.windows(2).map(|w| (w[1] - w[0]).abs()).fold(0.0, f32::max);
         assert!(steepest < 0.01, "no click: {steepest}");
     }
 }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::RuntimeError;
 use super::engines::Engines;
 use super::link::{Pace, link};
 use super::listener::{Duplex, Listener};
@@ -9,7 +10,6 @@ use super::mouth::Mouth;
 use super::report::reporter;
 use super::source::Source;
 use super::thinker::Thinker;
-use super::RuntimeError;
 use crate::agent::Agent;
 use crate::hear::Ear;
 use crate::observe::Event;
