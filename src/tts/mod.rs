@@ -1,6 +1,7 @@
 //! From text to sound: normalisation, phonemes, acoustic model, vocoder.
 
 use crate::models::ModelError;
+use crate::nn::NnError;
 
 pub mod acoustic;
 pub mod edges;
@@ -19,6 +20,8 @@ pub const VOICE_RATE_HZ: u32 = 24_000;
 pub enum TtsError {
     #[error(transparent)]
     Model(#[from] ModelError),
+    #[error(transparent)]
+    Load(#[from] NnError),
     #[error("{name}: {why}. Run `make models` again to rebuild the models")]
     Plan { name: &'static str, why: String },
     #[error("{field} is {value}; it must lie between {low} and {high}")]
