@@ -1,1 +1,3 @@
 //! From text to sound: normalisation, phonemes, acoustic model, vocoder.
+
+pub mod text;
