@@ -1,1 +1,5 @@
 //! Data sets, scores, reports.
+
+pub mod dataset;
+pub mod table;
+pub mod wer;
