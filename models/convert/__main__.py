@@ -99,6 +99,9 @@ class Setup:
         )
 
     def check_space(self) -> None:
+        """Before a set-up from nothing; a smaller one just tries."""
+        if self.environment.usable():
+            return
         free_mb = shutil.disk_usage(self.cache).free // 1_000_000
         if free_mb < self.manifest.free_mb:
             raise Trouble(

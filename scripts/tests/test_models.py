@@ -186,6 +186,7 @@ class Models(unittest.TestCase):
 
     def test_too_little_disk_space_says_so_before_anything_is_fetched(self):
         self.write_manifest(free_mb=10**9)
+        self.cache = Path(tempfile.mkdtemp(dir=self.scratch.name))
         said = self.models(expect=1)
         self.assertIn("MB of free disk space", said)
         self.assertIn("MYNAH_CACHE", said)

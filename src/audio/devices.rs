@@ -138,9 +138,23 @@ fn listed(devices: &[String]) -> String {
 
 fn way_out(kind: ErrorKind) -> &'static str {
     match kind {
-        ErrorKind::DeviceBusy => "; close the program that uses it",
-        ErrorKind::PermissionDenied => "; add this user to the `audio` group and log in again",
+        ErrorKind::DeviceBusy => "; close that program",
+        ErrorKind::PermissionDenied => "; add the user to the `audio` group and log in again",
+        ErrorKind::DeviceNotAvailable => "; plug it in, or see `mynah devices`",
         _ => "",
+    }
+}
+
+/// Why a device refused, in the words of somebody who stands before the machine.
+fn reason(error: &cpal::Error) -> String {
+    match error.kind() {
+        ErrorKind::DeviceBusy => "another program uses it".into(),
+        ErrorKind::PermissionDenied => "this user may not use it".into(),
+        ErrorKind::DeviceNotAvailable => "it is not connected".into(),
+        _ => {
+            let what = error.to_string();
+            what.trim_end_matches(['.', ' ']).to_owned()
+        }
     }
 }
 
@@ -151,12 +165,9 @@ pub(super) struct Found {
     pub configs: Vec<SupportedStreamConfigRange>,
 }
 
-/// All devices, each opened for a moment to learn its format. Takes up to a second or two.
+/// All devices worth choosing, each opened for a moment to learn its format. Takes up to a second or two.
 pub fn list() -> Result<Vec<DeviceInfo>, DeviceError> {
-    quietly(|| {
-        let devices = all(&host()?)?;
-        Ok(devices.iter().map(|(id, device)| describe(id, device)).collect())
-    })
+    quietly(|| Ok(describe_all(&all(&host()?)?)))
 }
 
 /// Finds the device that `choice` means and what it can do.
@@ -196,8 +207,8 @@ pub(super) fn find(choice: &DeviceChoice, direction: Direction) -> Result<Found,
                 Err(open_error(direction, device, &error))
             }
             _ => {
-                let infos = devices.iter().map(|(id, device)| describe(id, device));
-                let usable = infos
+                let usable = describe_all(&devices)
+                    .into_iter()
                     .filter(|info| matches!(info.ability(direction), Ability::Ready(_)))
                     .map(|info| format!("`{}` ({})", info.id, info.name));
                 Err(DeviceError::NotFound {
@@ -211,9 +222,7 @@ pub(super) fn find(choice: &DeviceChoice, direction: Direction) -> Result<Found,
 }
 
 pub(super) fn open_error(direction: Direction, device: String, error: &cpal::Error) -> DeviceError {
-    let mut what = error.to_string();
-    what.truncate(what.trim_end_matches(['.', ' ']).len());
-    DeviceError::Open { direction, device, kind: error.kind(), what }
+    DeviceError::Open { direction, device, kind: error.kind(), what: reason(error) }
 }
 
 /// Where `name` matches in `devices` (id, description), best first.
@@ -259,6 +268,16 @@ fn id_of(device: &cpal::Device) -> String {
     device.id().map_or_else(|_| device.to_string(), |id| id.id().to_owned())
 }
 
+/// ALSA plug-ins that only wrap the default device, or a sound server that greets everybody who
+/// looks for it with a page of messages. They can be named, but are not shown.
+const WRAPPERS: [&str; 8] =
+    ["jack", "lavrate", "oss", "samplerate", "speex", "speexrate", "upmix", "vdownmix"];
+
+fn describe_all(devices: &[(String, cpal::Device)]) -> Vec<DeviceInfo> {
+    let shown = devices.iter().filter(|(id, _)| !WRAPPERS.contains(&&**id));
+    shown.map(|(id, device)| describe(id, device)).collect()
+}
+
 fn describe(id: &str, device: &cpal::Device) -> DeviceInfo {
     let ability = |direction, claims: bool| {
         if !claims {
@@ -269,7 +288,7 @@ fn describe(id: &str, device: &cpal::Device) -> DeviceInfo {
                 Ok(picked) => Ability::Ready(picked.format),
                 Err(what) => Ability::Failed(what),
             },
-            Err(error) => Ability::Failed(error.to_string()),
+            Err(error) => Ability::Failed(reason(&error)),
         }
     };
     DeviceInfo {
@@ -369,6 +388,6 @@ mod tests {
         );
         let busy = busy.to_string();
         assert!(busy.contains("`hw:0` cannot be opened"), "{busy}");
-        assert!(busy.ends_with("it is busy; close the program that uses it"), "{busy}");
+        assert!(busy.ends_with("another program uses it; close that program"), "{busy}");
     }
 }
