@@ -275,6 +275,15 @@ impl ThinkerEnd {
         self.pace
     }
 
+    /// The position of a decision on something heard at `heard_at`: in lock-step computation takes
+    /// no time.
+    pub fn now(&self, heard_at: SamplePos) -> SamplePos {
+        match self.pace {
+            Pace::LockStep => heard_at,
+            Pace::Free => heard_at.max(self.shared.heard_until()),
+        }
+    }
+
     /// Waits for the next event, at most `wait`; in lock-step as long as it takes.
     pub fn next(&self, wait: Duration) -> Woken {
         let received = match self.pace {

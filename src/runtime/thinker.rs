@@ -100,14 +100,6 @@ impl<'m> Thinker<'m> {
         self.mouth.has_pending() || self.actions.is_busy()
     }
 
-    /// The position decisions are made at: in lock-step computation takes no time.
-    fn now(&self, heard_at: SamplePos) -> SamplePos {
-        match self.link.pace() {
-            Pace::LockStep => heard_at,
-            Pace::Free => heard_at.max(self.link.shared.heard_until()),
-        }
-    }
-
     fn hear(&mut self, heard: Heard) {
         match heard {
             Heard::SpeechStart { at } => {
@@ -299,31 +291,32 @@ impl<'m> Thinker<'m> {
         since: Instant,
         times: &mut StageTimes,
     ) -> Result<(), TtsError> {
-        let cancel = self.link.shared.cancel.token();
-        let style = Style { pace: self.agent.settings.voice.pace, ..Style::default() };
+        let Self { engines, agent, link, mouth, report, .. } = self;
+        let cancel = link.shared.cancel.token();
+        let voice = &agent.settings.voice;
+        let style = Style { pace: voice.pace, pitch: voice.pitch, ..Style::default() };
         let start = Instant::now();
-        for text in texts {
-            for clause in self.engines.voice.clauses(text)? {
-                let sound = self.engines.voice.synthesize(&clause, &style, &cancel)?;
+        // One text, so that the pauses between its sentences are the voice's.
+        for clause in engines.voice.clauses(&texts.join(" "))? {
+            engines.voice.speak(&clause, &style, &cancel, |piece| {
                 if times.to_first_audio == 0.0 {
                     times.synthesise_first = ms_since(start);
                     times.to_first_audio = ms_since(since);
                 }
-                let now = self.now(at);
-                if let Some(at) = self.mouth.say(now, &sound) {
-                    self.report.send(Event::AudioStart { at });
+                if let Some(at) = mouth.say(link.now(at), piece) {
+                    report.send(Event::AudioStart { at });
                 }
-                if let Some(ends) = self.mouth.ends() {
-                    self.link.shared.set_speaking_until(ends);
+                if let Some(ends) = mouth.ends() {
+                    link.shared.set_speaking_until(ends);
                 }
-            }
+            })?;
         }
         Ok(())
     }
 
     /// Ends what has ended, and asks to be woken for what comes next.
     fn look_after(&mut self, at: SamplePos) {
-        let now = self.now(at);
+        let now = self.link.now(at);
         self.look_after_speaker();
         self.mouth.pump();
         if let Some(at) = self.mouth.ended(now) {
