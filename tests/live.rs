@@ -119,14 +119,15 @@ fn an_order_through_the_microphone_is_answered_through_the_speaker() {
 }
 
 #[test]
-#[cfg_attr(not(all(have_models, have_pulseaudio)), ignore = "needs models and pulseaudio: run `make test`")]
+#[cfg_attr(
+    not(all(have_models, have_pulseaudio)),
+    ignore = "needs models and pulseaudio: run `make test`"
+)]
 fn an_unknown_microphone_is_named_with_those_there_are() {
     let _only = vcard::ours();
     let card = VirtualCard::start();
-    let output = mynah(&["run", "agents/coffee", "--mic", "Mars Rover"])
-        .envs(card.env())
-        .output()
-        .unwrap();
+    let output =
+        mynah(&["run", "agents/coffee", "--mic", "Mars Rover"]).envs(card.env()).output().unwrap();
     let message = String::from_utf8_lossy(&output.stderr).into_owned();
     assert_eq!(output.status.code(), Some(2), "{message}");
     for word in ["Mars Rover", VirtualCard::MIC, "--mic", "mynah devices"] {

@@ -49,7 +49,7 @@ impl Args {
 }
 
 pub fn run(args: &Args, context: &Context) -> Result<(), Failure> {
-    let start = Instant::now();
+    let started = Instant::now();
     let board = match &args.board {
         Some(board) => Board::load(board).map_err(Failure::input)?,
         None => Board::default_for_build(),
@@ -73,20 +73,13 @@ pub fn run(args: &Args, context: &Context) -> Result<(), Failure> {
         speaker: device(&args.speaker, &board.audio.playback_device),
         period_ms: board.audio.period_ms,
         duplex: if args.headset { Duplex::Full } else { Duplex::Half },
+        started,
     };
     let mut console = Console::new(context.json);
-    let ready = |microphone: &str, speaker: &str| {
-        context.say(format_args!(
-            "“{}” listens on {microphone} and speaks on {speaker}, {:.1} s after start. \
-             Ctrl-C ends it.",
-            agent.name,
-            start.elapsed().as_secs_f32()
-        ));
-    };
-    live(&mut engines, &agent, &options, &stop, ready, |event| console.show(event)).map_err(
-        |error| match error {
+    live(&mut engines, &agent, &options, &stop, |event| console.show(event)).map_err(|error| {
+        match error {
             RuntimeError::Device(DeviceError::NotFound { .. }) => Failure::input(error),
             error => Failure::Runtime(error.into()),
-        },
-    )
+        }
+    })
 }

@@ -40,6 +40,10 @@ pub fn slot_list(slots: &Slots) -> String {
 fn readable(event: &Event) -> Option<String> {
     const NO_CLOCK: &str = "         ";
     Some(match event {
+        Event::Ready { microphone, speaker, after_ms } => format!(
+            "Listening on {microphone}, speaking on {speaker}, {:.1} s after start. Ctrl-C ends it.",
+            *after_ms as f64 / 1000.0
+        ),
         Event::Partial { at, text } => format!("{}  …      {text}", clock(*at)),
         Event::Transcript { text, confidence, span, .. } if !text.is_empty() => {
             format!("{}  heard  “{text}”  ({:.0} %)", clock(span.start), confidence * 100.0)

@@ -38,6 +38,8 @@ pub struct LiveOptions {
     /// Milliseconds of sound per device callback.
     pub period_ms: u32,
     pub duplex: Duplex,
+    /// When the program began, for [`Event::Ready`].
+    pub started: Instant,
 }
 
 impl LiveOptions {
@@ -46,8 +48,7 @@ impl LiveOptions {
     }
 }
 
-/// Runs `agent` on microphone and speaker until `stop` is set. `on_ready` is called when it
-/// listens.
+/// Runs `agent` on microphone and speaker until `stop` is set.
 ///
 /// A microphone that is lost later is opened again for as long as it takes; one that is not there
 /// at the start is an error, since then a person is near who can do something about it.
@@ -56,12 +57,15 @@ pub fn live(
     agent: &Arc<Agent>,
     options: &LiveOptions,
     stop: &AtomicBool,
-    on_ready: impl FnOnce(&str, &str),
     mut on_event: impl FnMut(&Event),
 ) -> Result<(), RuntimeError> {
     let capture = Capture::open(&options.microphone, &options.wish())?;
     let playback = Playback::open(&options.speaker, &options.wish())?;
-    on_ready(capture.device(), playback.device());
+    on_event(&Event::Ready {
+        microphone: capture.device().into(),
+        speaker: playback.device().into(),
+        after_ms: options.started.elapsed().as_millis() as u64,
+    });
 
     let (listener_end, thinker_end) = link(Pace::Free);
     let shared = Arc::clone(&listener_end.shared);
