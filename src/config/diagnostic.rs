@@ -104,10 +104,7 @@ impl std::error::Error for Diagnostic {}
 
 /// The candidate that `wrong` was probably meant to be: at most a third of its letters away
 /// (insertions, deletions, substitutions, swaps of neighbours), case aside.
-pub fn nearest<'a>(
-    wrong: &str,
-    candidates: impl IntoIterator<Item = &'a str>,
-) -> Option<&'a str> {
+pub fn nearest<'a>(wrong: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let limit = (wrong.chars().count() / 3).max(1);
     candidates
         .into_iter()
