@@ -2,5 +2,7 @@
 
 pub mod dataset;
 pub mod mix;
+pub mod outcome;
+pub mod scores;
 pub mod table;
 pub mod wer;
