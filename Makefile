@@ -18,8 +18,8 @@ demo:
 
 test:
 	@scripts/setup.sh test
+	@$$(scripts/python.sh) -m unittest discover --buffer --start-directory scripts/tests
 	$(CARGO) test --locked $(ARGS)
-	python3 -m unittest discover --start-directory scripts/tests
 
 models:
 	@scripts/setup.sh models

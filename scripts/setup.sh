@@ -32,19 +32,6 @@ check_rust() {
 # Is the dotted version $1 at least $2?
 at_least() { [ "$(printf '%s\n%s\n' "$2" "$1" | sort -V | head -n 1)" = "$2" ]; }
 
-# The first Python that the pinned packages exist for.
-find_python() {
-    local candidate
-    for candidate in python3 python3.14 python3.13 python3.12 python3.11; do
-        if have "$candidate" && "$candidate" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 15))' 2> /dev/null; then
-            python=$candidate
-            return
-        fi
-    done
-    have python3 || stop "Python is not installed: the conversion of the models needs Python 3.11 to 3.14 (the running program needs none)"
-    stop "$(python3 --version) cannot convert the models: Python 3.11 to 3.14 is needed (the running program needs none)"
-}
-
 look_for_packages() {
     have cc || need build-essential
     if [ "$what" != models ]; then
@@ -99,7 +86,7 @@ lists_are_stale() {
 case $what in demo | test | models | lint | bench) ;; *) stop "unknown target $what" ;; esac
 [ "$(uname -s)" = Linux ] || stop "this works on Linux; here is $(uname -s)"
 [ "$what" = models ] || check_rust
-[ "$what" = lint ] || find_python
+[ "$what" = lint ] || python=$("$here/scripts/python.sh")
 look_for_packages
 install_packages
 [ "$what" = lint ] || exec "$python" "$here/models/convert" "$@"

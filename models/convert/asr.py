@@ -182,7 +182,7 @@ class Ours(Net):
         return self.own("Rope", [x, "cos", "sin"], out=out, heads=HEADS)
 
     def attention(self, q, k, v):
-        return self.own("Attention", [q, k, v], heads=HEADS)
+        return self.own("FullAttention", [q, k, v], heads=HEADS)
 
     def cached_attention(self, q, k, v, past_k, past_v):
         return self.own("CachedAttention", [q, k, v, past_k, past_v, "past_len"], heads=HEADS)

@@ -37,7 +37,9 @@ class Environment:
         if self.usable():
             return
         say("making a private Python environment (about 55 MB to download, a minute)")
-        shutil.rmtree(self.root, ignore_errors=True)
+        # Environments of other requirements or an older Python, and one that was cut short.
+        for folder in self.cache.glob("python-*"):
+            shutil.rmtree(folder, ignore_errors=True)
         made = self.run([sys.executable, "-m", "venv", self.root], stdout=subprocess.PIPE)
         if made.returncode != 0:
             words = (made.stdout + made.stderr).strip()

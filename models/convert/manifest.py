@@ -1,6 +1,7 @@
 """`models/manifest.toml`: which packages, which models, and what the converted files must be."""
 
 import hashlib
+import json
 import tomllib
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -50,8 +51,8 @@ class Manifest:
     free_mb: int
     packages: dict[str, Package]
     models: list[Model]
-    # "asr/encoder.onnx" → {"bytes": …, "sha256": …}; test references are not listed, since
-    # onnxruntime's last bits depend on the processor it ran on.
+    # "asr/encoder.onnx" → {"bytes": …, "sha256": …, and of a graph "inputs": […], "outputs": […]}.
+    # Test references are not listed: onnxruntime's last bits depend on the processor it ran on.
     converted: dict[str, dict] = field(default_factory=dict)
 
     @classmethod
@@ -102,14 +103,22 @@ class Manifest:
         """Rewrites the part below MARK."""
         head, _, _ = self.path.read_text(encoding="utf-8").partition(MARK)
         rows = [
-            f'[converted."{name}"]\nbytes = {files[name]["bytes"]}\n'
-            f'sha256 = "{files[name]["sha256"]}"\n'
+            f'[converted."{name}"]\n'
+            + "".join(f"{field} = {toml_value(value)}\n" for field, value in files[name].items())
             for name in sorted(files)
         ]
-        self.path.write_text(head.rstrip("\n") + "\n\n" + MARK + "\n" + "\n".join(rows), encoding="utf-8")
+        text = head.rstrip("\n") + "\n\n" + MARK + "\n" + "\n".join(rows)
+        self.path.write_text(text, encoding="utf-8")
         self.converted = {name: dict(files[name]) for name in files}
 
 
 def record(kind, row: dict):
     """A table of the manifest as a `kind`; lists become tuples."""
     return kind(**{k: tuple(v) if isinstance(v, list) else v for k, v in row.items()})
+
+
+def toml_value(value) -> str:
+    """JSON's numbers and strings are TOML's; a list stands with one entry per line."""
+    if isinstance(value, list):
+        return "[\n" + "".join(f"    {json.dumps(item)},\n" for item in value) + "]"
+    return json.dumps(value)

@@ -30,7 +30,8 @@ NETWORK_SIGNS = (
 
 def of_os_error(error: OSError, doing: str) -> Trouble:
     """`doing` completes the sentence "while …"."""
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+    # shutil collects the errors of a whole tree into one without a number.
+    if error.errno in (errno.ENOSPC, errno.EDQUOT) or "No space left on device" in str(error):
         where = f" ({error.filename})" if error.filename else ""
         return Trouble(
             f"no space left on the disk while {doing}{where}: free some and run the same command "

@@ -21,9 +21,8 @@ its newest input completes: output t of the stack belongs to input t - lag. `val
 at every layer the zero padding of the original. Chunked is therefore equal to whole, and shapes are
 fixed. N is free in the file: the host fixes it when it loads the plan.
 
-Weights that were int8 stay int8 in the file, with their scale; the inference engine multiplies them
-out once when it loads the plan. Activations are no longer quantised, so the result lies closer to the
-original network than the package's own.
+Weights that were int8 stay int8, run by the operators of domain `ai.mynah` (src/nn/ops): each row of
+activations is quantised over its own range, where the package quantises the whole tensor over one.
 """
 
 import importlib.util
@@ -43,6 +42,7 @@ TIMBRE_LAYERS, MELODY_LAYERS = 4, 6
 MELODY_DILATIONS = (1, 2, 4, 8, 1, 2)
 DECODER_LAYERS = 8
 OPSET = 20  # the first with Gelu
+DOMAIN = "ai.mynah"  # of the operators in src/nn/ops
 SEED = 20_24
 # Name, phonemes in the package's alphabet, speed. Phonemes are spelled out so that the goldens of the
 # sound do not depend on the text front end.
@@ -115,19 +115,28 @@ class Graph:
         """[1, C, T] <-> [1, T, C]"""
         return self.op("Transpose", x, perm=[0, 2, 1])
 
-    def linear(self, x, bias):
-        """x [1, T, in] times the int8 matrix of this bias, plus the bias."""
-        name = bias.removesuffix("bias") + "weight"
-        real = name + ".f32"
-        if name not in self.initializers:
-            quantised, scale = self.weights.matrix(bias)
-            self.op("DequantizeLinear", self.const(name, quantised),
-                    self.const(name + ".scale", scale), out=real)
-        return self.op("Add", self.op("MatMul", x, real), self.weight(bias))
+    def own(self, kind, *inputs, **attributes):
+        return self.op(kind, *inputs, domain=DOMAIN, **attributes)
+
+    def linear(self, x, bias, norm=None, activation="none", residual=None):
+        """x [1, T, in], normalised when `norm` names how, times the int8 matrix of this bias, plus
+        the bias. The shift of the norm is folded into the bias: (n + s) W + b = n W + (s W + b)."""
+        quantised, scale = self.weights.matrix(bias)
+        shifted = self.weights[bias].astype(np.float64)
+        if norm:
+            x = self.own("LayerNorm", x, self.weight(norm + ".weight"))
+            shifted = shifted + self.weights[norm + ".bias"] @ (quantised * np.float64(scale))
+        name = bias.removesuffix("bias")
+        parts = ((quantised.astype(np.int16) + 128).astype(np.uint8), np.float32(scale),
+                 np.uint8(128), shifted.astype(np.float32))
+        tails = ("weight", "scale", "zero", "bias")
+        inputs = [x, *(self.const(f"{name}{tail}", part) for tail, part in zip(tails, parts))]
+        return self.own("QuantLinear", *inputs, *([residual] if residual else []),
+                        activation=activation)
 
     def norm(self, x, name):
-        return self.op("LayerNormalization", x, self.weight(name + ".weight"),
-                       self.weight(name + ".bias"), axis=-1, epsilon=1e-5)
+        x = self.own("LayerNorm", x, self.weight(name + ".weight"))
+        return self.op("Add", x, self.weight(name + ".bias"))
 
     def conv(self, x, name, pad, dilation=1):
         weight = self.weights[name + ".weight"]
@@ -139,16 +148,15 @@ class Graph:
     def block(self, x, y, name):
         """The part after the depth-wise convolution y: two linear layers over the channels, added to
         x; all [1, C, T]."""
-        y = self.norm(self.transpose(y), name + ".norm")
-        y = self.linear(y, name + ".pw1.bias")
-        y = self.linear(self.op("Gelu", y), name + ".pw2.bias")
+        y = self.linear(self.transpose(y), name + ".pw1.bias", name + ".norm", "gelu")
+        y = self.linear(y, name + ".pw2.bias")
         y = self.op("Mul", y, self.weight(name + ".gamma"))
         return self.op("Add", x, self.transpose(y))
 
     def attention(self, x, name, channels):
         """One pre-norm transformer layer; x [1, L, C]."""
         size = channels // HEADS
-        qkv = self.linear(self.norm(x, name + ".norm1"), name + ".self_attn.in_proj_bias")
+        qkv = self.linear(x, name + ".self_attn.in_proj_bias", name + ".norm1")
         heads = []
         for part, perm in enumerate(([0, 2, 1, 3], [0, 2, 3, 1], [0, 2, 1, 3])):
             y = self.op("Slice", qkv, self.integers(part * channels),
@@ -159,9 +167,9 @@ class Graph:
         y = self.op("MatMul", self.op("Softmax", scores, axis=-1), heads[2])
         y = self.op("Reshape", self.op("Transpose", y, perm=[0, 2, 1, 3]),
                     self.integers(1, -1, channels))
-        x = self.op("Add", x, self.linear(y, name + ".self_attn.out_proj.bias"))
-        y = self.linear(self.norm(x, name + ".norm2"), name + ".linear1.bias")
-        return self.op("Add", x, self.linear(self.op("Gelu", y), name + ".linear2.bias"))
+        x = self.linear(y, name + ".self_attn.out_proj.bias", residual=x)
+        y = self.linear(x, name + ".linear1.bias", name + ".norm2", "gelu")
+        return self.linear(y, name + ".linear2.bias", residual=x)
 
     def text(self, ids, name, channels, layers, out):
         """Phoneme ids to features [1, C, L]."""
@@ -179,7 +187,8 @@ class Graph:
         graph = helper.make_graph(
             self.nodes, path.stem, [value(*i) for i in inputs], [value(*o) for o in outputs],
             list(self.initializers.values()))
-        model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)],
+        model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET),
+                                                       helper.make_opsetid(DOMAIN, 1)],
                                   ir_version=9, producer_name="mynah")
         onnx.checker.check_model(model)
         path.write_bytes(model.SerializeToString(deterministic=True))
@@ -258,7 +267,7 @@ def decoder(weights, path):
     x = g.conv(x, "m.dec_in", pad=0)
     for layer in range(DECODER_LAYERS):
         x = g.stage(x, f"m.dec.{layer}")
-    x = g.linear(g.norm(g.transpose(x), "m.dec_norm"), "m.head.bias")
+    x = g.linear(g.transpose(x), "m.head.bias", "m.dec_norm")
     g.op("Reshape", x, g.integers(-1, BINS * PARTS), out="spectra")
     g.save_stream(path, "features", TIMBRE + 2,
                   [("spectra", TensorProto.FLOAT, ["N", BINS * PARTS])])

@@ -9,6 +9,7 @@ use super::TtsError;
 use super::stream::{Passage, Stack};
 use super::vocoder::BINS;
 use crate::models::ModelStore;
+use crate::nn::{self, Plan};
 
 /// Values in one frame of the decoder's output: five runs of [`BINS`].
 pub const SPECTRUM: usize = 5 * BINS;
@@ -17,6 +18,9 @@ pub const SPECTRUM: usize = 5 * BINS;
 const TIMBRE: usize = 128;
 const MELODY: usize = 192;
 const FEATURES: usize = TIMBRE + 2;
+
+/// Phoneme ids the encoder knows: 0 is the pad.
+const IDS: std::ops::Range<i64> = 0..178;
 
 /// Frames (12.5 ms) that leave one column (25 ms).
 const FRAMES_PER_COLUMN: usize = 2;
@@ -32,9 +36,26 @@ const DECODER: &str = "tts/decoder.onnx";
 
 /// The networks of the voice. Weights only: a clause's state lives in [`Score`] and [`Decoding`].
 pub struct Acoustic {
-    encoder: Arc<TypedRunnableModel>,
+    encoder: Arc<Plan>,
     prosody: Stack,
     decoder: Stack,
+}
+
+/// What the text encoder says about L phonemes.
+struct Encoded {
+    /// In columns, as predicted.
+    durations: Vec<f32>,
+    /// `[TIMBRE, L]` and `[MELODY, L]`, row-major.
+    timbre: Vec<f32>,
+    melody: Vec<f32>,
+}
+
+impl Encoded {
+    /// For each column the index of its phoneme.
+    fn columns(&self) -> Vec<usize> {
+        let of = |(phoneme, &duration)| std::iter::repeat_n(phoneme, columns_of(duration));
+        self.durations.iter().enumerate().flat_map(of).collect()
+    }
 }
 
 /// One clause, timed and intoned, ready to be decoded into spectra.
@@ -68,11 +89,7 @@ impl Spectra {
 
 impl Acoustic {
     pub fn load(store: &ModelStore) -> Result<Self, TtsError> {
-        let bytes = store.bytes(ENCODER)?;
-        let encoder = tract_onnx::onnx()
-            .model_for_read(&mut std::io::Cursor::new(bytes))
-            .and_then(|model| model.into_optimized()?.into_runnable())
-            .map_err(|e| TtsError::plan(ENCODER, e))?;
+        let encoder = nn::load(ENCODER, &store.bytes(ENCODER)?)?;
         let prosody = Stack::load(store, PROSODY, PROSODY_CHUNK)?;
         let decoder = Stack::load(store, DECODER, DECODER_CHUNK)?;
         Ok(Self { encoder, prosody, decoder })
@@ -80,17 +97,21 @@ impl Acoustic {
 
     /// Times and intones a clause. `speed` 1 is the voice's own pace, 2 twice as fast.
     pub fn score(&self, ids: &[i64], speed: f32) -> Result<Score, TtsError> {
-        let (columns, timbre, melody) =
-            self.encode(ids, speed).map_err(|e| TtsError::plan(ENCODER, e))?;
-        let length = columns.len();
-        let melody = repeat(&melody, ids.len(), &columns);
-        let frames = FRAMES_PER_COLUMN * length;
+        let encoded = self.encode(ids, speed).map_err(|e| TtsError::plan(ENCODER, e))?;
+        self.intone(&encoded)
+    }
+
+    /// Repeats every phoneme over its duration and adds pitch and energy.
+    fn intone(&self, encoded: &Encoded) -> Result<Score, TtsError> {
+        let (length, columns) = (encoded.durations.len(), encoded.columns());
+        let melody = repeat(&encoded.melody, length, &columns);
+        let frames = FRAMES_PER_COLUMN * columns.len();
         let mut features = Vec::with_capacity(FEATURES * frames);
-        for row in repeat(&timbre, ids.len(), &columns).chunks_exact(length.max(1)) {
+        for row in repeat(&encoded.timbre, length, &columns).chunks_exact(columns.len().max(1)) {
             features.extend(row.iter().flat_map(|&v| [v; FRAMES_PER_COLUMN]));
         }
         let (mut f0, mut energy) = (Vec::with_capacity(frames), Vec::with_capacity(frames));
-        let mut passage = self.prosody.begin(length);
+        let mut passage = self.prosody.begin(columns.len());
         while let Some(given) = self.prosody.step(&mut passage, &melody)? {
             let inside =
                 FRAMES_PER_COLUMN * given.inside.start..FRAMES_PER_COLUMN * given.inside.end;
@@ -107,20 +128,18 @@ impl Acoustic {
         Ok(Score { f0, features })
     }
 
-    /// Runs the text encoder: for each column of 25 ms the index of its phoneme, and the features
-    /// of every phoneme, `[TIMBRE, L]` and `[MELODY, L]`.
-    fn encode(&self, ids: &[i64], speed: f32) -> TractResult<(Vec<usize>, Vec<f32>, Vec<f32>)> {
+    fn encode(&self, ids: &[i64], speed: f32) -> TractResult<Encoded> {
+        ensure!(ids.iter().all(|id| IDS.contains(id)), "a phoneme id outside {IDS:?}");
         let tokens = Tensor::from_shape(&[1, ids.len()], ids)?;
         let outputs = self.encoder.run(tvec!(tokens.into(), tensor1(&[speed]).into()))?;
-        let read = |k: usize| outputs[k].try_as_plain_ram()?.as_slice::<f32>();
-        let columns = read(0)?
-            .iter()
-            .enumerate()
-            .flat_map(|(phoneme, &duration)| std::iter::repeat_n(phoneme, columns_of(duration)))
-            .collect();
-        let (timbre, melody) = (read(1)?.to_vec(), read(2)?.to_vec());
-        ensure!(timbre.len() == TIMBRE * ids.len() && melody.len() == MELODY * ids.len());
-        Ok((columns, timbre, melody))
+        let read = |k: usize| -> TractResult<Vec<f32>> {
+            Ok(outputs[k].try_as_plain_ram()?.as_slice()?.to_vec())
+        };
+        let encoded = Encoded { durations: read(0)?, timbre: read(1)?, melody: read(2)? };
+        ensure!(encoded.durations.len() == ids.len(), "one duration per phoneme");
+        ensure!(encoded.timbre.len() == TIMBRE * ids.len(), "{TIMBRE} rows of timbre");
+        ensure!(encoded.melody.len() == MELODY * ids.len(), "{MELODY} rows of melody");
+        Ok(encoded)
     }
 
     /// Starts decoding a score.
@@ -180,19 +199,22 @@ mod tests {
         let store = ModelStore::open(None).unwrap();
         let acoustic = Acoustic::load(&store).unwrap();
         for case in Golden::all(&store) {
-            let (ids, name) = (case.i64("ids"), &case.name);
-            let (_, timbre, melody) = acoustic.encode(&ids, case.speed).unwrap();
-            case.assert_near("timbre", &timbre, 2e-5);
-            case.assert_near("melody", &melody, 2e-5);
-            let score = acoustic.score(&ids, case.speed).unwrap();
-            case.assert_near("f0", &score.f0, 0.01);
+            // The reference computes with floats, the plans with 8-bit activations. Each stage is
+            // given the reference's timing, for one duration rounded otherwise moves all the rest.
+            let encoded = acoustic.encode(&case.i64("ids"), case.speed).unwrap();
+            case.assert_near("durations", &encoded.durations, 0.03);
+            case.assert_near("timbre", &encoded.timbre, 1e-3);
+            case.assert_near("melody", &encoded.melody, 1e-2);
+            let durations = case.f32("durations");
+            let score = acoustic.intone(&Encoded { durations, ..encoded }).unwrap();
+            case.assert_near("f0", &score.f0, 1.5);
             let mut decoding = acoustic.begin(&score);
             let mut spectra = Vec::new();
             while let Some(chunk) = acoustic.decode(&mut decoding, &score).unwrap() {
                 spectra.extend(chunk.frames().flatten());
             }
-            assert_eq!(spectra.len(), SPECTRUM * score.f0.len(), "{name}");
-            case.assert_near("spectra", &spectra, 1e-3);
+            assert_eq!(spectra.len(), SPECTRUM * score.f0.len(), "{}", case.name);
+            case.assert_near("spectra", &spectra, 0.08);
         }
     }
 }

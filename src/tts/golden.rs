@@ -59,13 +59,15 @@ impl Golden {
         self.bytes(what, 8).chunks_exact(8).map(value).collect()
     }
 
-    /// Fails unless every value lies within `tolerance` of the reference.
-    pub fn assert_near(&self, what: &str, found: &[f32], tolerance: f32) {
+    /// Fails unless the values are as many as the reference's and differ from it by at most
+    /// `tolerance`, root mean square.
+    pub fn assert_near(&self, what: &str, found: &[f32], tolerance: f64) {
         let expected = self.f32(what);
         assert_eq!(found.len(), expected.len(), "{}: length of {what}", self.name);
-        let error = |(a, b): (&f32, &f32)| (a - b).abs();
-        let worst = found.iter().zip(&expected).map(error).fold(0.0, f32::max);
-        println!("{}: {what} off by at most {worst:e}", self.name);
-        assert!(worst <= tolerance, "{}: {what} off by {worst}", self.name);
+        let square = |(a, b): (&f32, &f32)| f64::from(a - b).powi(2);
+        let sum: f64 = found.iter().zip(&expected).map(square).sum();
+        let error = (sum / expected.len() as f64).sqrt();
+        println!("{}: {what} off by {error:.2e}", self.name);
+        assert!(error <= tolerance, "{}: {what} off by {error}", self.name);
     }
 }

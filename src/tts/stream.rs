@@ -12,11 +12,12 @@ use tract_onnx::tract_hir::infer::Factoid;
 
 use super::TtsError;
 use crate::models::ModelStore;
+use crate::nn::{Plan, ops};
 
 /// A plan for chunks of one fixed length.
 pub struct Stack {
     name: &'static str,
-    plan: Arc<TypedRunnableModel>,
+    plan: Arc<Plan>,
     /// Columns in one chunk.
     chunk: usize,
     /// Columns by which outputs trail inputs.
@@ -50,9 +51,9 @@ impl Stack {
     }
 
     fn build(bytes: &[u8], name: &'static str, chunk: usize) -> TractResult<Self> {
-        let mut model = tract_onnx::onnx()
-            .with_ignore_output_shapes(true)
-            .model_for_read(&mut std::io::Cursor::new(bytes))?;
+        let mut framework = tract_onnx::onnx().with_ignore_output_shapes(true);
+        ops::register(&mut framework.op_register);
+        let mut model = framework.model_for_read(&mut &*bytes)?;
         let length = SymbolValues::default().with(&model.symbols.sym("N"), chunk as i64);
         let mut shapes = Vec::new();
         for input in 0..model.inputs.len() {

@@ -283,7 +283,7 @@ mod tests {
             for frame in case.f32("spectra").chunks_exact(5 * BINS) {
                 vocoder.push(frame, &mut noise, &mut out);
             }
-            case.assert_near("samples", &out, 2e-4);
+            case.assert_near("samples", &out, 1e-5);
         }
     }
 }
