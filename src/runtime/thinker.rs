@@ -61,7 +61,7 @@ impl<'m> Thinker<'m> {
             link,
             memory: SoundMemory::new(),
             mouth,
-            actions: ActionRunner::new(),
+            actions: ActionRunner::default(),
             report,
             speculation: None,
             turns: 0,
