@@ -79,11 +79,12 @@ impl Draw<'_> {
     fn number(&mut self, range: &NumberRange) -> String {
         let steps = (range.to - range.from) / range.step + 1;
         let whole = range.from + range.step * self.below(steps.min(1 << 20) as usize) as i64;
-        match range.fractions {
-            Fractions::Halves if self.below(2) == 1 => format!("{whole}.5"),
-            Fractions::Tenths if self.below(2) == 1 => format!("{whole}.{}", self.below(10)),
-            _ => whole.to_string(),
-        }
+        let tenths = match range.fractions {
+            Fractions::None => 0,
+            Fractions::Halves => 5 * self.below(2),
+            Fractions::Tenths => self.below(10),
+        };
+        ((whole * 10 + tenths as i64) as f64 / 10.0).to_string()
     }
 
     /// SplitMix64 (Steele, Lea & Flood 2014), reduced by remainder: fair enough for small `n`.
