@@ -156,7 +156,9 @@ impl Phrase {
             Self::LeadOut,
             "lead_out",
             "mynah.lead_out",
-            &["(please|thanks|thank you|instead|then|actually|sorry|for me)"],
+            &[
+                "(please|thanks|thank you|instead|then|actually|sorry|for me|one|ones|if (possible|you can))",
+            ],
         ),
         (Self::Filler, "filler", "mynah.filler", &["(a|an|the|with|and|of|in|one)"]),
     ];
