@@ -284,7 +284,7 @@ fn settings_are_checked() {
     let ok = EndpointSettings::default();
     ok.check().unwrap();
     let table = [
-        (EndpointSettings { hangover_ms: 610, ..ok.clone() }, "endpoint.hangover_ms is 610 ms"),
+        (EndpointSettings { hangover_ms: 410, ..ok.clone() }, "endpoint.hangover_ms is 410 ms"),
         (EndpointSettings { pause_ms: 0, ..ok.clone() }, "positive multiple of 20 ms"),
         (EndpointSettings { tail_ms: 300, ..ok.clone() }, "longer than endpoint.pause_ms"),
         (
@@ -292,8 +292,8 @@ fn settings_are_checked() {
             "longer than endpoint.hangover_complete_ms, which is 100 ms",
         ),
         (
-            EndpointSettings { hangover_cannot_end_ms: 500, ..ok.clone() },
-            "endpoint.hangover_ms is 600 ms; it must not be longer",
+            EndpointSettings { hangover_cannot_end_ms: 380, ..ok.clone() },
+            "endpoint.hangover_ms is 400 ms; it must not be longer",
         ),
         (EndpointSettings { max_utterance_ms: 40_000, ..ok.clone() }, "is 41300 ms"),
         (EndpointSettings { max_utterance_ms: u32::MAX / 20 * 20, ..ok.clone() }, "sound buffer"),
@@ -314,8 +314,8 @@ fn settings_are_checked() {
 fn a_misspelt_setting_is_refused() {
     let error = toml::from_str::<EndpointSettings>("hangover = 300").unwrap_err().to_string();
     assert!(error.contains("hangover_ms"), "{error}");
-    let some: EndpointSettings = toml::from_str("hangover_ms = 500").unwrap();
-    assert_eq!(some, EndpointSettings { hangover_ms: 500, ..EndpointSettings::default() });
+    let some: EndpointSettings = toml::from_str("hangover_ms = 360").unwrap();
+    assert_eq!(some, EndpointSettings { hangover_ms: 360, ..EndpointSettings::default() });
 }
 
 fn pictures() -> impl Strategy<Value = String> {
