@@ -200,8 +200,7 @@ impl Conversation {
         self.finish(at, "greet", step)
     }
 
-    /// Somebody began to speak: no time-out falls until they were heard or [`LONGEST_SPEECH`]
-    /// has passed.
+    /// Somebody began to speak: no time-out falls until they were heard, or a minute has passed.
     pub fn speech_started(&mut self, at: SamplePos) {
         self.speaking_until = Some(at + LONGEST_SPEECH);
     }
