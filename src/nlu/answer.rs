@@ -1,0 +1,130 @@
+//! The answer to a question about one slot: a value among words that carry no meaning of their own.
+
+use super::draft::Context;
+use super::grammar::Grammar;
+use super::graph::Step;
+use super::interpretation::{Slot, SlotValue};
+use super::search::{Search, Trace, WayId};
+use super::words::{MAX_TEXT_BYTES, Words};
+
+/// English words that may surround an answer and change nothing: articles, pronouns, auxiliaries,
+/// prepositions, courtesy, hesitation. No negation stands here: "not large" is no answer.
+const FILLERS: &[&str] = &[
+    "a", "about", "ah", "alright", "an", "and", "are", "as", "at", "be", "can", "could", "do",
+    "er", "erm", "fine", "for", "from", "get", "give", "go", "have", "he", "hm", "hmm", "i", "i'd",
+    "i'll", "i'm", "i've", "in", "is", "it", "it'd", "it'll", "it's", "its", "just", "let",
+    "let's", "like", "make", "may", "me", "my", "of", "oh", "ok", "okay", "on", "one", "ones",
+    "our", "please", "right", "say", "set", "she", "should", "so", "some", "take", "thank",
+    "thanks", "that", "that'll", "that's", "the", "them", "then", "there", "these", "they",
+    "think", "this", "to", "uh", "um", "us", "want", "was", "we", "we'd", "we'll", "well", "will",
+    "with", "would", "yeah", "yep", "yes", "you", "your",
+];
+
+impl Grammar {
+    /// Reads `text` as the answer to "which `slot`?", whose values are in `list`.
+    ///
+    /// The value may stand alone or among filler and skip words ("a large one please"), or
+    /// after words that lead up to this slot in some sentence ("can I get a large one"). `None`
+    /// when there is no value of the list, or anything else was said as well.
+    pub fn interpret_slot(&self, list: &str, slot: &str, text: &str) -> Option<Slot> {
+        let words = Words::new(text);
+        if words.text.is_empty() || words.text.len() > MAX_TEXT_BYTES {
+            return None;
+        }
+        let fillers = self.fillers(&words);
+        let filler_from = |at: usize| fillers.iter().find(|(from, _)| *from == at);
+        // Only fillers from the end of the value to the end of the text?
+        let closes = |at: u32| {
+            let mut at = at as usize;
+            while at < words.text.len() {
+                let start = at + usize::from(words.text[at..].starts_with(' '));
+                match filler_from(start) {
+                    Some((_, end)) if words.starts_word(start) => at = *end,
+                    _ => return false,
+                }
+            }
+            true
+        };
+        let mut found: Vec<Slot> = Vec::new();
+        let mut search = Search::new(&self.machine, &words);
+        let mut start = 0;
+        loop {
+            let ends = self.ends(&mut search, list, start as u32);
+            found.extend(ends.into_iter().filter(|(to, _)| closes(*to)).map(|(_, slot)| slot));
+            match filler_from(start) {
+                Some((_, end)) if *end < words.text.len() => start = end + 1,
+                _ => break,
+            }
+        }
+        found.extend(
+            self.led_up_to(&words, slot).into_iter().filter(|(to, _)| closes(*to)).map(|f| f.1),
+        );
+        // The value that leaves the fewest words to the fillers.
+        found.into_iter().rev().max_by_key(|slot| slot.text.len())
+    }
+
+    /// Fillers and skip phrases as (start, end) bytes of the text, longest first at each start.
+    fn fillers(&self, words: &Words<'_>) -> Vec<(usize, usize)> {
+        let mut found = Vec::new();
+        for start in (0..words.text.len()).filter(|at| words.starts_word(*at)) {
+            let rest = &words.text[start..];
+            let phrases = self.machine.skip_words.iter().map(String::as_str);
+            for phrase in phrases.chain(FILLERS.iter().copied()) {
+                let end = start + phrase.len();
+                if rest.starts_with(phrase) && words.ends_word(end) {
+                    found.push((start, end));
+                }
+            }
+        }
+        found
+    }
+
+    /// Values of `list` that start at a byte, with the byte after them.
+    fn ends(&self, search: &mut Search<'_, '_>, list: &str, start: u32) -> Vec<(u32, Slot)> {
+        let Some(info) = self.machine.lists.get(list) else { return Vec::new() };
+        match info.arc {
+            Step::List { graph, .. } => {
+                let ends: Vec<WayId> = search.run(graph, start).to_vec();
+                let taken = ends.into_iter().filter(|end| search.way(*end).at > start);
+                taken.map(|e| (search.way(e).at, self.list_slot(search, e, start))).collect()
+            }
+            Step::Range { range, .. } => {
+                let allowed = &self.machine.ranges[range as usize];
+                let numbers = search.numbers(start);
+                let fits = numbers.iter().filter(|n| {
+                    allowed.holds(n.value) && if n.digits { allowed.digits } else { allowed.words }
+                });
+                let slot = |to: u32, value| Slot { value, text: search.said(start, to) };
+                fits.map(|n| (n.end as u32, slot(n.end as u32, allowed.value(n.value)))).collect()
+            }
+            Step::Wild { .. } => {
+                let text = search.said(start, search.end());
+                let value = SlotValue::Text(text.clone());
+                vec![(search.end(), Slot { value, text })]
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    /// Values of `slot` that sentences reach in this text, with the byte after them.
+    fn led_up_to(&self, words: &Words<'_>, slot: &str) -> Vec<(u32, Slot)> {
+        let search = self.explore(words, &Context::new());
+        let wanted = self.machine.slots.iter().position(|name| name == slot).map(|s| s as u32);
+        let mut found = Vec::new();
+        for way in search.ways() {
+            match way.trace {
+                Trace::List { slot, end, from } if slot == wanted && slot.is_some() => {
+                    found.push((search.way(end).at, self.list_slot(&search, end, from)));
+                }
+                Trace::Range { slot, range, number, from, to }
+                    if slot == wanted && slot.is_some() =>
+                {
+                    let value = self.machine.ranges[range as usize].value(number);
+                    found.push((to, Slot { value, text: search.said(from, to) }));
+                }
+                _ => {}
+            }
+        }
+        found
+    }
+}

@@ -1,0 +1,310 @@
+//! A whole agent's sentences, ready to interpret what people say.
+
+use std::collections::BTreeMap;
+
+use super::check::{SlotLists, check};
+use super::compile::compile;
+use super::draft::{Context, Requirement};
+use super::graph::{BlockInfo, Machine, Sentence};
+use super::interpretation::{Alternative, Interpretation, Slot, SlotValue, Slots, Status};
+use super::read::read;
+use super::search::{Cost, Search, Trace, WayId};
+use super::words::{MAX_TEXT_BYTES, Words};
+use crate::config::diagnostic::{Diagnostic, Source};
+use crate::turn::Completeness;
+
+/// Most readings reported beside the best one.
+const MAX_ALTERNATIVES: usize = 4;
+
+/// Sentence templates, checked and compiled. Immutable, and shared between threads as it is.
+#[derive(Clone, Debug)]
+pub struct Grammar {
+    pub(super) machine: Machine,
+    slots_of: BTreeMap<String, SlotLists>,
+}
+
+/// One way to understand a text.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Reading<'g> {
+    pub intent: &'g str,
+    pub slots: Slots,
+    /// The `response` key of the block, for Home Assistant's answers.
+    pub response: Option<&'g str>,
+    /// The template that matched.
+    pub template: &'g str,
+    /// `file:line` of the template.
+    pub written: String,
+    cost: Cost,
+    /// Order of the templates, which decides between equals.
+    order: usize,
+}
+
+/// How an intent fills one of its slots.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SlotInfo<'g> {
+    pub name: &'g str,
+    /// Lists whose values go there; empty when a block sets it without words.
+    pub lists: Vec<&'g str>,
+}
+
+/// One value of a list.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct ListItem<'g> {
+    /// A way to say it.
+    pub spoken: &'g str,
+    pub value: &'g SlotValue,
+}
+
+impl Grammar {
+    /// Reads, checks and compiles template files. On mistakes, all of them are reported, in the
+    /// order of the files and their lines.
+    pub fn parse(sources: &[Source]) -> Result<Self, Vec<Diagnostic>> {
+        let mut problems = Vec::new();
+        let draft = read(sources, &mut problems);
+        let slots_of = check(sources, &draft, &mut problems);
+        if problems.is_empty() {
+            return Ok(Self { machine: compile(sources, &draft), slots_of });
+        }
+        let file = |d: &Diagnostic| sources.iter().position(|s| s.path == d.file);
+        problems.sort_by_key(|d| (file(d), d.line, d.column));
+        Err(problems)
+    }
+
+    /// Understands `text` with nothing known about the world.
+    pub fn interpret(&self, text: &str) -> Interpretation {
+        self.interpret_in(text, &Context::new())
+    }
+
+    /// Understands `text`, where `context` says what `requires_context` and `excludes_context`
+    /// ask about.
+    ///
+    /// An exact match is accepted with confidence 1; other readings that fit as well but rank
+    /// lower are alternatives with confidence 0. Text that no template fits is rejected, and its
+    /// completeness says whether it begins a sentence.
+    pub fn interpret_in(&self, text: &str, context: &Context) -> Interpretation {
+        let words = Words::new(text);
+        let (readings, continues) = self.read(&words, context);
+        let completeness = match (readings.is_empty(), continues) {
+            (false, false) => Completeness::Complete,
+            (true, true) => Completeness::CannotEnd,
+            (false, true) | (true, false) => Completeness::MayContinue,
+        };
+        let mut readings = readings.into_iter();
+        let Some(best) = readings.next() else {
+            return Interpretation::not_understood(completeness);
+        };
+        let other = |r: Reading<'_>| Alternative {
+            intent: r.intent.to_owned(),
+            slots: r.slots,
+            confidence: 0.0,
+        };
+        Interpretation {
+            status: Status::Accepted,
+            completeness,
+            intent: Some(best.intent.to_owned()),
+            slots: best.slots,
+            confidence: 1.0,
+            nbest: readings.take(MAX_ALTERNATIVES).map(other).collect(),
+        }
+    }
+
+    /// Every distinct way to understand `text`, best first.
+    pub fn readings(&self, text: &str, context: &Context) -> Vec<Reading<'_>> {
+        self.read(&Words::new(text), context).0
+    }
+
+    /// All intents, in the order of the files.
+    pub fn intents(&self) -> impl Iterator<Item = &str> {
+        self.machine.intents.iter().map(String::as_str)
+    }
+
+    /// The slots that sentences of `intent` can fill, in name order; none for an unknown intent.
+    pub fn slots_of(&self, intent: &str) -> impl Iterator<Item = SlotInfo<'_>> {
+        self.slots_of.get(intent).into_iter().flatten().map(|(name, lists)| SlotInfo {
+            name,
+            lists: lists.iter().map(String::as_str).collect(),
+        })
+    }
+
+    /// All lists, in name order.
+    pub fn lists(&self) -> impl Iterator<Item = &str> {
+        self.machine.lists.keys().map(String::as_str)
+    }
+
+    /// The values of a list, in the order written; none for ranges, wildcards, unknown names.
+    pub fn values(&self, list: &str) -> impl Iterator<Item = ListItem<'_>> {
+        let values = self.machine.lists.get(list).map(|info| &info.values);
+        values.into_iter().flatten().map(|(spoken, value)| ListItem { spoken, value })
+    }
+
+    /// Readings, best first, and whether more words could still make a sentence.
+    fn read(&self, words: &Words<'_>, context: &Context) -> (Vec<Reading<'_>>, bool) {
+        if words.text.is_empty() || words.text.len() > MAX_TEXT_BYTES {
+            return (Vec::new(), false);
+        }
+        let mut search = Search::new(&self.machine, words);
+        let mut readings: Vec<Reading<'_>> = Vec::new();
+        for (order, sentence) in self.machine.sentences.iter().enumerate() {
+            let block = &self.machine.blocks[sentence.block as usize];
+            if block.possible(context)
+                && let Some((end, cost)) = best_end(&mut search, sentence, block, words, context)
+            {
+                readings.push(self.reading(&search, order, end, cost, context));
+            }
+        }
+        readings.sort_by_key(|r| (r.cost, r.order));
+        let mut distinct: Vec<Reading<'_>> = Vec::new();
+        for reading in readings {
+            if !distinct.iter().any(|d| d.intent == reading.intent && d.slots == reading.slots) {
+                distinct.push(reading);
+            }
+        }
+        (distinct, search.continues)
+    }
+
+    /// Runs every possible sentence over the text, for what the search then knows.
+    pub(super) fn explore<'a>(&'a self, words: &'a Words<'a>, context: &Context) -> Search<'a, 'a> {
+        let mut search = Search::new(&self.machine, words);
+        for sentence in &self.machine.sentences {
+            if self.machine.blocks[sentence.block as usize].possible(context) {
+                for (start, _) in search.starts() {
+                    search.run(sentence.graph, start);
+                }
+            }
+        }
+        search
+    }
+
+    fn reading(
+        &self,
+        search: &Search<'_, '_>,
+        order: usize,
+        end: WayId,
+        cost: Cost,
+        context: &Context,
+    ) -> Reading<'_> {
+        let sentence = &self.machine.sentences[order];
+        let block = &self.machine.blocks[sentence.block as usize];
+        let mut slots = Slots::new();
+        // What list values on the way add to the context, with the words said for them.
+        let mut gained: BTreeMap<&str, Slot> = BTreeMap::new();
+        self.fill(search, end, &mut slots, &mut gained);
+        for (name, value) in &block.slots {
+            let fixed = || Slot { value: value.clone(), text: String::new() };
+            slots.entry(name.clone()).or_insert_with(fixed);
+        }
+        for requirement in &block.requires {
+            let Some(name) = &requirement.slot else { continue };
+            let key = requirement.key.as_str();
+            let given = context.get(key);
+            let given = given.map(|value| Slot { value: value.clone(), text: String::new() });
+            if let Some(slot) = gained.get(key).cloned().or(given) {
+                slots.entry(name.clone()).or_insert(slot);
+            }
+        }
+        Reading {
+            intent: &self.machine.intents[block.intent as usize],
+            slots,
+            response: block.response.as_deref(),
+            template: &sentence.text,
+            written: format!("{}:{}", sentence.file.display(), sentence.line),
+            cost,
+            order,
+        }
+    }
+
+    /// Collects the slots along a way; later ones win.
+    fn fill<'g>(
+        &'g self,
+        search: &Search<'_, '_>,
+        end: WayId,
+        slots: &mut Slots,
+        gained: &mut BTreeMap<&'g str, Slot>,
+    ) {
+        for step in search.steps(end) {
+            let (slot, filled) = match search.way(step).trace {
+                Trace::Start | Trace::Value(_) => continue,
+                Trace::Call { end } => {
+                    self.fill(search, end, slots, gained);
+                    continue;
+                }
+                Trace::List { slot, end, from } => {
+                    self.fill(search, end, slots, gained);
+                    let filled = self.list_slot(search, end, from);
+                    if let Trace::Value(value) = search.way(end).trace {
+                        for (key, value) in &self.machine.values[value as usize].context {
+                            let text = filled.text.clone();
+                            gained.insert(key, Slot { value: value.clone(), text });
+                        }
+                    }
+                    (slot, filled)
+                }
+                Trace::Range { slot, range, number, from, to } => {
+                    let value = self.machine.ranges[range as usize].value(number);
+                    (slot, Slot { value, text: search.said(from, to) })
+                }
+                Trace::Wild { slot, from, to } => {
+                    let text = search.said(from, to);
+                    (slot, Slot { value: SlotValue::Text(text.clone()), text })
+                }
+            };
+            if let Some(slot) = slot {
+                slots.insert(self.machine.slots[slot as usize].clone(), filled);
+            }
+        }
+    }
+
+    /// The value that the way `end` inside a list took, from byte `from` of the text.
+    pub(super) fn list_slot(&self, search: &Search<'_, '_>, end: WayId, from: u32) -> Slot {
+        let way = search.way(end);
+        let text = search.said(from, way.at);
+        let out = match way.trace {
+            Trace::Value(value) => self.machine.values[value as usize].out.clone(),
+            _ => None,
+        };
+        Slot { value: out.unwrap_or_else(|| SlotValue::Text(text.clone())), text }
+    }
+}
+
+/// The best way through a sentence that ends with the text and has the context it requires.
+fn best_end(
+    search: &mut Search<'_, '_>,
+    sentence: &Sentence,
+    block: &BlockInfo,
+    words: &Words<'_>,
+    context: &Context,
+) -> Option<(WayId, Cost)> {
+    let mut best: Option<(WayId, Cost)> = None;
+    for (start, skipped) in search.starts() {
+        for end in search.run(sentence.graph, start).iter() {
+            let way = search.way(*end);
+            let Some(finish) = search.finish(way.at) else { continue };
+            let cost = way.cost.plus(skipped).plus(finish);
+            if best.is_none_or(|(_, b)| cost < b) && block.satisfied(way.meets, context) {
+                best = Some((*end, cost));
+            }
+        }
+    }
+    best.filter(|_| block.has_keyword(&words.text))
+}
+
+impl BlockInfo {
+    /// No context that is known already forbids the block.
+    fn possible(&self, context: &Context) -> bool {
+        let known = |r: &Requirement| context.get(&r.key).map(|value| r.allows(value));
+        self.requires.iter().all(|r| known(r) != Some(false))
+            && self.excludes.iter().all(|r| known(r) != Some(true))
+    }
+
+    /// Every requirement is met by a list value on the way or by the context.
+    fn satisfied(&self, meets: u8, context: &Context) -> bool {
+        self.requires.iter().enumerate().all(|(bit, requirement)| {
+            meets & (1 << bit) != 0
+                || context.get(&requirement.key).is_some_and(|value| requirement.allows(value))
+        })
+    }
+
+    fn has_keyword(&self, text: &str) -> bool {
+        self.keywords.is_empty() || text.split(' ').any(|w| self.keywords.iter().any(|k| k == w))
+    }
+}

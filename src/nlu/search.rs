@@ -1,0 +1,494 @@
+//! Exact matching: every way the grammar can take a text, each place visited once.
+//!
+//! A [`Graph`] has no loops, so one pass over its nodes in order finds, for each place in the
+//! text, the best way to it; what a graph matches from a place is remembered for every caller.
+//! Work is bounded by nodes × places², whatever the templates.
+
+use std::collections::HashMap;
+use std::rc::Rc;
+
+use super::graph::{Graph, GraphId, Machine, NodeId, SlotId, Step};
+use super::numbers::{Spoken, may_grow, numbers_at};
+use super::words::Words;
+
+/// Index of a [`Way`].
+pub(super) type WayId = u32;
+const NONE: WayId = WayId::MAX;
+
+/// How little a way is liked, added up along it; less is better. In this order, as hassil ranks:
+/// fewer wildcards, more literal characters, shorter wildcards, fewer skipped phrases.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Cost(i64);
+
+/// Bits per component: each stays below the longest text, [`MAX_TEXT_BYTES`].
+const COST_BITS: u32 = 12;
+const _: () = assert!(super::words::MAX_TEXT_BYTES < 1 << COST_BITS);
+
+impl Cost {
+    pub const SKIPPED: Self = Self(1);
+    const WILDCARD: Self = Self(1 << (3 * COST_BITS));
+
+    fn literal(bytes: u32) -> Self {
+        Self(-(i64::from(bytes) << (2 * COST_BITS)))
+    }
+
+    fn wild(bytes: u32) -> Self {
+        Self(i64::from(bytes) << COST_BITS)
+    }
+
+    pub fn plus(self, other: Self) -> Self {
+        Self(self.0 + other.0)
+    }
+
+    /// Without what literal characters are worth: a list's value is not literal text.
+    fn without_literals(self) -> Self {
+        let (literal, wildcard) = (1i64 << (2 * COST_BITS), 1i64 << (3 * COST_BITS));
+        let small = self.0.rem_euclid(literal);
+        // Only the literals pull a whole number of wildcards down, by less than one.
+        let wildcards = (self.0 - small + wildcard - 1).div_euclid(wildcard);
+        Self(wildcards * wildcard + small)
+    }
+}
+
+/// What the last step of a way did.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Trace {
+    Start,
+    /// A rule or part that filled slots: follow `end` inside it.
+    Call {
+        end: WayId,
+    },
+    /// A list's value: `end` is the way inside the list.
+    List {
+        slot: Option<SlotId>,
+        end: WayId,
+        from: u32,
+    },
+    Range {
+        slot: Option<SlotId>,
+        range: u32,
+        number: f64,
+        from: u32,
+        to: u32,
+    },
+    Wild {
+        slot: Option<SlotId>,
+        from: u32,
+        to: u32,
+    },
+    /// Inside a list: this value.
+    Value(u32),
+}
+
+/// The best way found to a node at a place.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Way {
+    /// Byte of the text; one past its length after the gap that ends it.
+    pub at: u32,
+    pub cost: Cost,
+    /// Requirements that list values on the way meet.
+    pub meets: u8,
+    /// Something else than wildcards was matched.
+    evidence: bool,
+    pub trace: Trace,
+    /// The way before the step of `trace`.
+    pub back: WayId,
+    /// Next way of the same node, ordered by (`at`, `meets`).
+    next: WayId,
+}
+
+pub(super) struct Search<'m, 't> {
+    machine: &'m Machine,
+    words: &'t Words<'t>,
+    ways: Vec<Way>,
+    /// What a graph matches from a place: ways on its exit.
+    known: HashMap<(GraphId, u32), Rc<[WayId]>>,
+    numbers: HashMap<u32, Rc<[Spoken]>>,
+    /// A living way wants more words.
+    pub continues: bool,
+    /// Where literals failed furthest into the text, and which; only filled when asked for.
+    pub failures: Option<Failures>,
+}
+
+/// How far the search got.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Failures {
+    pub at: u32,
+    /// What would have fitted there.
+    pub wanted: Vec<String>,
+}
+
+impl<'m, 't> Search<'m, 't> {
+    pub fn new(machine: &'m Machine, words: &'t Words<'t>) -> Self {
+        Self {
+            machine,
+            words,
+            ways: Vec::new(),
+            known: HashMap::new(),
+            numbers: HashMap::new(),
+            continues: false,
+            failures: None,
+        }
+    }
+
+    /// Byte after the last word.
+    pub fn end(&self) -> u32 {
+        self.words.text.len() as u32
+    }
+
+    pub fn way(&self, id: WayId) -> &Way {
+        &self.ways[id as usize]
+    }
+
+    /// The words as they were said, between two bytes of the normal spelling.
+    pub fn said(&self, from: u32, to: u32) -> String {
+        self.words.said(from as usize..to as usize).to_owned()
+    }
+
+    /// Every way of every graph that was run.
+    pub fn ways(&self) -> &[Way] {
+        &self.ways
+    }
+
+    /// The steps of a way that filled something, in order. Calls come before what they hold.
+    pub fn steps(&self, end: WayId) -> Vec<WayId> {
+        let mut steps = Vec::new();
+        let mut id = end;
+        while id != NONE {
+            let way = self.way(id);
+            match way.trace {
+                Trace::Start => break,
+                _ => steps.push(id),
+            }
+            id = way.back;
+        }
+        steps.reverse();
+        steps
+    }
+
+    /// Places where a sentence may start: the first word, or after skip words, with their cost.
+    pub fn starts(&self) -> Vec<(u32, Cost)> {
+        self.skips(0)
+    }
+
+    /// What it costs to call the text finished at `at`, if that is possible.
+    pub fn finish(&self, at: u32) -> Option<Cost> {
+        if at > self.end() {
+            return Some(Cost::default());
+        }
+        self.gaps(at).into_iter().filter(|(to, _)| *to > self.end()).map(|(_, c)| c).min()
+    }
+
+    /// Ends of everything that `graph` matches from `start`.
+    pub fn run(&mut self, graph: GraphId, start: u32) -> Rc<[WayId]> {
+        if let Some(known) = self.known.get(&(graph, start)) {
+            return known.clone();
+        }
+        let machine = self.machine;
+        let walked = &machine.graphs[graph as usize];
+        let mut heads = vec![NONE; walked.nodes.len()];
+        let way = Way {
+            at: start,
+            cost: Cost::default(),
+            meets: 0,
+            evidence: start > 0,
+            trace: Trace::Start,
+            back: NONE,
+            next: NONE,
+        };
+        self.put(&mut heads[0], NONE, way);
+        for node in 0..walked.exit() {
+            let mut id = heads[node as usize];
+            while id != NONE {
+                self.leave(walked, node, id, &mut heads);
+                id = self.ways[id as usize].next;
+            }
+        }
+        let mut ends = Vec::new();
+        let mut id = heads[walked.exit() as usize];
+        while id != NONE {
+            ends.push(id);
+            id = self.ways[id as usize].next;
+        }
+        let ends: Rc<[WayId]> = ends.into();
+        self.known.insert((graph, start), ends.clone());
+        ends
+    }
+
+    /// Takes every step out of `node` from the way `id`.
+    fn leave(&mut self, graph: &'m Graph, node: NodeId, id: WayId, heads: &mut [WayId]) {
+        let here = self.ways[id as usize];
+        let node = &graph.nodes[node as usize];
+        let (at, end) = (here.at, self.end());
+        if at > end && node.more && here.evidence {
+            self.continues = true;
+        }
+        self.literals(node, &here, heads);
+        for arc in &node.arcs {
+            let head = &mut heads[arc.to as usize];
+            match arc.step {
+                Step::Skip => drop(self.put(head, NONE, here)),
+                Step::Gap => {
+                    for (to, cost) in self.gaps(at) {
+                        self.put(head, NONE, Way { at: to, cost: here.cost.plus(cost), ..here });
+                    }
+                }
+                Step::Value(value) => {
+                    self.put(head, NONE, Way { trace: Trace::Value(value), back: id, ..here });
+                }
+                Step::Call(called) if at > end => {
+                    if self.machine.graphs[called as usize].nullable {
+                        self.put(head, NONE, here);
+                    }
+                }
+                Step::Call(called) => self.call(called, &here, id, head),
+                Step::List { .. } | Step::Number(_) | Step::Range { .. } | Step::Wild { .. }
+                    if at >= end =>
+                {
+                    self.fail(at, || match &arc.step {
+                        Step::Number(number) => number.to_string(),
+                        Step::List { slot, .. }
+                        | Step::Range { slot, .. }
+                        | Step::Wild { slot } => self.machine.slot_label(*slot),
+                        _ => String::new(),
+                    });
+                }
+                Step::List { graph, slot } => self.list(graph, slot, &here, id, head),
+                Step::Number(number) => {
+                    for spoken in self.numbers(at).iter().filter(|s| s.value == number) {
+                        let to = spoken.end as u32;
+                        let cost = here.cost.plus(Cost::literal(to - at));
+                        let evidence = true;
+                        self.put(head, NONE, Way { at: to, cost, evidence, ..here });
+                    }
+                }
+                Step::Range { range, slot } => self.range(range, slot, &here, id, head),
+                Step::Wild { slot } => {
+                    let tight = graph.nodes[arc.to as usize].tight;
+                    self.wild(slot, tight, &here, id, head);
+                }
+            }
+        }
+    }
+
+    fn literals(&mut self, node: &'m super::graph::Node, here: &Way, heads: &mut [WayId]) {
+        let words = self.words;
+        let rest = words.text.as_bytes().get(here.at as usize..).unwrap_or_default();
+        let first = rest.first().copied();
+        let texts = &node.texts;
+        // Only literals with the right first byte can fit; they stand side by side.
+        let from = texts.partition_point(|(text, _)| text.as_bytes().first().copied() < first);
+        for (text, to) in &texts[from..] {
+            if text.as_bytes().first().copied() != first {
+                break;
+            }
+            if rest.starts_with(text.as_bytes()) {
+                let len = text.len() as u32;
+                let cost = here.cost.plus(Cost::literal(len));
+                let way = Way { at: here.at + len, cost, evidence: true, ..*here };
+                self.put(&mut heads[*to as usize], NONE, way);
+            }
+        }
+        if self.failures.is_some() {
+            for (text, _) in texts {
+                self.fail(here.at, || text.to_string());
+            }
+        }
+    }
+
+    fn call(&mut self, graph: GraphId, here: &Way, id: WayId, head: &mut WayId) {
+        let mut last = NONE;
+        for end in self.run(graph, here.at).iter() {
+            let inner = self.ways[*end as usize];
+            let way = Way {
+                at: inner.at,
+                cost: here.cost.plus(inner.cost),
+                meets: here.meets | inner.meets,
+                evidence: here.evidence || inner.evidence,
+                ..*here
+            };
+            let fills = !matches!(inner.trace, Trace::Start);
+            let way =
+                if fills { Way { trace: Trace::Call { end: *end }, back: id, ..way } } else { way };
+            last = self.put(head, last, way);
+        }
+    }
+
+    fn list(
+        &mut self,
+        graph: GraphId,
+        slot: Option<SlotId>,
+        here: &Way,
+        id: WayId,
+        head: &mut WayId,
+    ) {
+        let machine = self.machine;
+        let mut last = NONE;
+        for end in self.run(graph, here.at).iter() {
+            let inner = self.ways[*end as usize];
+            if inner.at == here.at {
+                continue;
+            }
+            let meets = match inner.trace {
+                Trace::Value(value) => machine.values[value as usize].meets,
+                _ => 0,
+            };
+            let way = Way {
+                at: inner.at,
+                cost: here.cost.plus(inner.cost.without_literals()),
+                meets: here.meets | inner.meets | meets,
+                evidence: true,
+                trace: Trace::List { slot, end: *end, from: here.at },
+                back: id,
+                next: NONE,
+            };
+            last = self.put(head, last, way);
+        }
+        self.fail(here.at, || machine.slot_label(slot));
+    }
+
+    fn range(&mut self, range: u32, slot: Option<SlotId>, here: &Way, id: WayId, head: &mut WayId) {
+        let machine = self.machine;
+        let allowed = &machine.ranges[range as usize];
+        for spoken in self.numbers(here.at).iter() {
+            let spelled = if spoken.digits { allowed.digits } else { allowed.words };
+            let at = spoken.end as u32;
+            if spelled && allowed.holds(spoken.value) {
+                let number = spoken.value;
+                let trace = Trace::Range { slot, range, number, from: here.at, to: at };
+                self.put(head, NONE, Way { at, evidence: true, trace, back: id, ..*here });
+            }
+            if at == self.end() && !spoken.digits && may_grow(spoken.value, allowed.to as f64) {
+                self.continues = true;
+            }
+        }
+        self.fail(here.at, || machine.slot_label(slot));
+    }
+
+    fn wild(&mut self, slot: Option<SlotId>, tight: bool, here: &Way, id: WayId, head: &mut WayId) {
+        let (at, end) = (here.at as usize, self.words.text.len());
+        if self.words.text.as_bytes()[at] == b' ' {
+            return;
+        }
+        if here.evidence {
+            // The last word of a wildcard may always be followed by another.
+            self.continues = true;
+        }
+        let mut last = NONE;
+        for to in at + 1..=end {
+            let ends = if tight {
+                self.words.text.is_char_boundary(to) && !self.words.starts_word(to)
+            } else {
+                self.words.ends_word(to)
+            };
+            if ends {
+                let cost = Cost::WILDCARD.plus(Cost::wild((to - at) as u32));
+                let way = Way {
+                    at: to as u32,
+                    cost: here.cost.plus(cost),
+                    trace: Trace::Wild { slot, from: here.at, to: to as u32 },
+                    back: id,
+                    ..*here
+                };
+                last = self.put(head, last, way);
+            }
+        }
+    }
+
+    /// Adds a way to a node's list unless a better one to the same place is there. Ways that come
+    /// in order pass the one before as `hint` and are found a place in constant time.
+    fn put(&mut self, head: &mut WayId, hint: WayId, way: Way) -> WayId {
+        let key = |w: &Way| (w.at, w.meets);
+        let mut before = NONE;
+        if hint != NONE && key(&self.ways[hint as usize]) <= key(&way) {
+            before = hint;
+        }
+        // The hint itself may be the place.
+        if before != NONE && key(&self.ways[before as usize]) == key(&way) {
+            return self.improve(before, way);
+        }
+        let mut next = if before == NONE { *head } else { self.ways[before as usize].next };
+        while next != NONE && key(&self.ways[next as usize]) < key(&way) {
+            before = next;
+            next = self.ways[next as usize].next;
+        }
+        if next != NONE && key(&self.ways[next as usize]) == key(&way) {
+            return self.improve(next, way);
+        }
+        let id = self.ways.len() as WayId;
+        self.ways.push(Way { next, ..way });
+        if before == NONE {
+            *head = id;
+        } else {
+            self.ways[before as usize].next = id;
+        }
+        id
+    }
+
+    fn improve(&mut self, id: WayId, way: Way) -> WayId {
+        let old = &mut self.ways[id as usize];
+        let evidence = old.evidence || way.evidence;
+        if way.cost < old.cost {
+            *old = Way { next: old.next, ..way };
+        }
+        old.evidence = evidence;
+        id
+    }
+
+    /// Where the next word starts after a word that ends at `at`, with the cost of words skipped.
+    fn gaps(&self, at: u32) -> Vec<(u32, Cost)> {
+        let end = self.end();
+        let byte = at as usize;
+        if at > end {
+            vec![(at, Cost::default())]
+        } else if at == end {
+            vec![(end + 1, Cost::default())]
+        } else if self.words.ends_word(byte) {
+            self.skips(at + 1)
+        } else if self.words.starts_word(byte) {
+            vec![(at, Cost::default())]
+        } else {
+            Vec::new()
+        }
+    }
+
+    /// `start` and every word after skip words that start there.
+    fn skips(&self, start: u32) -> Vec<(u32, Cost)> {
+        let mut found = vec![(start, Cost::default())];
+        let mut next = 0;
+        while let Some((from, cost)) = found.get(next).copied() {
+            next += 1;
+            let rest = self.words.text.get(from as usize..).unwrap_or_default();
+            for skip in &self.machine.skip_words {
+                let after = from as usize + skip.len();
+                if rest.starts_with(skip.as_str()) && self.words.ends_word(after) {
+                    // Past the space, or past the end.
+                    let to = after as u32 + 1;
+                    if !found.iter().any(|(seen, _)| *seen == to) {
+                        found.push((to, cost.plus(Cost::SKIPPED)));
+                    }
+                }
+            }
+        }
+        found
+    }
+
+    /// Numbers in digits or words that start at a byte.
+    pub fn numbers(&mut self, at: u32) -> Rc<[Spoken]> {
+        let text = &self.words.text;
+        self.numbers.entry(at).or_insert_with(|| numbers_at(text, at as usize).into()).clone()
+    }
+
+    fn fail(&mut self, at: u32, wanted: impl FnOnce() -> String) {
+        let Some(failures) = &mut self.failures else { return };
+        if at > failures.at {
+            *failures = Failures { at, wanted: Vec::new() };
+        }
+        if at == failures.at {
+            let wanted = wanted();
+            if !failures.wanted.contains(&wanted) {
+                failures.wanted.push(wanted);
+            }
+        }
+    }
+}
