@@ -349,3 +349,15 @@ fn a_link_stays_a_link() {
     assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
     assert_eq!(file::read(&real).unwrap().samples, [0.5]);
 }
+
+#[test]
+fn one_channel_can_be_read_alone() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("stereo.wav");
+    let stereo = Wav { channels: 2, ..Wav::pcm16(48_000, &[16384, 0, -8192, 8192]) };
+    std::fs::write(&path, stereo.bytes()).unwrap();
+    assert_eq!(file::read_channel(&path, 0).unwrap().samples, [0.5, -0.25]);
+    assert_eq!(file::read_channel(&path, 1).unwrap().samples, [0.0, 0.25]);
+    let error = file::read_channel(&path, 2).unwrap_err().to_string();
+    assert!(error.contains("no channel 2: it has 2"), "{error}");
+}

@@ -34,6 +34,8 @@ import onnx
 import onnxruntime as ort
 from onnx import TensorProto, helper, numpy_helper
 
+import tts_text
+
 TIMBRE, MELODY = 128, 192  # channels of the two text encoders
 BINS, PARTS = 601, 5
 HEADS = 2
@@ -278,13 +280,14 @@ def assets(packages):
 
 
 def convert(packages, out):
-    """Writes the three graphs of the voice into `out`."""
+    """Writes the three graphs of the voice and the data of its text front end into `out`."""
     out = Path(out)
     out.mkdir(parents=True, exist_ok=True)
     weights = Weights(assets(packages) / "hibari.onnx")
     encoder(weights, out / "encoder.onnx")
     prosody(weights, out / "prosody.onnx")
     decoder(weights, out / "decoder.onnx")
+    tts_text.convert_text(Path(packages), out)
 
 
 def unquantised(path):
@@ -372,3 +375,4 @@ def golden(packages, built, golden):
             (golden / file).write_bytes(np.ascontiguousarray(array, f"<{kind[0]}{int(kind[1:]) // 8}"))
             cases[name]["arrays"][what] = {"file": file, "shape": list(array.shape)}
     (golden / "cases.json").write_text(json.dumps(cases, indent=1) + "\n")
+    tts_text.golden_text(Path(packages), Path(built), golden)

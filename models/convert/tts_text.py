@@ -123,103 +123,131 @@ def tagger(model):
 
 
 class Rebuilt:
-    """The out-of-vocabulary network with one fixed shape.
+    """The out-of-vocabulary network with one fixed shape and one body for all its layers.
 
-    The package's graph works out its shapes as it runs, which costs most of the load time. The net
-    is a plain pre-norm transformer (4 layers, 128 wide, 4 heads), so it is drawn again from its
-    weights: letters always fill `longest` places, and `mask` keeps the empty ones out of attention.
+    The package's graph works out its shapes as it runs and spells every layer out, which costs most
+    of the load time. The net is a plain pre-norm transformer, so it is drawn again from its
+    weights: letters always fill `longest` places, `mask` keeps the empty ones out of attention, and
+    the layers are a scan over their stacked weights.
     """
 
     WIDTH, HEADS, LAYERS = 128, 4, 4
 
     def __init__(self, source, longest, slots):
         self.weights = {w.name: numpy_helper.to_array(w) for w in source.graph.initializer}
-        self.source, self.longest, self.slots = source, longest, slots
-        self.nodes, self.constants = [], []
+        # The exporter gave the plain linear layers numbers for names; graph order tells them apart.
+        self.products = [
+            self.weights[n.input[1]]
+            for n in source.graph.node
+            if n.op_type == "MatMul" and n.input[1] in self.weights
+        ]
+        if len(self.products) != 4 * self.LAYERS + 1:
+            raise ValueError(f"oov.onnx has {len(self.products)} linear layers, expected {4 * self.LAYERS + 1}")
+        self.longest, self.slots = longest, slots
 
-    def constant(self, name, array):
-        self.constants.append(numpy_helper.from_array(np.ascontiguousarray(array), name))
-        return name
+    def layer_weights(self, i):
+        key, width = f"m.layers.{i}", self.WIDTH
+        joint, out, up, down = self.products[4 * i : 4 * i + 4]
+        joint_bias = self.weights[f"{key}.self_attn.in_proj_bias"]
+        # Half of the attention's 1/sqrt(size) goes into the queries, half into the keys.
+        scale = np.float32((width // self.HEADS) ** -0.25)
+        query, keys, values = (slice(n * width, (n + 1) * width) for n in range(3))
+        return {
+            "norm1.scale": self.weights[f"{key}.norm1.weight"],
+            "norm1.bias": self.weights[f"{key}.norm1.bias"],
+            "query.weight": joint[:, query] * scale,
+            "query.bias": joint_bias[query] * scale,
+            "key.weight": joint[:, keys] * scale,
+            "key.bias": joint_bias[keys] * scale,
+            "value.weight": joint[:, values],
+            "value.bias": joint_bias[values],
+            "out.weight": out,
+            "out.bias": self.weights[f"{key}.self_attn.out_proj.bias"],
+            "norm2.scale": self.weights[f"{key}.norm2.weight"],
+            "norm2.bias": self.weights[f"{key}.norm2.bias"],
+            "up.weight": up,
+            "up.bias": self.weights[f"{key}.linear1.bias"],
+            "down.weight": down,
+            "down.bias": self.weights[f"{key}.linear2.bias"],
+        }
 
-    def node(self, kind, inputs, name, **attributes):
-        self.nodes.append(helper.make_node(kind, inputs, [name], name=name, **attributes))
-        return name
+    def layer(self, shapes):
+        """One layer as a graph: the rows, the mask and the weights come in, rows and mask go out."""
+        rows, heads, width = self.longest, self.HEADS, self.WIDTH
+        nodes = []
 
-    def products(self):
-        """Weight of each plain linear layer, in graph order (the exporter gave them numbers)."""
-        return [n.input[1] for n in self.source.graph.node if n.op_type == "MatMul" and n.input[1] in self.weights]
+        def node(kind, inputs, name, **attributes):
+            nodes.append(helper.make_node(kind, inputs, [name], name=name, **attributes))
+            return name
 
-    def linear(self, x, weight, bias, name):
-        product = self.node("MatMul", [x, self.constant(f"{name}.weight", weight)], f"{name}.product")
-        return self.node("Add", [product, self.constant(f"{name}.bias", bias)], name)
+        def linear(x, name):
+            return node("Add", [node("MatMul", [x, f"{name}.weight"], f"{name}.product"), f"{name}.bias"], name)
 
-    def norm(self, x, key, name):
-        scale = self.constant(f"{name}.scale", self.weights[f"{key}.weight"])
-        bias = self.constant(f"{name}.bias", self.weights[f"{key}.bias"])
-        return self.node("LayerNormalization", [x, scale, bias], name, axis=-1, epsilon=1e-5)
+        def norm(x, name):
+            return node("LayerNormalization", [x, f"{name}.scale", f"{name}.bias"], name, axis=-1, epsilon=1e-5)
 
-    def attention(self, x, joint_weight, joint_bias, out_weight, out_bias, name):
-        width, heads = self.WIDTH, self.HEADS
-        scale = np.float32((width // heads) ** -0.25)
-        parts = []
-        for i, part in enumerate(("query", "key", "value")):
-            factor = np.float32(1) if part == "value" else scale
-            columns = slice(i * width, (i + 1) * width)
-            y = self.linear(x, joint_weight[:, columns] * factor, joint_bias[columns] * factor, f"{name}.{part}")
-            y = self.node("Reshape", [y, "split"], f"{name}.{part}.split")
-            order = [0, 2, 3, 1] if part == "key" else [0, 2, 1, 3]
-            parts.append(self.node("Transpose", [y], f"{name}.{part}.heads", perm=order))
-        query, key, value = parts
-        scores = self.node("MatMul", [query, key], f"{name}.scores")
-        scores = self.node("Add", [scores, "mask"], f"{name}.masked")
-        shares = self.node("Softmax", [scores], f"{name}.shares", axis=-1)
-        mixed = self.node("MatMul", [shares, value], f"{name}.mixed")
-        mixed = self.node("Transpose", [mixed], f"{name}.rows", perm=[0, 2, 1, 3])
-        mixed = self.node("Reshape", [mixed, "join"], f"{name}.join")
-        return self.linear(mixed, out_weight, out_bias, f"{name}.out")
+        def by_head(x, name, order):
+            split = node("Reshape", [linear(x, name), "split"], f"{name}.split")
+            return node("Transpose", [split], f"{name}.heads", perm=order)
 
-    def gelu(self, x, name):
-        ratio = self.node("Mul", [x, "sqrt_half"], f"{name}.ratio")
-        erf = self.node("Erf", [ratio], f"{name}.erf")
-        gate = self.node("Add", [erf, "one"], f"{name}.gate")
-        both = self.node("Mul", [x, gate], f"{name}.both")
-        return self.node("Mul", [both, "half"], name)
+        x = norm("rows", "norm1")
+        query, key, value = by_head(x, "query", [1, 0, 2]), by_head(x, "key", [1, 2, 0]), by_head(x, "value", [1, 0, 2])
+        scores = node("Add", [node("MatMul", [query, key], "scores"), "mask"], "masked")
+        mixed = node("MatMul", [node("Softmax", [scores], "shares", axis=-1), value], "mixed")
+        mixed = node("Reshape", [node("Transpose", [mixed], "by_row", perm=[1, 0, 2]), "join"], "joined")
+        x = node("Add", ["rows", linear(mixed, "out")], "attended")
+        up = linear(norm(x, "norm2"), "up")
+        erf = node("Erf", [node("Mul", [up, "sqrt_half"], "ratio")], "erf")
+        gate = node("Mul", [node("Add", [erf, "one"], "raised"), "half"], "gate")
+        node("Add", [x, linear(node("Mul", [up, gate], "gelu"), "down")], "rows_out")
+        node("Identity", ["mask"], "mask_out")
+        constants = {
+            "split": np.array([rows, heads, width // heads], np.int64),
+            "join": np.array([rows, width], np.int64),
+            "sqrt_half": np.float32([2**-0.5]),
+            "one": np.float32([1]),
+            "half": np.float32([0.5]),
+        }
+        state = {"rows": [rows, width], "mask": [1, 1, rows]}
+        floats = lambda name, shape: helper.make_tensor_value_info(name, TensorProto.FLOAT, list(shape))
+        return helper.make_graph(
+            nodes, "layer",
+            [floats(name, shape) for name, shape in (state | shapes).items()],
+            [floats(f"{name}_out", shape) for name, shape in state.items()],
+            [numpy_helper.from_array(array, name) for name, array in constants.items()])
 
     def build(self):
-        weights, longest = self.weights, self.longest
-        products = self.products()
-        if len(products) != 4 * self.LAYERS + 1:
-            raise ValueError(f"oov.onnx has {len(products)} linear layers, expected {4 * self.LAYERS + 1}")
-        self.constant("split", np.array([1, longest, self.HEADS, self.WIDTH // self.HEADS], np.int64))
-        self.constant("join", np.array([1, longest, self.WIDTH], np.int64))
-        self.constant("sqrt_half", np.float32([2**-0.5]))
-        self.constant("one", np.float32([1]))
-        self.constant("half", np.float32([0.5]))
-        embedding = self.constant("embedding", weights["m.emb.weight"])
-        x = self.node("Gather", [embedding, "letters"], "embedded", axis=0)
-        x = self.node("Add", [x, self.constant("places", weights["m.pos"][None, :longest])], "placed")
-        for i in range(self.LAYERS):
-            key, name = f"m.layers.{i}", f"layer{i}"
-            joint, out, up, down = (weights[w] for w in products[4 * i : 4 * i + 4])
-            y = self.norm(x, f"{key}.norm1", f"{name}.before")
-            y = self.attention(y, joint, weights[f"{key}.self_attn.in_proj_bias"],
-                               out, weights[f"{key}.self_attn.out_proj.bias"], f"{name}.attention")
-            x = self.node("Add", [x, y], f"{name}.attended")
-            y = self.norm(x, f"{key}.norm2", f"{name}.between")
-            y = self.gelu(self.linear(y, up, weights[f"{key}.linear1.bias"], f"{name}.up"), f"{name}.gelu")
-            y = self.linear(y, down, weights[f"{key}.linear2.bias"], f"{name}.down")
-            x = self.node("Add", [x, y], f"{name}.done")
-        x = self.norm(x, "m.norm", "last")
-        sounds = weights["m.head.bias"].size // self.slots
-        x = self.linear(x, weights[products[-1]], weights["m.head.bias"], "head")
-        x = self.node("Reshape", [x, self.constant("by_slot", np.array([1, longest * self.slots, sounds], np.int64))],
-                      "scores")
+        layers = [self.layer_weights(i) for i in range(self.LAYERS)]
+        head, head_bias = self.products[-1], self.weights["m.head.bias"]
+        sounds = head_bias.size // self.slots
+        constants = {f"layers.{name}": np.stack([layer[name] for layer in layers]) for name in layers[0]}
+        constants |= {
+            "embedding": self.weights["m.emb.weight"],
+            "places": self.weights["m.pos"][: self.longest],
+            "last.scale": self.weights["m.norm.weight"],
+            "last.bias": self.weights["m.norm.bias"],
+            "head.weight": head,
+            "head.bias": head_bias,
+            "by_slot": np.array([self.longest * self.slots, sounds], np.int64),
+        }
+        body = self.layer({name: array.shape for name, array in layers[0].items()})
+        nodes = [
+            helper.make_node("Gather", ["embedding", "letters"], ["embedded"], axis=0),
+            helper.make_node("Add", ["embedded", "places"], ["placed"]),
+            helper.make_node("Scan", ["placed", "mask", *(f"layers.{name}" for name in layers[0])],
+                             ["read", "mask_read"], body=body, num_scan_inputs=len(layers[0])),
+            helper.make_node("LayerNormalization", ["read", "last.scale", "last.bias"], ["last"],
+                             axis=-1, epsilon=1e-5),
+            helper.make_node("MatMul", ["last", "head.weight"], ["head.product"]),
+            helper.make_node("Add", ["head.product", "head.bias"], ["head"]),
+            helper.make_node("Reshape", ["head", "by_slot"], ["scores"]),
+        ]
         graph = helper.make_graph(
-            self.nodes, "oov",
-            [helper.make_tensor_value_info("letters", TensorProto.INT64, [1, longest]),
-             helper.make_tensor_value_info("mask", TensorProto.FLOAT, [1, 1, 1, longest])],
-            [helper.make_tensor_value_info("scores", TensorProto.FLOAT, [1, longest * self.slots, sounds])],
-            self.constants)
+            nodes, "oov",
+            [helper.make_tensor_value_info("letters", TensorProto.INT64, [self.longest]),
+             helper.make_tensor_value_info("mask", TensorProto.FLOAT, [1, 1, self.longest])],
+            [helper.make_tensor_value_info("scores", TensorProto.FLOAT, [self.longest * self.slots, sounds])],
+            [numpy_helper.from_array(np.ascontiguousarray(array), name) for name, array in constants.items()])
         model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
         onnx.checker.check_model(model)
         return model

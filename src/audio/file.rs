@@ -60,6 +60,8 @@ pub enum AudioFileError {
     #[error("`{}` has a sample rate of {rate_hz} Hz; {} to {} Hz can be read",
         path.display(), RATES_HZ.start(), RATES_HZ.end())]
     Rate { path: PathBuf, rate_hz: u32 },
+    #[error("`{}` has no channel {channel}: it has {channels}, counted from 0", path.display())]
+    NoChannel { path: PathBuf, channel: u32, channels: u32 },
     #[error("`{}` has a header but no samples", path.display())]
     NoSamples { path: PathBuf },
     #[error(
@@ -98,7 +100,15 @@ pub enum AudioFileError {
 /// hide that whatever wrote the file is broken. A WAV whose header leaves its length open (written
 /// into a pipe) is read to the end of the file.
 pub fn read(path: impl AsRef<Path>) -> Result<Clip, AudioFileError> {
-    let path = path.as_ref();
+    read_as(path.as_ref(), Pick::Mean)
+}
+
+/// Reads one channel of a file, counted from 0, instead of the mean of all.
+pub fn read_channel(path: impl AsRef<Path>, channel: u32) -> Result<Clip, AudioFileError> {
+    read_as(path.as_ref(), Pick::Only(channel))
+}
+
+fn read_as(path: &Path, pick: Pick) -> Result<Clip, AudioFileError> {
     let read_error = |source| AudioFileError::Read { path: path.to_path_buf(), source };
     let file = File::open(path).map_err(read_error)?;
     let mut reader = BufReader::with_capacity(1 << 16, file);
@@ -109,10 +119,10 @@ pub fn read(path: impl AsRef<Path>) -> Result<Clip, AudioFileError> {
         return Err(AudioFileError::Empty { path: path.to_path_buf() });
     }
     if magic.starts_with(b"fLaC") {
-        return flac::read(path, io::Cursor::new(magic).chain(reader));
+        return flac::read(path, io::Cursor::new(magic).chain(reader), pick);
     }
     if magic.starts_with(b"RIFF") && magic.get(8..12) == Some(b"WAVE".as_slice()) {
-        return wav::read(path, reader);
+        return wav::read(path, reader, pick);
     }
     Err(AudioFileError::NotReadable { path: path.to_path_buf(), found: what_it_is(&magic) })
 }
@@ -255,9 +265,18 @@ fn into_io(error: hound::Error) -> io::Error {
     }
 }
 
-/// Sums interleaved channels into the mean, one frame after the other.
+/// What becomes of several channels.
+#[derive(Clone, Copy)]
+pub(super) enum Pick {
+    Mean,
+    /// One channel, counted from 0.
+    Only(u32),
+}
+
+/// Makes one channel of interleaved ones, one frame after the other.
 pub(super) struct Mono {
     channels: u32,
+    pick: Pick,
     channel: u32,
     sum: f32,
     samples: Vec<f32>,
@@ -265,17 +284,31 @@ pub(super) struct Mono {
 
 impl Mono {
     /// `expected` frames are reserved, within reason: a header may lie.
-    pub(super) fn new(channels: u32, expected: usize) -> Self {
+    pub(super) fn new(
+        path: &Path,
+        channels: u32,
+        pick: Pick,
+        expected: usize,
+    ) -> Result<Self, AudioFileError> {
+        if let Pick::Only(channel) = pick
+            && channel >= channels
+        {
+            return Err(AudioFileError::NoChannel { path: path.to_path_buf(), channel, channels });
+        }
         let samples = Vec::with_capacity(expected.min(1 << 22));
-        Self { channels, channel: 0, sum: 0.0, samples }
+        Ok(Self { channels, pick, channel: 0, sum: 0.0, samples })
     }
 
     /// Takes the next sample of the next channel.
     pub(super) fn push(&mut self, sample: f32) {
-        self.sum += sample;
+        match self.pick {
+            Pick::Only(channel) if channel != self.channel => {}
+            _ => self.sum += sample,
+        }
         self.channel += 1;
         if self.channel == self.channels {
-            self.samples.push(self.sum / self.channels as f32);
+            let summed = if matches!(self.pick, Pick::Mean) { self.channels as f32 } else { 1.0 };
+            self.samples.push(self.sum / summed);
             (self.channel, self.sum) = (0, 0.0);
         }
     }

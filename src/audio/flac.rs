@@ -3,11 +3,11 @@
 use std::io::{self, Read};
 use std::path::Path;
 
-use super::file::{AudioFileError, Clip, MAX_SAMPLES, Mono, RATES_HZ};
+use super::file::{AudioFileError, Clip, MAX_SAMPLES, Mono, Pick, RATES_HZ};
 
 /// Reads a whole FLAC stream. `reader` stands at its first byte.
-pub(super) fn read(path: &Path, reader: impl Read) -> Result<Clip, AudioFileError> {
-    let path = || path.to_path_buf();
+pub(super) fn read(file: &Path, reader: impl Read, pick: Pick) -> Result<Clip, AudioFileError> {
+    let path = || file.to_path_buf();
     let mut flac = claxon::FlacReader::new(reader).map_err(|error| match error {
         claxon::Error::IoError(source) if !ended(&source) => {
             AudioFileError::Read { path: path(), source }
@@ -44,7 +44,7 @@ pub(super) fn read(path: &Path, reader: impl Read) -> Result<Clip, AudioFileErro
     };
 
     let full_scale = (1u64 << (info.bits_per_sample - 1)) as f32;
-    let mut mono = Mono::new(info.channels, announced.unwrap_or(0));
+    let mut mono = Mono::new(file, info.channels, pick, announced.unwrap_or(0))?;
     let mut blocks = flac.blocks();
     let mut buffer = Vec::new();
     // Tags of other formats may follow the last announced sample.

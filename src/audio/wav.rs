@@ -8,7 +8,7 @@
 use std::io::{self, Read};
 use std::path::Path;
 
-use super::file::{AudioFileError, Clip, MAX_FLOAT, MAX_SAMPLES, Mono, RATES_HZ};
+use super::file::{AudioFileError, Clip, MAX_FLOAT, MAX_SAMPLES, Mono, Pick, RATES_HZ};
 
 /// Data lengths from here on mean "unknown, until the end": programs that write into a pipe put
 /// in 0xFFFFFFFF, 0x7FFFFFFF, or one of these less the header.
@@ -63,7 +63,7 @@ impl Format {
 }
 
 /// Reads the chunks after `RIFF....WAVE`, where `reader` stands.
-pub(super) fn read(path: &Path, mut reader: impl Read) -> Result<Clip, AudioFileError> {
+pub(super) fn read(path: &Path, mut reader: impl Read, pick: Pick) -> Result<Clip, AudioFileError> {
     let header = |what: String| AudioFileError::Header { path: path.into(), kind: "WAV", what };
     let io_error = |source| AudioFileError::Read { path: path.into(), source };
     let ends_early = || header("the file ends before its `data` chunk".into());
@@ -90,7 +90,7 @@ pub(super) fn read(path: &Path, mut reader: impl Read) -> Result<Clip, AudioFile
             b"data" => {
                 let format =
                     format.ok_or_else(|| header("no `fmt ` chunk before `data`".into()))?;
-                return read_data(path, reader, format, length);
+                return read_data(path, reader, format, length, pick);
             }
             _ => {
                 let padded = u64::from(length) + u64::from(length % 2);
@@ -157,6 +157,7 @@ fn read_data(
     mut reader: impl Read,
     format: Format,
     length: u32,
+    pick: Pick,
 ) -> Result<Clip, AudioFileError> {
     let frame = format.bytes_per_frame();
     let open = length >= OPEN_LENGTH;
@@ -170,7 +171,8 @@ fn read_data(
     }
     let seconds = |bytes: usize| (bytes / frame) as f64 / f64::from(format.rate_hz);
 
-    let mut mono = Mono::new(format.channels.into(), if open { 0 } else { announced / frame });
+    let expected = if open { 0 } else { announced / frame };
+    let mut mono = Mono::new(path, format.channels.into(), pick, expected)?;
     // Whole frames, about 64 KiB.
     let mut block = vec![0; frame * ((1 << 16) / frame).max(1)];
     let mut done = 0;

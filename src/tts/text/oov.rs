@@ -80,8 +80,8 @@ impl Guesser {
 
     /// The best class of each of the first `places` places.
     fn classes(&self, letters: &[i64], mask: &[f32], places: usize) -> TractResult<Vec<usize>> {
-        let letters = Tensor::from_shape(&[1, self.longest], letters)?;
-        let mask = Tensor::from_shape(&[1, 1, 1, self.longest], mask)?;
+        let letters = Tensor::from_shape(&[self.longest], letters)?;
+        let mask = Tensor::from_shape(&[1, 1, self.longest], mask)?;
         let outputs = self.plan.run(tvec!(letters.into(), mask.into()))?;
         let scores = outputs[0].to_plain_array_view::<f32>()?;
         let rows = scores.as_slice().unwrap_or_default().chunks(self.sounds.len() + 1);

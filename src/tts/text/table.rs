@@ -15,7 +15,7 @@ const RECORD_HEAD: usize = 3;
 
 /// Reads a packed file from front to back. `None` from any step means that the file ends early.
 pub(super) struct Unpack {
-    bytes: Arc<[u8]>,
+    bytes: Arc<Vec<u8>>,
     at: usize,
 }
 
@@ -56,7 +56,7 @@ impl Unpack {
 }
 
 pub(super) struct Table {
-    bytes: Arc<[u8]>,
+    bytes: Arc<Vec<u8>>,
     /// Where the block offsets lie in `bytes`: one little-endian u32 each.
     index: Range<usize>,
     /// Where the records lie in `bytes`.

@@ -9,6 +9,7 @@ use std::collections::HashMap;
 use regex::Regex;
 
 use super::affix::{inner_len, prefix_len, suffix_len};
+use super::letters::narrow;
 
 /// A token's text, and whether space follows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,15 +26,15 @@ pub(super) struct Tokeniser {
 
 /// Web and mail addresses stay whole.
 const ADDRESS: &str = r"(?xi)
-    ^(?: (?:https?|ftp)://\S+
-       | www\.\S+
+    ^(?: (?:https?|ftp)://.+
+       | www\..+
        | [\w.+-]+@[\w-]+(?:\.[\w-]+)+
-       | (?:[\w-]+\.)+(?:com|org|net|edu|gov|io|co|uk|de|fr|info|biz|us|ca|au|tv|me|ly|ai)(?:/\S*)?
+       | (?:[\w-]+\.)+(?:com|org|net|edu|gov|io|co|uk|de|fr|info|biz|us|ca|au|tv|me|ly|ai)(?:/.*)?
       )$";
 
 impl Tokeniser {
     pub fn new(exceptions: HashMap<String, Vec<String>>) -> Self {
-        let address = Regex::new(ADDRESS).expect("a constant pattern");
+        let address = Regex::new(&narrow(ADDRESS)).expect("a constant pattern");
         Self { exceptions, address }
     }
 

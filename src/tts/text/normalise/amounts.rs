@@ -26,20 +26,16 @@ impl Amounts {
         currencies: &HashMap<String, [String; 2]>,
     ) -> Self {
         let names = alternatives(units.keys().map(String::as_str));
-        let measure = format!(r"(-?{NUMBER})\s?({names})");
+        let measure = format!(r"(-?{NUMBER}) ?({names})");
         Self {
-            large: Rewrite::between("", &format!(r"([$£€])({NUMBER})\s?{POWER}"), ""),
-            cents: Rewrite::between(FREE_BEFORE, &format!(r"({NUMBER})\s?(¢)"), ""),
+            large: Rewrite::between("", &format!(r"([$£€])({NUMBER}) ?{POWER}"), ""),
+            cents: Rewrite::between(FREE_BEFORE, &format!(r"({NUMBER}) ?(¢)"), ""),
             foreign: Rewrite::between(
                 r"(?:^|\W)",
-                &format!(r"([¥₹₩]|Rs\.?|USD|EUR|GBP)\s?({NUMBER})(?:\s?{POWER})?"),
+                &format!(r"([¥₹₩]|Rs\.?|USD|EUR|GBP) ?({NUMBER})(?: ?{POWER})?"),
                 "",
             ),
-            degrees: Rewrite::between(
-                FREE_BEFORE,
-                &format!(r"(-?{NUMBER})\s?°\s?([CF])?"),
-                WORD_END,
-            ),
+            degrees: Rewrite::between(FREE_BEFORE, &format!(r"(-?{NUMBER}) ?° ?([CF])?"), WORD_END),
             measures: Rewrite::between(FREE_BEFORE, &measure, WORD_END),
             units: units.clone(),
             currencies: currencies.clone(),

@@ -14,7 +14,7 @@ const TIME: &str = "([0-9]{1,2}):([0-9]{2})(?::([0-9]{2}))?";
 
 impl Clock {
     pub fn new() -> Self {
-        let with_half = format!(r"{TIME}\s?([AaPp])\.?[Mm]\.?");
+        let with_half = format!(r"{TIME} ?([AaPp])\.?[Mm]\.?");
         Self {
             // "10:30 amber" is a plain time.
             with_half: Rewrite::between(r"\b", &with_half, "(?:[^A-Za-z0-9]|$)"),

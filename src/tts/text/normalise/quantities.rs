@@ -23,7 +23,7 @@ impl Quantities {
         Self {
             telephone: Rewrite::between(before, "(?:[0-9]{3}-)?[0-9]{3}-[0-9]{4}", ENDS),
             fraction: Rewrite::between(r"(?:^|[^\w./])", "([0-9]{1,2})/([0-9]{1,2})", ENDS),
-            range: Rewrite::between(before, r"([0-9]{1,4})\s?[-–]\s?([0-9]{1,4})", ENDS),
+            range: Rewrite::between(before, r"([0-9]{1,4}) ?[-–] ?([0-9]{1,4})", ENDS),
             plus: Rewrite::between(r"(?:^|[^\w+])", r"\+", "[0-9]"),
             months: months.to_vec(),
         }

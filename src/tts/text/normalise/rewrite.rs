@@ -2,6 +2,8 @@
 
 use regex::{Captures, Match, Regex};
 
+use super::super::letters::narrow;
+
 /// A pattern whose first group is what gets replaced; around it the pattern may ask for neighbours,
 /// which stay and may be neighbours again.
 pub(super) struct Rewrite {
@@ -11,7 +13,7 @@ pub(super) struct Rewrite {
 impl Rewrite {
     /// `core` between `before` and `after` (patterns of neighbours, possibly empty).
     pub fn between(before: &str, core: &str, after: &str) -> Self {
-        let pattern = format!("{before}({core}){after}");
+        let pattern = narrow(&format!("{before}({core}){after}"));
         Self { pattern: Regex::new(&pattern).expect("patterns are constants and escaped words") }
     }
 
@@ -64,7 +66,7 @@ mod tests {
 
     #[test]
     fn neighbours_stay_and_count_again() {
-        let rewrite = Rewrite::between(r"(?:^|[^\w])", r"\d", r"(?:[^\w]|$)");
+        let rewrite = Rewrite::between(r"(?:^|[^\w])", "[0-9]", r"(?:\W|$)");
         for (text, want) in [
             ("1 2 3", "# # #"),
             ("1", "#"),
