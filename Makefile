@@ -41,4 +41,5 @@ lint:
 
 bench:
 	@scripts/setup.sh bench
-	$(CARGO) bench --locked $(ARGS)
+	@$(call first_build,release,bench)
+	$(CARGO) bench --locked --bench '*' $(ARGS)
