@@ -58,7 +58,11 @@ fn a_clip_played_into_the_microphone_is_captured() {
         assert_eq!((stats.dropped_frames, stats.gaps), (0, 0), "{stats:?}");
         let (found, shift) = correlation(&clip, &heard);
         println!("{}: {found:.5} at {shift}, {stats:?}", capture.format());
-        assert!(found > expected, "{choice} at {}: {found} at {shift}; {stats:?}", capture.format());
+        assert!(
+            found > expected,
+            "{choice} at {}: {found} at {shift}; {stats:?}",
+            capture.format()
+        );
     }
 }
 
@@ -73,7 +77,8 @@ fn speech_is_heard_from_the_speaker_until_it_is_stopped() {
     let speech = sweep(SPEECH_RATE_HZ, 3.0);
 
     let recording = card.record_speaker(&wav, SPEECH_RATE_HZ);
-    let mut playback = Playback::open(&named(VirtualCard::SPEAKER), &StreamWish::default()).unwrap();
+    let mut playback =
+        Playback::open(&named(VirtualCard::SPEAKER), &StreamWish::default()).unwrap();
     assert_eq!(playback.format().rate_hz, SPEAKER_RATE_HZ);
     playback.feeder().begin();
     for clause in speech.chunks(20_000) {

@@ -35,7 +35,8 @@ impl VirtualCard {
     ///
     /// If it does not start within half a minute; the message ends with the daemon's log.
     pub fn start() -> Self {
-        let folder = tempfile::Builder::new().prefix("vcard").tempdir().expect("a temporary folder");
+        let folder =
+            tempfile::Builder::new().prefix("vcard").tempdir().expect("a temporary folder");
         let path = folder.path();
         fs::set_permissions(path, fs::Permissions::from_mode(0o700)).expect("our own folder");
         for (name, text) in [("default.pa", script(path)), ("asound.conf", asound(path))] {
