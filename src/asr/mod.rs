@@ -1,1 +1,50 @@
 //! From sound to words: encoder, decoder, tokens.
+//!
+//! ```text
+//! sound ─▶ Encoder ─▶ Cross ─┐
+//!                            ├─▶ Decoder, one token a step ─▶ Tokenizer ─▶ text
+//!            last token ─────┘        ▲ stops by `guards`
+//! ```
+//!
+//! The network is Moonshine tiny (27 M parameters, English; Jeffries et al., 2024), whose encoder
+//! costs in proportion to the sound it is given and needs no window of fixed length.
+
+mod decoder;
+mod encoder;
+pub mod guards;
+pub mod long;
+mod meta;
+mod recognizer;
+mod rope;
+mod tokens;
+
+pub use decoder::{Cache, Decoder};
+pub use encoder::{Cross, Encoder, MIN_SAMPLES};
+pub use meta::Meta;
+pub use recognizer::{Ended, Hypothesis, Recognition, Recognizer};
+pub use tokens::Tokenizer;
+
+use crate::models::ModelError;
+use crate::nn::NnError;
+
+#[derive(Debug, thiserror::Error)]
+pub enum AsrError {
+    #[error(transparent)]
+    Model(#[from] ModelError),
+    #[error(transparent)]
+    Nn(#[from] NnError),
+    #[error("{file}: {why}. Run `make models` again to rebuild the models")]
+    Damaged { file: &'static str, why: String },
+    /// The work lost its purpose; nothing is wrong.
+    #[error("recognition was cancelled")]
+    Cancelled,
+    /// A defect of the program or a model that fits its own description and nothing else.
+    #[error("the recogniser could not run: {why}")]
+    Run { why: String },
+}
+
+impl AsrError {
+    fn run(error: impl std::fmt::Display) -> Self {
+        Self::Run { why: format!("{error:#}").lines().collect::<Vec<_>>().join(" ") }
+    }
+}

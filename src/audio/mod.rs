@@ -1,1 +1,15 @@
 //! Devices, files and everything that turns sound into 16 kHz frames and back.
+//!
+//! [`capture`] and [`playback`] are the two live ends, each a callback, a ring and a reader or
+//! writer; [`file`] reads and writes clips; [`resample`] stands between every other rate and ours.
+
+pub mod capture;
+pub mod devices;
+pub mod file;
+mod flac;
+pub mod frames;
+pub mod playback;
+mod render;
+pub mod resample;
+pub mod stream;
+mod wav;

@@ -1,8 +1,73 @@
+use std::path::PathBuf;
+
+use serde::Serialize;
+
 use super::{Context, Failure};
+use crate::agent::{Agent, AgentError};
 
+/// Check an agent folder: every file, every name, every template
+///
+/// Lists all mistakes with file, line and a way out. Exit status 2 when there are any.
 #[derive(Debug, clap::Args)]
-pub struct Args {}
+#[command(
+    after_help = "Examples:\n  mynah check agents/coffee\n  mynah check agents/coffee --json"
+)]
+pub struct Args {
+    /// The agent's folder
+    pub agent: PathBuf,
+}
 
-pub fn run(_args: &Args, _context: &Context) -> Result<(), Failure> {
-    unimplemented!()
+/// What `--json` prints: one object.
+#[derive(Serialize)]
+struct Report<'a> {
+    agent: &'a std::path::Path,
+    problems: Vec<Problem<'a>>,
+}
+
+#[derive(Serialize)]
+struct Problem<'a> {
+    file: &'a std::path::Path,
+    /// From 1; 0 when the problem is the file itself.
+    line: u32,
+    column: u32,
+    message: String,
+    help: Option<&'a str>,
+}
+
+pub fn run(args: &Args, context: &Context) -> Result<(), Failure> {
+    let loaded = Agent::load(&args.agent);
+    if context.json {
+        let problems = loaded.as_ref().err().map(problems).unwrap_or_default();
+        super::chat::print_json(&Report { agent: &args.agent, problems })?;
+    }
+    let agent = loaded.map_err(Failure::input)?;
+    let slots: usize = agent.script.intents.values().map(|intent| intent.slots.len()).sum();
+    context.say(format_args!(
+        "{}: no mistakes. {} intents, {slots} slots, {} test conversations",
+        agent.name,
+        agent.script.intents.len(),
+        agent.tests.len(),
+    ));
+    Ok(())
+}
+
+fn problems(error: &AgentError) -> Vec<Problem<'_>> {
+    match error {
+        AgentError::Mistakes(problems) => problems
+            .iter()
+            .map(|p| Problem {
+                file: &p.file,
+                line: p.line,
+                column: p.column,
+                message: p.message.clone(),
+                help: p.help.as_deref(),
+            })
+            .collect(),
+        AgentError::NoFolder(path) => {
+            vec![Problem { file: path, line: 0, column: 0, message: error.to_string(), help: None }]
+        }
+        AgentError::File { path, why, help } => {
+            vec![Problem { file: path, line: 0, column: 0, message: why.clone(), help: Some(help) }]
+        }
+    }
 }

@@ -22,7 +22,7 @@ mod understand;
 /// A voice agent in one program. It listens, understands, converses and answers aloud, all on
 /// this device; it opens no network connection.
 #[derive(Debug, Parser)]
-#[command(name = "mynah", version, arg_required_else_help = true)]
+#[command(name = "mynah", version = env!("MYNAH_VERSION"), arg_required_else_help = true)]
 struct Cli {
     #[command(flatten)]
     context: Context,

@@ -1,8 +1,53 @@
+use std::path::PathBuf;
+use std::sync::Arc;
+
 use super::{Context, Failure};
+use crate::agent::{Agent, Failed, rehearse};
 
+/// Run the conversations in an agent's tests/ folder through text
+///
+/// Exit status 1 when a conversation does not go as written. No program of the agent is run.
 #[derive(Debug, clap::Args)]
-pub struct Args {}
+#[command(after_help = "Examples:\n  mynah test agents/coffee\n  mynah test agents/coffee --json")]
+pub struct Args {
+    /// The agent's folder
+    pub agent: PathBuf,
+}
 
-pub fn run(_args: &Args, _context: &Context) -> Result<(), Failure> {
-    unimplemented!()
+pub fn run(args: &Args, context: &Context) -> Result<(), Failure> {
+    let agent = Arc::new(Agent::load(&args.agent).map_err(Failure::input)?);
+    let rehearsal = rehearse(&agent);
+    if context.json {
+        super::chat::print_json(&rehearsal)?;
+    }
+    for failed in &rehearsal.failures {
+        context.say(describe(failed));
+    }
+    context.say(format_args!("{} passed, {} failed", rehearsal.passed, rehearsal.failed));
+    if rehearsal.failed > 0 {
+        let failed = rehearsal.failed;
+        let s = if failed == 1 { "" } else { "s" };
+        return Err(Failure::Runtime(anyhow::anyhow!(
+            "{failed} conversation{s} of {} did not go as written",
+            args.agent.display()
+        )));
+    }
+    Ok(())
+}
+
+fn describe(failed: &Failed) -> String {
+    let mut text = format!(
+        "{}:{}: {} (turn {}, {})",
+        failed.file.display(),
+        failed.line,
+        failed.conversation,
+        failed.turn,
+        failed.happening
+    );
+    for difference in &failed.differences {
+        let field = difference.field;
+        text += &format!("\n    {field} expected: {}", difference.expected);
+        text += &format!("\n    {:field$} found:    {}", "", difference.found, field = field.len());
+    }
+    text
 }

@@ -1,1 +1,215 @@
 //! From frames to turns: is somebody speaking, and are they done?
+//!
+//! Three parts, each of which can be read alone: the [`gate`] lets the judge sleep through a quiet
+//! room, the judge ([`silero`]) says how probable speech is, the [`endpoint`] policy makes turns
+//! of that. [`Ear`] joins them.
+
+use std::sync::Arc;
+
+use crate::models::ModelError;
+use crate::nn::NnError;
+use crate::turn::View;
+use crate::units::{FRAME_LEN, FRAME_MS, Frame, SamplePos, Span};
+
+pub mod endpoint;
+pub mod gate;
+pub mod silero;
+
+pub use endpoint::{EndpointSettings, HeardNow};
+pub use silero::SileroModel;
+
+use endpoint::{EndpointPolicy, Evidence, MAX_SPAN_MS};
+use gate::{Gate, HISTORY_LEN, Passage};
+use silero::SileroStream;
+
+#[derive(Debug, thiserror::Error)]
+pub enum HearError {
+    #[error("endpoint.{field} is {ms} ms; it must be a positive multiple of {FRAME_MS} ms")]
+    NotWholeFrames { field: &'static str, ms: u32 },
+    #[error(
+        "endpoint.{field} is {ms} ms; it must not be longer than endpoint.{limit_field}, which is \
+         {limit_ms} ms"
+    )]
+    LongerThan { field: &'static str, ms: u32, limit_field: &'static str, limit_ms: u32 },
+    #[error(
+        "endpoint.pre_roll_ms + max_utterance_ms + max_grace_ms is {ms} ms; it must not be more \
+         than {MAX_SPAN_MS} ms, which is what the sound buffer holds"
+    )]
+    SpanTooLong { ms: u32 },
+    #[error("endpoint.{field} is {value}; it must lie between 0 and 1")]
+    NotAProbability { field: &'static str, value: f32 },
+    #[error(
+        "endpoint.silence_probability is {silence}; it must not be more than \
+         endpoint.speech_probability, which is {speech}"
+    )]
+    ProbabilitiesCrossed { silence: f32, speech: f32 },
+    #[error(transparent)]
+    Model(#[from] ModelError),
+    #[error(transparent)]
+    Nn(#[from] NnError),
+}
+
+/// Hears turns in a stream of frames. Lives on the thread that made it.
+pub struct Ear {
+    gate: Gate,
+    judge: SileroStream,
+    policy: EndpointPolicy,
+    /// Where the next frame should begin; `None` before the first.
+    next: Option<SamplePos>,
+}
+
+impl Ear {
+    pub fn new(model: Arc<SileroModel>, settings: EndpointSettings) -> Result<Self, HearError> {
+        let judge = SileroStream::new(model)?;
+        let policy = EndpointPolicy::new(settings)?;
+        Ok(Self { gate: Gate::default(), judge, policy, next: None })
+    }
+
+    /// Takes the frame that begins at `at`, and the thinker's latest opinion if it has one.
+    ///
+    /// Frames follow one another; a jump (a device that was reopened) makes the judge start
+    /// afresh and leaves an open utterance open.
+    pub fn push(&mut self, at: SamplePos, frame: &Frame, view: Option<&View>) -> HeardNow {
+        if self.next != Some(at) {
+            self.gate.restart();
+            self.judge.restart(at);
+        }
+        let end = at + FRAME_LEN as u64;
+        self.next = Some(end);
+        let policy = &mut self.policy;
+        match self.gate.push(frame, policy.is_busy()) {
+            Passage::Closed => {
+                policy.hear(Evidence { span: Span::new(at, end), probability: 0.0 });
+            }
+            Passage::Opening => {
+                let mut samples = [0.0; HISTORY_LEN];
+                let history = self.gate.history(&mut samples);
+                self.judge.restart(end.back(history.len() as u64));
+                self.judge.push(history, |evidence| policy.hear(evidence));
+            }
+            Passage::Open => self.judge.push(frame, |evidence| policy.hear(evidence)),
+        }
+        policy.decide(end, view)
+    }
+
+    /// The sound is over: closes an open utterance and reports the end of sound.
+    pub fn finish(&mut self) -> HeardNow {
+        self.policy.finish(self.next.unwrap_or_default())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::models::ModelStore;
+    use crate::turn::{EndReason, Heard};
+
+    struct Sound {
+        model: Arc<SileroModel>,
+        speech: Vec<f32>,
+    }
+
+    /// Ten seconds of read speech, as the golden files hold it.
+    fn sound() -> Sound {
+        let store = ModelStore::open(None).unwrap();
+        let bytes = store.bytes("golden/vad/speech.audio.f32").unwrap();
+        let floats = bytes.chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]]));
+        Sound { model: SileroModel::load(&store).unwrap(), speech: floats.collect() }
+    }
+
+    fn listen(sound: &Sound, audio: &[f32]) -> Vec<Heard> {
+        let mut ear = Ear::new(Arc::clone(&sound.model), EndpointSettings::default()).unwrap();
+        let mut heard = Vec::new();
+        for (i, frame) in audio.as_chunks::<FRAME_LEN>().0.iter().enumerate() {
+            heard.extend(ear.push(SamplePos((i * FRAME_LEN) as u64), frame, None));
+        }
+        heard.extend(ear.finish());
+        heard
+    }
+
+    fn seconds(s: f32) -> usize {
+        (s * 16_000.0) as usize
+    }
+
+    fn starts(heard: &[Heard]) -> Vec<u64> {
+        let start = |event: &Heard| match event {
+            Heard::SpeechStart { at } => Some(at.0),
+            _ => None,
+        };
+        heard.iter().filter_map(start).collect()
+    }
+
+    #[test]
+    #[cfg_attr(not(have_models), ignore = "needs models: run `make models`")]
+    fn a_sleeping_judge_loses_no_onset() {
+        let sound = sound();
+        let after = |quiet: usize| -> Vec<i64> {
+            let audio = [vec![0.0; quiet], sound.speech.clone()].concat();
+            starts(&listen(&sound, &audio)).iter().map(|at| *at as i64 - quiet as i64).collect()
+        };
+        // Half a second: the judge is still awake. Five: it has long been asleep.
+        let (awake, asleep) = (after(seconds(0.5)), after(seconds(5.0)));
+        assert!(!awake.is_empty());
+        assert_eq!(awake.len(), asleep.len());
+        for (a, b) in awake.iter().zip(&asleep) {
+            assert!((a - b).abs() <= silero::WINDOW_LEN as i64, "{a} awake, {b} asleep");
+        }
+    }
+
+    #[test]
+    #[cfg_attr(not(have_models), ignore = "needs models: run `make models`")]
+    fn neither_silence_nor_clicks_nor_noise_are_speech() {
+        let sound = sound();
+        let mut seed = 1u32;
+        let mut noise = || {
+            seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            (seed >> 8) as f32 / 8_388_608.0 - 1.0
+        };
+        let silence = vec![0.0; seconds(3.0)];
+        let hiss: Vec<f32> = (0..seconds(3.0)).map(|_| 0.05 * noise()).collect();
+        let clicks: Vec<f32> =
+            (0..seconds(3.0)).map(|i| if i % 4000 < 160 { 0.7 * noise() } else { 0.0 }).collect();
+        for (name, audio) in [("silence", silence), ("hiss", hiss), ("clicks", clicks)] {
+            let end = SamplePos(audio.len() as u64);
+            assert_eq!(listen(&sound, &audio), [Heard::EndOfSound { at: end }], "{name}");
+        }
+    }
+
+    #[test]
+    #[cfg_attr(not(have_models), ignore = "needs models: run `make models`")]
+    fn a_gap_filled_with_silence_ends_the_utterance() {
+        let sound = sound();
+        let mut audio = sound.speech.clone();
+        let onset = starts(&listen(&sound, &audio))[0] as usize;
+        let gap = onset + seconds(0.6);
+        audio[gap..].fill(0.0);
+        let heard = listen(&sound, &audio);
+        let end = heard.iter().find_map(|event| match *event {
+            Heard::SpeechEnd { last_speech, decided_at, why, .. } => {
+                Some((last_speech, decided_at, why))
+            }
+            _ => None,
+        });
+        let (last_speech, decided_at, why) = end.unwrap();
+        assert_eq!(why, EndReason::Silence);
+        assert!(last_speech.0.abs_diff(gap as u64) < seconds(0.2) as u64, "{last_speech:?}");
+        let waited_ms = decided_at.ms_since(last_speech);
+        // The hangover, the rest of a window, the rest of a frame.
+        assert!((400..400 + 32 + 20).contains(&waited_ms), "{waited_ms} ms");
+    }
+
+    #[test]
+    #[cfg_attr(not(have_models), ignore = "needs models: run `make models`")]
+    fn a_jump_of_the_position_keeps_the_utterance_open() {
+        let sound = sound();
+        let mut ear = Ear::new(Arc::clone(&sound.model), EndpointSettings::default()).unwrap();
+        let onset = starts(&listen(&sound, &sound.speech))[0] as usize / FRAME_LEN;
+        let frames = sound.speech.as_chunks::<FRAME_LEN>().0;
+        let mut heard = Vec::new();
+        for (i, frame) in frames.iter().enumerate().take(onset + 50) {
+            let jump = if i > onset + 25 { seconds(0.1) } else { 0 };
+            heard.extend(ear.push(SamplePos((i * FRAME_LEN + jump) as u64), frame, None));
+        }
+        assert_eq!(starts(&heard).len(), 1, "{heard:?}");
+    }
+}

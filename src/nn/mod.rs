@@ -1,1 +1,13 @@
 //! Neural models as tract plans: loading, our quantised operators, and the kernels they run on.
+//!
+//! [`load()`] turns ONNX bytes into an optimised plan in which the operators of domain `ai.mynah`
+//! ([`ops`]) run on the best [`kernels::Kernel`] of this CPU. [`linear`] and [`attention`] hold what
+//! those operators compute, free of tract, so that tests and other stages can use them directly.
+
+pub mod attention;
+pub mod kernels;
+pub mod linear;
+mod load;
+pub mod ops;
+
+pub use load::{NnError, Plan, load};

@@ -1,1 +1,107 @@
 //! From text to sound: normalisation, phonemes, acoustic model, vocoder.
+//!
+//! [`text`] makes clauses of phonemes; [`speaker`] makes them sound: [`acoustic`] predicts timing,
+//! pitch and spectra, [`vocoder`] turns those into samples, [`edges`] trims and fades the ends.
+//! [`Voice`] joins the two.
+
+use crate::cancel::CancelToken;
+use crate::models::{ModelError, ModelStore};
+use crate::nn::NnError;
+
+pub mod acoustic;
+pub mod edges;
+#[cfg(test)]
+mod golden;
+pub mod noise;
+pub mod speaker;
+pub mod stream;
+mod style;
+pub mod text;
+pub mod vocoder;
+
+pub use style::{PACE, PITCH, Style};
+pub use text::SpokenClause as Clause;
+
+use speaker::Speaker;
+use text::{Phonemizer, TextError};
+
+/// Sample rate of the voice, in hertz.
+pub const VOICE_RATE_HZ: u32 = 24_000;
+
+/// Silence between two clauses, besides the pause the text asks for: stands for what [`edges`] trims.
+const BREATH_MS: u32 = 150;
+
+#[derive(Debug, thiserror::Error)]
+pub enum TtsError {
+    #[error(transparent)]
+    Model(#[from] ModelError),
+    #[error(transparent)]
+    Text(#[from] TextError),
+    #[error(transparent)]
+    Load(#[from] NnError),
+    #[error("{name}: {why}. Run `make models` again to rebuild the models")]
+    Plan { name: &'static str, why: String },
+    #[error("{field} is {value}; it must lie between {low} and {high}")]
+    Style { field: &'static str, value: f32, low: f32, high: f32 },
+    #[error("speaking was cancelled")]
+    Cancelled,
+}
+
+impl TtsError {
+    /// A plan that does not load or run: the file is not the one this program was written for.
+    pub(crate) fn plan(name: &'static str, error: impl std::fmt::Display) -> Self {
+        Self::Plan { name, why: format!("{error:#}") }
+    }
+}
+
+/// The agent's voice: American English, one speaker, [`VOICE_RATE_HZ`].
+pub struct Voice {
+    text: Phonemizer,
+    speaker: Speaker,
+}
+
+impl Voice {
+    pub fn load(store: &ModelStore) -> Result<Self, TtsError> {
+        Ok(Self { text: Phonemizer::load(store)?, speaker: Speaker::load(store)? })
+    }
+
+    /// The clauses of a text in order; none when it holds nothing to say. Each carries the silence
+    /// that follows it; after the last there is none, so give one text, not its sentences.
+    pub fn clauses(&self, text: &str) -> Result<Vec<Clause>, TtsError> {
+        let mut clauses = self.text.phonemize(text);
+        if let Some((_, before)) = clauses.split_last_mut() {
+            before.iter_mut().for_each(|clause| clause.pause_after_ms += BREATH_MS);
+        }
+        Ok(clauses)
+    }
+
+    /// The samples of a clause and of the silence after it, in -1..1 at [`VOICE_RATE_HZ`]. Starts and
+    /// ends without a click. Depends on nothing but clause and style.
+    pub fn synthesize(
+        &mut self,
+        clause: &Clause,
+        style: &Style,
+        cancel: &CancelToken,
+    ) -> Result<Vec<f32>, TtsError> {
+        let mut samples = Vec::new();
+        self.speak(clause, style, cancel, |piece| samples.extend_from_slice(piece))?;
+        Ok(samples)
+    }
+
+    /// [`Voice::synthesize`] piece by piece: `sink` gets the first after a fraction of the work, so
+    /// that playing can start while the rest is made.
+    pub fn speak(
+        &mut self,
+        clause: &Clause,
+        style: &Style,
+        cancel: &CancelToken,
+        mut sink: impl FnMut(&[f32]),
+    ) -> Result<(), TtsError> {
+        self.speaker.speak(&clause.ids, style, cancel, &mut sink)?;
+        let pause = (u64::from(clause.pause_after_ms) * u64::from(VOICE_RATE_HZ) / 1000) as usize;
+        if pause > 0 {
+            sink(&vec![0.0; pause]);
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,378 @@
+"""The hibari voice: from the package's one ONNX graph to the three that Mynah runs.
+
+The package's graph goes from phoneme ids to five spectra in one piece, with the number of frames
+known only half-way, its weights quantised for onnxruntime's dynamic int8 and every shape computed at
+run time. We read the weights out of it and write three graphs anew:
+
+* `encoder.onnx`, once per clause: `ids` i64 [1, L], `speed` f32 [1] -> `durations` f32 [L], `timbre`
+  f32 [1, 128, L], `melody` f32 [1, 192, L]. The host rounds the durations (at least one) and repeats
+  every column that often: R columns of 25 ms.
+* `prosody.onnx`, chunk by chunk of N columns: `melody` [1, 192, N] -> `contour` f32 [1, 2, 2N] (log
+  pitch and energy as the decoder wants them) and `f0` f32 [2N] in Hz, for frames of 12.5 ms.
+* `decoder.onnx`, chunk by chunk of N frames: `features` f32 [1, 130, N] (timbre, then contour) ->
+  `spectra` f32 [N, 3005], a row per frame: five runs of 601 bins, log magnitude and phase turn of
+  the harmonics, log magnitude of the noise, log magnitude and phase of the free part.
+
+The last two are stacks of convolutions. Run on a whole clause they would need one plan per length
+(zero padding to a common length is no way out: it changes the last 1.2 s of the clause). So each layer
+keeps its last inputs as an explicit state `past_i` -> `next_i` (zeros at the start) and gives what
+its newest input completes: output t of the stack belongs to input t - lag. `valid` f32
+[1, 1, lag + N] says with ones which of the inputs t - lag .. t + N lie inside the clause; it repeats
+at every layer the zero padding of the original. Chunked is therefore equal to whole, and shapes are
+fixed. N is free in the file: the host fixes it when it loads the plan.
+
+Weights that were int8 stay int8, run by the operators of domain `ai.mynah` (src/nn/ops): each row of
+activations is quantised over its own range, where the package quantises the whole tensor over one.
+"""
+
+import importlib.util
+import json
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnxruntime as ort
+from onnx import TensorProto, helper, numpy_helper
+
+import tts_text
+
+TIMBRE, MELODY = 128, 192  # channels of the two text encoders
+BINS, PARTS = 601, 5
+HEADS = 2
+# One set of attention weights per text encoder, applied this often.
+TIMBRE_LAYERS, MELODY_LAYERS = 4, 6
+MELODY_DILATIONS = (1, 2, 4, 8, 1, 2)
+DECODER_LAYERS = 8
+OPSET = 20  # the first with Gelu
+DOMAIN = "ai.mynah"  # of the operators in src/nn/ops
+SEED = 20_24
+# Name, phonemes in the package's alphabet, speed. Phonemes are spelled out so that the goldens of the
+# sound do not depend on the text front end.
+GOLDEN_CASES = (
+    ("short", "jˈɛs.", 1.0),
+    ("question", "wˌʌt kən ɪ ɡˈɛt ju tədˈA?", 1.0),
+    ("fast", "wˌʌt kən ɪ ɡˈɛt ju tədˈA?", 1.5),
+    ("long", "ɪf ju wˈɔɹkt ɔl nˈIt, ðə ʃˈɔɹt wˈA hˈOm ɪz ðə wˈʌn θɹu ðə pˈɑɹk, ænd ɪt ɪz ˈOpᵊn.", 1.0),
+)
+
+
+class Weights:
+    """Reads tensors out of the package's graph, by what they do there."""
+
+    def __init__(self, path):
+        graph = onnx.load(path).graph
+        self.named = {i.name: numpy_helper.to_array(i) for i in graph.initializer}
+        by_output = {o: n for n in graph.node for o in n.output}
+        # An int8 matrix has only its exporter's name; the bias added to its product has the real one.
+        self.matrices = {}
+        for add in graph.node:
+            if add.op_type != "Add" or add.input[0] not in self.named:
+                continue
+            product = by_output.get(add.input[1])
+            if product is None or product.op_type != "Mul":
+                continue
+            cast, scales = (by_output[i] for i in product.input)
+            matmul = by_output[cast.input[0]]
+            scale = next(self.named[i] for i in scales.input if i in self.named)
+            if np.any(self.named[matmul.input[3]]):
+                raise ValueError(f"{matmul.name}: expected int8 weights without a zero point")
+            self.matrices[add.input[0]] = (self.named[matmul.input[1]], scale)
+
+    def __getitem__(self, name):
+        return self.named[name]
+
+    def matrix(self, bias):
+        """The int8 matrix [in, out] whose product gets this bias, and its scale."""
+        return self.matrices[bias]
+
+
+class Graph:
+    """Collects nodes and weights; every method returns the name of what it computed."""
+
+    def __init__(self, weights):
+        self.weights = weights
+        self.nodes, self.initializers, self.count = [], {}, 0
+
+    def op(self, kind, *inputs, out=None, **attributes):
+        out = out or f"{kind.lower()}_{self.count}"
+        self.count += 1
+        self.nodes.append(helper.make_node(kind, list(inputs), [out], name=out, **attributes))
+        return out
+
+    def const(self, name, value):
+        if name not in self.initializers:
+            self.initializers[name] = numpy_helper.from_array(np.ascontiguousarray(value), name)
+        return name
+
+    def weight(self, name):
+        return self.const(name, self.weights[name])
+
+    def integers(self, *values):
+        return self.const("i_" + "_".join(map(str, values)), np.array(values, np.int64))
+
+    def number(self, value):
+        return self.const(f"f_{value}", np.float32(value))
+
+    def transpose(self, x):
+        """[1, C, T] <-> [1, T, C]"""
+        return self.op("Transpose", x, perm=[0, 2, 1])
+
+    def own(self, kind, *inputs, **attributes):
+        return self.op(kind, *inputs, domain=DOMAIN, **attributes)
+
+    def linear(self, x, bias, norm=None, activation="none", residual=None):
+        """x [1, T, in], normalised when `norm` names how, times the int8 matrix of this bias, plus
+        the bias. The shift of the norm is folded into the bias: (n + s) W + b = n W + (s W + b)."""
+        quantised, scale = self.weights.matrix(bias)
+        shifted = self.weights[bias].astype(np.float64)
+        if norm:
+            x = self.own("LayerNorm", x, self.weight(norm + ".weight"))
+            shifted = shifted + self.weights[norm + ".bias"] @ (quantised * np.float64(scale))
+        name = bias.removesuffix("bias")
+        parts = ((quantised.astype(np.int16) + 128).astype(np.uint8), np.float32(scale),
+                 np.uint8(128), shifted.astype(np.float32))
+        tails = ("weight", "scale", "zero", "bias")
+        inputs = [x, *(self.const(f"{name}{tail}", part) for tail, part in zip(tails, parts))]
+        return self.own("QuantLinear", *inputs, *([residual] if residual else []),
+                        activation=activation)
+
+    def norm(self, x, name):
+        x = self.own("LayerNorm", x, self.weight(name + ".weight"))
+        return self.op("Add", x, self.weight(name + ".bias"))
+
+    def conv(self, x, name, pad, dilation=1):
+        weight = self.weights[name + ".weight"]
+        group = weight.shape[0] if weight.shape[1] == 1 < weight.shape[0] else 1
+        return self.op("Conv", x, self.weight(name + ".weight"), self.weight(name + ".bias"),
+                       kernel_shape=[weight.shape[2]], pads=[pad, pad], dilations=[dilation],
+                       group=group)
+
+    def block(self, x, y, name):
+        """The part after the depth-wise convolution y: two linear layers over the channels, added to
+        x; all [1, C, T]."""
+        y = self.linear(self.transpose(y), name + ".pw1.bias", name + ".norm", "gelu")
+        y = self.linear(y, name + ".pw2.bias")
+        y = self.op("Mul", y, self.weight(name + ".gamma"))
+        return self.op("Add", x, self.transpose(y))
+
+    def attention(self, x, name, channels):
+        """One pre-norm transformer layer; x [1, L, C]."""
+        size = channels // HEADS
+        qkv = self.linear(x, name + ".self_attn.in_proj_bias", name + ".norm1")
+        heads = []
+        for part, perm in enumerate(([0, 2, 1, 3], [0, 2, 3, 1], [0, 2, 1, 3])):
+            y = self.op("Slice", qkv, self.integers(part * channels),
+                        self.integers((part + 1) * channels), self.integers(2))
+            y = self.op("Reshape", y, self.integers(1, -1, HEADS, size))
+            heads.append(self.op("Transpose", y, perm=perm))
+        scores = self.op("Mul", self.op("MatMul", heads[0], heads[1]), self.number(size ** -0.5))
+        y = self.op("MatMul", self.op("Softmax", scores, axis=-1), heads[2])
+        y = self.op("Reshape", self.op("Transpose", y, perm=[0, 2, 1, 3]),
+                    self.integers(1, -1, channels))
+        x = self.linear(y, name + ".self_attn.out_proj.bias", residual=x)
+        y = self.linear(x, name + ".linear1.bias", name + ".norm2", "gelu")
+        return self.linear(y, name + ".linear2.bias", residual=x)
+
+    def text(self, ids, name, channels, layers, out):
+        """Phoneme ids to features [1, C, L]."""
+        x = self.transpose(self.op("Gather", self.weight(name + ".emb.weight"), ids))
+        for layer in range(2):
+            block = f"{name}.convs.{layer}"
+            x = self.block(x, self.conv(x, block + ".dw", pad=2), block)
+        x = self.transpose(x)
+        for _ in range(layers):
+            x = self.attention(x, name + ".attn", channels)
+        return self.op("Transpose", self.norm(x, name + ".norm"), perm=[0, 2, 1], out=out)
+
+    def save(self, path, inputs, outputs):
+        value = helper.make_tensor_value_info
+        graph = helper.make_graph(
+            self.nodes, path.stem, [value(*i) for i in inputs], [value(*o) for o in outputs],
+            list(self.initializers.values()))
+        model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET),
+                                                       helper.make_opsetid(DOMAIN, 1)],
+                                  ir_version=9, producer_name="mynah")
+        onnx.checker.check_model(model)
+        path.write_bytes(model.SerializeToString(deterministic=True))
+
+
+def encoder(weights, path):
+    g = Graph(weights)
+    g.text("ids", "m.text", TIMBRE, TIMBRE_LAYERS, "timbre")
+    melody = g.text("ids", "pn.text", MELODY, MELODY_LAYERS, "melody")
+    x = g.conv(g.op("Gelu", g.conv(melody, "pn.dur.0", pad=1)), "pn.dur.2", pad=0)
+    x = g.op("Sub", g.op("Exp", g.op("Reshape", x, g.integers(-1))), g.number(1.0))
+    g.op("Div", x, "speed", out="durations")
+    f, i = TensorProto.FLOAT, TensorProto.INT64
+    g.save(path, [("ids", i, [1, "L"]), ("speed", f, [1])],
+           [("durations", f, ["L"]), ("timbre", f, [1, TIMBRE, "L"]),
+            ("melody", f, [1, MELODY, "L"])])
+
+
+class Stream(Graph):
+    """A graph that is run chunk by chunk; `lag` is the whole stack's, in inputs."""
+
+    def __init__(self, weights, lag):
+        super().__init__(weights)
+        self.lag, self.late, self.states = lag, 0, []
+
+    def window(self, x, channels, width, dilation=1):
+        """x [1, C, N] with what went before, zeros outside the clause: what a convolution without
+        padding turns into N outputs."""
+        mask = self.op("Slice", "valid", self.integers(self.lag - self.late),
+                       self.integers(-self.late if self.late else 2**31), self.integers(2))
+        past = f"past_{len(self.states)}"
+        x = self.op("Concat", past, self.op("Mul", x, mask), axis=2)
+        half = dilation * (width - 1) // 2
+        self.op("Slice", x, self.integers(-2 * half), self.integers(2**31), self.integers(2),
+                out=f"next_{len(self.states)}")
+        self.states.append((past, channels, 2 * half))
+        self.late += half
+        return x, half
+
+    def stage(self, x, name, dilation=1):
+        channels, _, width = self.weights[name + ".dw.weight"].shape
+        x, half = self.window(x, channels, width, dilation)
+        y = self.conv(x, name + ".dw", 0, dilation)
+        x = self.op("Slice", x, self.integers(half), self.integers(-half), self.integers(2))
+        return self.block(x, y, name)
+
+    def save_stream(self, path, name, channels, outputs):
+        assert self.late == self.lag
+        f = TensorProto.FLOAT
+        past = [(name, f, [1, *rest]) for name, *rest in self.states]
+        following = [(n.replace("past", "next"), *rest) for n, *rest in past]
+        self.save(path, [(name, f, [1, channels, "N"]), ("valid", f, [1, 1, f"N+{self.lag}"]), *past],
+                  [*outputs, *following])
+
+
+def prosody(weights, path):
+    g = Stream(weights, lag=3 * sum(MELODY_DILATIONS))
+    x = g.conv("melody", "pn.pro_in", pad=0)
+    for layer, dilation in enumerate(MELODY_DILATIONS):
+        x = g.stage(x, f"pn.pro.{layer}", dilation)
+    # Two frames of 12.5 ms leave each column: [1, 4, N] -> [1, 2, 2N], pitch and energy.
+    x = g.op("Reshape", g.conv(x, "pn.pro_out", pad=0), g.integers(1, 2, 2, -1))
+    x = g.op("Reshape", g.op("Transpose", x, perm=[0, 1, 3, 2]), g.integers(1, 2, -1))
+    part = [g.op("Slice", x, g.integers(k), g.integers(k + 1), g.integers(1)) for k in range(2)]
+    hertz = g.op("Mul", part[0], g.number(100.0))
+    g.op("Reshape", hertz, g.integers(-1), out="f0")
+    pitch = g.op("Log", g.op("Add", g.op("Relu", hertz), g.number(1.0)))
+    g.op("Concat", g.op("Mul", pitch, g.number(0.2)), part[1], axis=1, out="contour")
+    f = TensorProto.FLOAT
+    g.save_stream(path, "melody", MELODY, [("contour", f, [1, 2, "2*N"]), ("f0", f, ["2*N"])])
+
+
+def decoder(weights, path):
+    g = Stream(weights, lag=3 * (1 + DECODER_LAYERS))
+    x, _ = g.window("features", TIMBRE + 2, 7)
+    x = g.conv(x, "m.dec_in", pad=0)
+    for layer in range(DECODER_LAYERS):
+        x = g.stage(x, f"m.dec.{layer}")
+    x = g.linear(g.transpose(x), "m.head.bias", "m.dec_norm")
+    g.op("Reshape", x, g.integers(-1, BINS * PARTS), out="spectra")
+    g.save_stream(path, "features", TIMBRE + 2,
+                  [("spectra", TensorProto.FLOAT, ["N", BINS * PARTS])])
+
+
+def assets(packages):
+    return Path(packages) / "hibari" / "assets"
+
+
+def convert(packages, out):
+    """Writes the three graphs of the voice and the data of its text front end into `out`."""
+    out = Path(out)
+    out.mkdir(parents=True, exist_ok=True)
+    weights = Weights(assets(packages) / "hibari.onnx")
+    encoder(weights, out / "encoder.onnx")
+    prosody(weights, out / "prosody.onnx")
+    decoder(weights, out / "decoder.onnx")
+    tts_text.convert_text(Path(packages), out)
+
+
+def unquantised(path):
+    """The package's own graph, with each int8 product and its dynamically quantised input replaced by
+    the float product: the reference of our graphs, made without them. As bytes."""
+    model = onnx.load(path)
+    graph = model.graph
+    by_output = {o: n for n in graph.node for o in n.output}
+    by_input = {i: n for n in graph.node for i in n.input}
+    named = {i.name: numpy_helper.to_array(i) for i in graph.initializer}
+    replaced, gone = {}, set()
+    for matmul in [n for n in graph.node if n.op_type == "MatMulInteger"]:
+        quantise, cast = by_output[matmul.input[0]], by_input[matmul.output[0]]
+        product = by_input[cast.output[0]]
+        scales = by_output[next(i for i in product.input if i != cast.output[0])]
+        scale = next(named[i] for i in scales.input if i in named)
+        weight = matmul.name + "_f32"
+        graph.initializer.append(numpy_helper.from_array(
+            named[matmul.input[1]].astype(np.float32) * scale, weight))
+        replaced[product.output[0]] = helper.make_node(
+            "MatMul", [quantise.input[0], weight], list(product.output))
+        gone |= {matmul.output[0], cast.output[0], scales.output[0], quantise.output[0]}
+    nodes = [replaced.get(n.output[0], n) for n in graph.node if n.output[0] not in gone]
+    del graph.node[:]
+    graph.node.extend(nodes)
+    # What passes from the encoder to the rest, under the exporter's names.
+    for name in ("/Div_40_output_0", "/Transpose_22_output_0", "/Transpose_55_output_0"):
+        graph.output.append(helper.make_tensor_value_info(name, TensorProto.FLOAT, None))
+    return model.SerializeToString()
+
+
+def session(model):
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = 1
+    options.log_severity_level = 3
+    return ort.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+
+
+def package_vocoder(packages):
+    """The package's own spectra-to-samples module; imported by file, for it needs only numpy."""
+    spec = importlib.util.spec_from_file_location(
+        "hibari_dsp", Path(packages) / "hibari" / "dsp.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+class FixedNoise:
+    """Stands in for the package's random generator so that both vocoders get the same noise."""
+
+    def __init__(self, values):
+        self.values = values
+
+    def standard_normal(self, shape, dtype):
+        assert self.values.shape == shape and self.values.dtype == dtype
+        return self.values
+
+
+def golden(packages, built, golden):
+    """Writes reference inputs and outputs of the graphs (by onnxruntime) and of the vocoder (by the
+    package) into `golden`: little-endian files, and `cases.json` with their shapes."""
+    golden = Path(golden)
+    golden.mkdir(parents=True, exist_ok=True)
+    with open(assets(packages) / "vocab.json", encoding="utf-8") as file:
+        vocabulary = json.load(file)
+    vocoder = package_vocoder(packages)
+    whole = session(unquantised(assets(packages) / "hibari.onnx"))
+    noise = np.random.default_rng(SEED)
+    cases = {}
+    for name, phonemes, speed in GOLDEN_CASES:
+        ids = np.array([[0, *(vocabulary[c] for c in phonemes), 0]], np.int64)
+        feed = {"ids": ids, "speed": np.array([speed], np.float32)}
+        *parts, f0, durations, timbre, melody = (x.reshape(x.shape[-2:]) if x.ndim == 3 else
+                                                 x.reshape(-1) for x in whole.run(None, feed))
+        z = noise.standard_normal((BINS, 2 * len(f0)), np.float32)
+        samples = vocoder.synth(*parts, f0, FixedNoise(z.copy()))
+        # Noise per frame, as the Rust side draws it: [F, 601, (re, im)].
+        z = z.reshape(BINS, len(f0), 2).transpose(1, 0, 2)
+        arrays = {"ids": ids[0], "durations": durations, "timbre": timbre, "melody": melody,
+                  "spectra": np.concatenate(parts).T, "f0": f0, "noise": z, "samples": samples}
+        cases[name] = {"speed": speed, "arrays": {}}
+        for what, array in arrays.items():
+            kind = "i64" if array.dtype == np.int64 else "f32"
+            file = f"{name}.{what}.{kind}"
+            (golden / file).write_bytes(np.ascontiguousarray(array, f"<{kind[0]}{int(kind[1:]) // 8}"))
+            cases[name]["arrays"][what] = {"file": file, "shape": list(array.shape)}
+    (golden / "cases.json").write_text(json.dumps(cases, indent=1) + "\n")
+    tts_text.golden_text(Path(packages), Path(built), golden)

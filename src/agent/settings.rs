@@ -1,0 +1,418 @@
+//! `agent.toml`: what an agent is called and how it listens, waits and sounds.
+
+use std::ops::{Range, RangeInclusive};
+
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use toml::Spanned;
+use toml::de::{DeTable, DeValue, ValueDeserializer};
+
+use crate::config::diagnostic::{Diagnostic, Source, nearest};
+use crate::hear::EndpointSettings;
+use crate::nlu::Status;
+
+/// The checked settings of an agent.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct AgentSettings {
+    pub listening: ListeningSettings,
+    pub voice: VoiceSettings,
+    pub endpoint: EndpointSettings,
+    pub time_outs: TimeOuts,
+    pub limits: Limits,
+    pub thresholds: Thresholds,
+}
+
+/// When the agent listens.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ListeningMode {
+    /// All the time.
+    #[default]
+    Always,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ListeningSettings {
+    pub mode: ListeningMode,
+    /// While nobody is being served, let talk that is not understood pass without a word: for
+    /// rooms in which people talk to each other.
+    pub ignore_unknown: bool,
+}
+
+/// How the agent sounds.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct VoiceSettings {
+    /// Speed of speech as a factor; 1 is the voice's own.
+    pub pace: f32,
+    /// Pitch as a factor; 1 is the voice's own.
+    pub pitch: f32,
+}
+
+impl Default for VoiceSettings {
+    fn default() -> Self {
+        Self { pace: 1.0, pitch: 1.0 }
+    }
+}
+
+/// How long the agent waits, in seconds, counted from the end of its own words.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct TimeOuts {
+    /// For the answer to a question: then it asks once more, then it ends the session.
+    pub answer_s: f64,
+    /// For another request: then the visitor has left.
+    pub idle_s: f64,
+}
+
+impl Default for TimeOuts {
+    fn default() -> Self {
+        Self { answer_s: 8.0, idle_s: 20.0 }
+    }
+}
+
+impl TimeOuts {
+    pub fn answer_ms(&self) -> u64 {
+        (self.answer_s * 1000.0) as u64
+    }
+
+    pub fn idle_ms(&self) -> u64 {
+        (self.idle_s * 1000.0) as u64
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// The session ends when this many utterances in a row were not understood.
+    pub not_understood: u32,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { not_understood: 3 }
+    }
+}
+
+/// How sure the agent must be, 0..1. Sentence templates match exactly or not at all, so by default
+/// what matches is accepted.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Thresholds {
+    /// From here on it acts without asking.
+    pub accept: f32,
+    /// From here on it asks "is that right?"; below it has not understood.
+    pub confirm: f32,
+}
+
+impl Thresholds {
+    /// What a confidence is worth.
+    pub fn judge(&self, confidence: f32) -> Status {
+        if confidence >= self.accept {
+            Status::Accepted
+        } else if confidence >= self.confirm {
+            Status::Confirm
+        } else {
+            Status::Rejected
+        }
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WrittenListening {
+    mode: Option<Spanned<String>>,
+    ignore_unknown: Option<bool>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WrittenVoice {
+    pace: Option<Spanned<f64>>,
+    pitch: Option<Spanned<f64>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WrittenTimeOuts {
+    answer_s: Option<Spanned<f64>>,
+    idle_s: Option<Spanned<f64>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WrittenLimits {
+    not_understood: Option<Spanned<i64>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WrittenThresholds {
+    accept: Option<Spanned<f64>>,
+    confirm: Option<Spanned<f64>>,
+}
+
+const SECTIONS: &[&str] =
+    &["name", "listening", "voice", "endpoint", "time_outs", "limits", "thresholds"];
+
+/// Half to double: beyond that speech is hard to follow.
+const VOICE_FACTOR: RangeInclusive<f64> = 0.5..=2.0;
+/// A second is the least a person needs; after ten minutes nobody is there.
+const TIME_OUT_S: RangeInclusive<f64> = 1.0..=600.0;
+const NOT_UNDERSTOOD: RangeInclusive<f64> = 1.0..=20.0;
+const PROBABILITY: RangeInclusive<f64> = 0.0..=1.0;
+
+/// Reads `agent.toml`; returns the agent's name and settings, or every mistake in them.
+pub fn read(source: &Source, problems: &mut Vec<Diagnostic>) -> Option<(String, AgentSettings)> {
+    let before = problems.len();
+    let mut toml = Toml { source, problems };
+    let table = match DeTable::parse(&source.text) {
+        Ok(table) => table.into_inner(),
+        Err(e) => {
+            toml.report(&e, &(0..0));
+            return None;
+        }
+    };
+    let mut settings = AgentSettings::default();
+    let mut name = None;
+    for (key, value) in table {
+        let at = value.span();
+        match key.get_ref().as_ref() {
+            "name" => name = toml.name(value),
+            "listening" => toml.listening(value, &mut settings.listening),
+            "voice" => toml.voice(value, &mut settings.voice),
+            "endpoint" => toml.endpoint(value, at, &mut settings.endpoint),
+            "time_outs" => toml.time_outs(value, &mut settings.time_outs),
+            "limits" => toml.limits(value, &mut settings.limits),
+            "thresholds" => toml.thresholds(value, &mut settings.thresholds),
+            other => {
+                let help = match nearest(other, SECTIONS.iter().copied()) {
+                    Some(near) => format!("did you mean `{near}`?"),
+                    None => format!("known here: {}", SECTIONS.join(", ")),
+                };
+                let message = format!("agent.toml has no key `{other}`");
+                toml.problems.push(Diagnostic::new(source, key.span(), message).help(help));
+            }
+        }
+    }
+    if name.is_none() && toml.problems.len() == before {
+        let message = "agent.toml has no `name`";
+        let help = "add a first line like `name = \"coffee\"`";
+        toml.problems.push(Diagnostic::new(source, 0..0, message).help(help));
+    }
+    name.filter(|_| problems.len() == before).map(|name| (name, settings))
+}
+
+struct Toml<'a> {
+    source: &'a Source,
+    problems: &'a mut Vec<Diagnostic>,
+}
+
+impl Toml<'_> {
+    fn section<T: DeserializeOwned>(&mut self, value: Spanned<DeValue<'_>>) -> Option<T> {
+        let at = value.span();
+        match T::deserialize(ValueDeserializer::from(value)) {
+            Ok(section) => Some(section),
+            Err(e) => {
+                self.report(&e, &at);
+                None
+            }
+        }
+    }
+
+    fn report(&mut self, error: &toml::de::Error, section: &Range<usize>) {
+        let at = error.span().unwrap_or_else(|| section.clone());
+        let message = error.message();
+        // "unknown field `pase`, expected one of `pace`, `pitch`"
+        let mut names = message.split('`').skip(1).step_by(2);
+        let help = match names.next() {
+            Some(wrong) if message.starts_with("unknown field") => {
+                nearest(wrong, names).map(|near| format!("did you mean `{near}`?"))
+            }
+            _ => None,
+        };
+        self.problems.push(Diagnostic::new(self.source, at, message.trim_end()).help_if(help));
+    }
+
+    fn number(
+        &mut self,
+        written: Option<Spanned<f64>>,
+        field: &str,
+        range: &RangeInclusive<f64>,
+    ) -> Option<f64> {
+        let written = written?;
+        let (at, value) = (written.span(), written.into_inner());
+        if range.contains(&value) {
+            return Some(value);
+        }
+        let (low, high) = (range.start(), range.end());
+        let message = format!("{field} is {value}; it must lie from {low} to {high}");
+        self.problems.push(Diagnostic::new(self.source, at, message));
+        None
+    }
+
+    fn name(&mut self, value: Spanned<DeValue<'_>>) -> Option<String> {
+        let at = value.span();
+        let name: String = self.section(value)?;
+        if name.trim().is_empty() {
+            self.problems.push(Diagnostic::new(self.source, at, "name is empty"));
+            return None;
+        }
+        Some(name)
+    }
+
+    fn listening(&mut self, value: Spanned<DeValue<'_>>, into: &mut ListeningSettings) {
+        let Some(written) = self.section::<WrittenListening>(value) else { return };
+        into.ignore_unknown = written.ignore_unknown.unwrap_or(into.ignore_unknown);
+        let Some(mode) = written.mode else { return };
+        let problem = match mode.get_ref().as_str() {
+            "always" => return,
+            planned @ ("wake" | "push-to-talk") => {
+                format!("listening.mode `{planned}` is not available yet")
+            }
+            other => format!("listening.mode cannot be `{other}`"),
+        };
+        let help = "the mode that works today is \"always\"";
+        self.problems.push(Diagnostic::new(self.source, mode.span(), problem).help(help));
+    }
+
+    fn voice(&mut self, value: Spanned<DeValue<'_>>, into: &mut VoiceSettings) {
+        let Some(written) = self.section::<WrittenVoice>(value) else { return };
+        if let Some(pace) = self.number(written.pace, "voice.pace", &VOICE_FACTOR) {
+            into.pace = pace as f32;
+        }
+        if let Some(pitch) = self.number(written.pitch, "voice.pitch", &VOICE_FACTOR) {
+            into.pitch = pitch as f32;
+        }
+    }
+
+    fn endpoint(
+        &mut self,
+        value: Spanned<DeValue<'_>>,
+        section: Range<usize>,
+        into: &mut EndpointSettings,
+    ) {
+        let places: Vec<(String, Range<usize>)> = match value.get_ref() {
+            DeValue::Table(table) => {
+                table.iter().map(|(key, value)| (key.get_ref().to_string(), value.span())).collect()
+            }
+            _ => Vec::new(),
+        };
+        let Some(endpoint) = self.section::<EndpointSettings>(value) else { return };
+        match endpoint.check() {
+            Ok(()) => *into = endpoint,
+            Err(e) => {
+                let message = e.to_string();
+                // The check names the field; point at it when it was written.
+                let named = places.iter().filter_map(|(key, at)| Some((message.find(key)?, at)));
+                let at =
+                    named.min_by_key(|(found, _)| *found).map_or(section, |(_, at)| at.clone());
+                self.problems.push(Diagnostic::new(self.source, at, message));
+            }
+        }
+    }
+
+    fn time_outs(&mut self, value: Spanned<DeValue<'_>>, into: &mut TimeOuts) {
+        let Some(written) = self.section::<WrittenTimeOuts>(value) else { return };
+        if let Some(s) = self.number(written.answer_s, "time_outs.answer_s", &TIME_OUT_S) {
+            into.answer_s = s;
+        }
+        if let Some(s) = self.number(written.idle_s, "time_outs.idle_s", &TIME_OUT_S) {
+            into.idle_s = s;
+        }
+    }
+
+    fn limits(&mut self, value: Spanned<DeValue<'_>>, into: &mut Limits) {
+        let Some(written) = self.section::<WrittenLimits>(value) else { return };
+        let number = written.not_understood.map(|n| Spanned::new(n.span(), *n.get_ref() as f64));
+        if let Some(n) = self.number(number, "limits.not_understood", &NOT_UNDERSTOOD) {
+            into.not_understood = n as u32;
+        }
+    }
+
+    fn thresholds(&mut self, value: Spanned<DeValue<'_>>, into: &mut Thresholds) {
+        let section = value.span();
+        let Some(written) = self.section::<WrittenThresholds>(value) else { return };
+        if let Some(p) = self.number(written.accept, "thresholds.accept", &PROBABILITY) {
+            into.accept = p as f32;
+        }
+        if let Some(p) = self.number(written.confirm, "thresholds.confirm", &PROBABILITY) {
+            into.confirm = p as f32;
+        }
+        if into.confirm > into.accept {
+            let message = format!(
+                "thresholds.confirm is {}; it must not be more than thresholds.accept, which is {}",
+                into.confirm, into.accept
+            );
+            self.problems.push(Diagnostic::new(self.source, section, message));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(text: &str) -> Result<AgentSettings, Vec<String>> {
+        let source = Source::new("agent.toml", text);
+        let mut problems = Vec::new();
+        let read = read(&source, &mut problems);
+        match read {
+            Some((_, settings)) if problems.is_empty() => Ok(settings),
+            _ => Err(problems.iter().map(ToString::to_string).collect()),
+        }
+    }
+
+    #[test]
+    fn a_name_is_enough() {
+        assert_eq!(check("name = \"a\""), Ok(AgentSettings::default()));
+    }
+
+    #[test]
+    fn everything_can_be_set() {
+        let settings = check(
+            "name = \"a\"\n[listening]\nmode = \"always\"\nignore_unknown = true\n\
+             [voice]\npace = 1.2\npitch = 0.9\n[endpoint]\nhangover_ms = 700\n\
+             [time_outs]\nanswer_s = 5\nidle_s = 12.5\n[limits]\nnot_understood = 2\n\
+             [thresholds]\naccept = 0.6\nconfirm = 0.3\n",
+        )
+        .unwrap();
+        assert!(settings.listening.ignore_unknown);
+        assert_eq!(settings.voice, VoiceSettings { pace: 1.2, pitch: 0.9 });
+        assert_eq!(settings.endpoint.hangover_ms, 700);
+        assert_eq!(settings.time_outs.idle_ms(), 12_500);
+        assert_eq!(settings.limits.not_understood, 2);
+        assert_eq!(settings.thresholds.judge(0.5), Status::Confirm);
+        assert_eq!(settings.thresholds.judge(0.6), Status::Accepted);
+        assert_eq!(settings.thresholds.judge(0.1), Status::Rejected);
+    }
+
+    #[test]
+    fn each_mistake_says_where_and_what_to_do() {
+        for (text, parts) in [
+            ("", &["agent.toml:1:1", "no `name`"][..]),
+            ("name = \" \"", &["agent.toml:1:8", "name is empty"]),
+            ("name = ", &["agent.toml:1:"]),
+            ("name = \"a\"\n[voise]\n", &["agent.toml:2:2", "no key `voise`", "`voice`"]),
+            ("name = \"a\"\n[voice]\npase = 1\n", &["agent.toml:3:1", "pase", "mean `pace`"]),
+            ("name = \"a\"\n[voice]\npace = 9\n", &["agent.toml:3:8", "voice.pace is 9", "0.5"]),
+            ("name = \"a\"\n[voice]\npace = \"x\"\n", &["agent.toml:3:8"]),
+            (
+                "name = \"a\"\n[listening]\nmode = \"wake\"\n",
+                &["3:8", "not available yet", "always"],
+            ),
+            ("name = \"a\"\n[listening]\nmode = \"alwys\"\n", &["3:8", "cannot be `alwys`"]),
+            ("name = \"a\"\n[endpoint]\nhangover_ms = 7\n", &["3:15", "hangover_ms is 7"]),
+            ("name = \"a\"\n[endpoint]\nhangovr_ms = 7\n", &["3:1", "mean `hangover_ms`"]),
+            ("name = \"a\"\n[thresholds]\nconfirm = 0.5\n", &["thresholds.confirm is 0.5"]),
+            ("name = \"a\"\n[limits]\nnot_understood = 0\n", &["3:18", "from 1 to 20"]),
+        ] {
+            let problems = check(text).expect_err(text);
+            assert_eq!(problems.len(), 1, "{problems:#?}");
+            for part in parts {
+                assert!(problems[0].contains(part), "{text:?}: {part}\n{}", problems[0]);
+            }
+        }
+    }
+
+    #[test]
+    fn all_mistakes_are_listed() {
+        let problems = check("nam = \"a\"\n[voice]\npace = 9\n[limits]\nx = 1\n").unwrap_err();
+        assert_eq!(problems.len(), 3, "{problems:#?}");
+    }
+}

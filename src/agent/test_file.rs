@@ -1,0 +1,235 @@
+//! `tests/*.yaml`: conversations as a deployer writes them down.
+
+use std::path::PathBuf;
+
+use crate::config::diagnostic::{Diagnostic, Source};
+use crate::config::yaml::Yaml;
+use crate::dialogue::{ActionResult, Phrase, Script};
+use crate::nlu::Status;
+
+use super::section::{Page, Section};
+
+/// One conversation.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TestConversation {
+    pub file: PathBuf,
+    pub line: u32,
+    pub name: String,
+    pub turns: Vec<Turn>,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct Turn {
+    pub line: u32,
+    pub happening: Happening,
+    pub expect: Expectation,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub enum Happening {
+    /// The visitor says this.
+    Say(String),
+    /// Nothing is said for so many seconds.
+    Wait(f64),
+    /// The program of the last action ends like this. No program is run in a test.
+    ProgramEnds(ActionResult),
+}
+
+/// What must follow. Fields that were not written are not looked at.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Expectation {
+    pub intent: Option<String>,
+    /// Exactly these slots were understood in the words just said; values are compared as text,
+    /// case aside.
+    pub slots: Option<Vec<(String, String)>>,
+    pub status: Option<Status>,
+    /// The whole answer.
+    pub reply: Option<String>,
+    /// Pieces of the answer, case aside.
+    pub reply_has: Vec<String>,
+    pub reply_lacks: Vec<String>,
+    pub state: Option<String>,
+    pub act: Option<String>,
+    /// Names of the actions that were started, in order; empty for "none".
+    pub actions: Option<Vec<String>>,
+    pub ended: Option<bool>,
+}
+
+const STATUSES: &[(&str, Status)] =
+    &[("accepted", Status::Accepted), ("confirm", Status::Confirm), ("rejected", Status::Rejected)];
+
+const STATES: &[(&str, ())] = &[
+    ("idle", ()),
+    ("listening", ()),
+    ("asking_slot", ()),
+    ("confirming", ()),
+    ("changing", ()),
+    ("acting", ()),
+];
+
+/// Longest wait of a test, in seconds: an hour.
+const MAX_WAIT_S: f64 = 3600.0;
+
+/// Reads all test files. Names are checked against `script` when there is one.
+pub fn read(
+    sources: &[Source],
+    script: Option<&Script>,
+    problems: &mut Vec<Diagnostic>,
+) -> Vec<TestConversation> {
+    let mut conversations = Vec::new();
+    for source in sources {
+        match Yaml::parse(source) {
+            Ok(root) => {
+                let mut reader = Reader { page: Page { source, problems }, script };
+                conversations.extend(reader.file(&root));
+            }
+            Err(problem) => problems.push(problem),
+        }
+    }
+    conversations
+}
+
+struct Reader<'a> {
+    page: Page<'a>,
+    script: Option<&'a Script>,
+}
+
+impl Reader<'_> {
+    fn file(&mut self, root: &Yaml) -> Vec<TestConversation> {
+        let Some(mut top) = self.page.section(root, "a test file") else { return Vec::new() };
+        let items = match top.require("conversations", &mut self.page) {
+            Some(node) => self.page.list(node, "`conversations`"),
+            None => &[],
+        };
+        let conversations = items.iter().filter_map(|item| self.conversation(item)).collect();
+        top.finish(&mut self.page);
+        conversations
+    }
+
+    fn conversation(&mut self, node: &Yaml) -> Option<TestConversation> {
+        let mut section = self.page.section(node, "a conversation")?;
+        let name = section
+            .require("name", &mut self.page)
+            .and_then(|node| self.page.text(node, "name"))
+            .map(|text| text.text);
+        let turns = match section.require("turns", &mut self.page) {
+            Some(node) => self.page.list(node, "`turns`"),
+            None => &[],
+        };
+        let turns = turns.iter().filter_map(|item| self.turn(item)).collect();
+        section.finish(&mut self.page);
+        let source = self.page.source;
+        let line = source.line_of(node.span.start);
+        Some(TestConversation { file: source.path.clone(), line, name: name?, turns })
+    }
+
+    fn turn(&mut self, node: &Yaml) -> Option<Turn> {
+        let mut section = self.page.section(node, "a turn")?;
+        let said = section.take("say").and_then(|node| self.page.text(node, "say"));
+        let waited = section
+            .take("wait_s")
+            .and_then(|node| self.page.seconds(node, "wait_s", 0.0..=MAX_WAIT_S));
+        let ends = self.program_ends(&mut section);
+        let expect = self.expectation(&mut section);
+        section.finish(&mut self.page);
+        let happening = match (said, waited, ends) {
+            (Some(said), None, None) => Happening::Say(said.text),
+            (None, Some(seconds), None) => Happening::Wait(seconds),
+            (None, None, Some(result)) => Happening::ProgramEnds(result),
+            _ => {
+                self.page.wrong_help(
+                    &(node.span.start..node.span.start),
+                    "a turn needs exactly one of `say`, `wait_s` and `program_ends`",
+                    "begin a new turn with `- ` for each thing that happens",
+                );
+                return None;
+            }
+        };
+        Some(Turn { line: self.page.source.line_of(node.span.start), happening, expect })
+    }
+
+    fn program_ends(&mut self, section: &mut Section) -> Option<ActionResult> {
+        let output = section
+            .take("output")
+            .and_then(|node| self.page.text(node, "output"))
+            .map(|text| text.text)
+            .unwrap_or_default();
+        let results = [
+            ("ok", ActionResult::Ok { output }),
+            ("failed", ActionResult::Failed { why: "the test says so".to_owned() }),
+            ("timed_out", ActionResult::TimedOut),
+        ];
+        let node = section.take("program_ends")?;
+        let names: Vec<(&str, usize)> =
+            results.iter().enumerate().map(|(index, (name, _))| (*name, index)).collect();
+        let chosen = self.page.choice(node, "program_ends", &names)?;
+        results.into_iter().nth(chosen).map(|(_, result)| result)
+    }
+
+    fn expectation(&mut self, section: &mut Section) -> Expectation {
+        let intent = section.take("intent").and_then(|node| {
+            let text = self.page.text(node, "intent")?;
+            self.known_intent(node, &text.text);
+            Some(text.text)
+        });
+        let slots = section.take("slots").and_then(|node| self.slots(node, intent.as_deref()));
+        let text = |page: &mut Page, node: Option<&Yaml>, what| {
+            node.and_then(|node| page.text(node, what)).map(|text| text.text)
+        };
+        let texts = |page: &mut Page, node: Option<&Yaml>, what| -> Vec<String> {
+            let texts = node.map(|node| page.texts(node, what)).unwrap_or_default();
+            texts.into_iter().map(|text| text.text).collect()
+        };
+        let page = &mut self.page;
+        Expectation {
+            intent,
+            slots,
+            status: section.take("status").and_then(|node| page.choice(node, "status", STATUSES)),
+            reply: text(page, section.take("reply"), "reply"),
+            reply_has: texts(page, section.take("reply_has"), "reply_has"),
+            reply_lacks: texts(page, section.take("reply_lacks"), "reply_lacks"),
+            state: section.take("state").and_then(|node| {
+                page.choice(node, "state", STATES)?;
+                page.text(node, "state").map(|text| text.text)
+            }),
+            act: text(page, section.take("act"), "act"),
+            actions: section.take("actions").map(|node| {
+                let items = page.list(node, "actions");
+                items.iter().filter_map(|n| page.text(n, "actions")).map(|t| t.text).collect()
+            }),
+            ended: section.take("ended").and_then(|node| page.flag(node, "ended")),
+        }
+    }
+
+    fn known_intent(&mut self, node: &Yaml, name: &str) {
+        let Some(script) = self.script else { return };
+        if script.intents.contains_key(name) || Phrase::of_intent(name).is_some() {
+            return;
+        }
+        let phrases = Phrase::ALL.iter().map(|(_, _, intent, _)| *intent);
+        let known = script.intents.keys().map(String::as_str).chain(phrases);
+        self.page.unknown(&node.span, format!("there is no intent `{name}`"), name, known);
+    }
+
+    fn slots(&mut self, node: &Yaml, intent: Option<&str>) -> Option<Vec<(String, String)>> {
+        let section = self.page.section(node, "`slots`")?;
+        let known: Option<Vec<&str>> = intent
+            .and_then(|intent| self.script?.intents.get(intent))
+            .map(|intent| intent.slots.iter().map(|slot| slot.name.as_str()).collect());
+        let mut slots = Vec::new();
+        for (name, key, value) in section.names() {
+            if let Some(known) = &known
+                && !known.contains(&name)
+            {
+                let message = format!("the intent has no slot `{name}`");
+                self.page.unknown(&key.span, message, name, known.iter().copied());
+                continue;
+            }
+            if let Some(value) = self.page.text(value, name) {
+                slots.push((name.to_owned(), value.text));
+            }
+        }
+        slots.sort();
+        Some(slots)
+    }
+}

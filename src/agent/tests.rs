@@ -1,0 +1,188 @@
+//! What a deployer can get wrong, and what they are told.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use super::*;
+
+const SETTINGS: &str = "name = \"a\"\n";
+const INTENTS: &str = "language: en\nintents:\n  order:\n    data:\n      - sentences:\n          \
+    - \"a [{size}] {drink}\"\nlists:\n  size: {values: [small, large]}\n  drink: {values: [tea]}\n";
+const DIALOGUE: &str = "intents:\n  order:\n    slots:\n      size: What size?\n    reply: \"{{ slots.size }} {{ slots.drink }}\"\n";
+
+/// The files of a good agent, with some of them replaced.
+fn load(changed: &[(&str, &str)]) -> Result<Agent, AgentError> {
+    let mut files =
+        vec![("agent.toml", SETTINGS), ("dialogue.yaml", DIALOGUE), ("intents/a.yaml", INTENTS)];
+    files.retain(|(name, _)| !changed.iter().any(|(other, _)| other == name));
+    files.extend(changed.iter().filter(|(_, text)| *text != "(none)"));
+    Agent::load(test_folder(&files).path())
+}
+
+fn mistakes(changed: &[(&str, &str)]) -> String {
+    match load(changed) {
+        Ok(_) => panic!("{changed:?} should be refused"),
+        Err(e) => e.to_string(),
+    }
+}
+
+#[test]
+fn a_good_agent_loads() {
+    let agent = load(&[]).unwrap_or_else(|e| panic!("{e}"));
+    assert_eq!(agent.name, "a");
+    let order = &agent.script.intents["order"];
+    let slots: Vec<(&str, bool)> =
+        order.slots.iter().map(|slot| (slot.name.as_str(), slot.is_required())).collect();
+    assert_eq!(slots, [("size", true), ("drink", false)]);
+}
+
+#[test]
+fn missing_files_are_named() {
+    for (changed, parts) in [
+        (&[("agent.toml", "(none)")][..], &["agent.toml: the file is missing", "name ="][..]),
+        (&[("dialogue.yaml", "(none)")], &["dialogue.yaml: the file is missing", "intents:"]),
+        (&[("intents/a.yaml", "(none)")], &["intents: there is no .yaml file"]),
+    ] {
+        let shown = mistakes(changed);
+        assert!(parts.iter().all(|part| shown.contains(part)), "{shown}");
+    }
+    let empty = test_folder(&[]);
+    assert!(matches!(Agent::load(empty.path()), Err(AgentError::File { .. })));
+    let none = Agent::load(Path::new("/no/such/agent")).map(|agent| agent.name).unwrap_err();
+    assert!(none.to_string().starts_with("/no/such/agent: no such agent folder"), "{none}");
+}
+
+#[test]
+fn a_mistake_in_a_file_is_shown_with_its_line_and_a_way_out() {
+    let order = |body: &str| format!("intents:\n  order:\n    reply: Yes\n{body}");
+    for (file, text, parts) in [
+        // Broken YAML.
+        ("dialogue.yaml", "intents: [".to_owned(), &["dialogue.yaml:1:", "not YAML"][..]),
+        ("intents/a.yaml", "intents: [".to_owned(), &["a.yaml:1:", "not YAML"]),
+        ("tests/a.yaml", "conversations: [".to_owned(), &["a.yaml:1:", "not YAML"]),
+        // Unknown keys.
+        ("agent.toml", "name = \"a\"\nnme = 1\n".to_owned(), &["agent.toml:2:1", "mean `name`"]),
+        ("dialogue.yaml", order("    confrim: always\n"), &["yaml:4:5", "mean `confirm`"]),
+        ("dialogue.yaml", order("replys: {}\n"), &["yaml:4:1", "mean `replies`"]),
+        ("dialogue.yaml", order("replies: {greting: x}\n"), &["yaml:4:11", "mean `greeting`"]),
+        ("dialogue.yaml", order("phrases: {yess: x}\n"), &["yaml:4:11", "mean `yes`"]),
+        // Names that are not in the grammar.
+        ("dialogue.yaml", order("    slots: {sise: x}\n"), &["yaml:4:13", "mean `size`"]),
+        ("dialogue.yaml", order("  ordre: {reply: x}\n"), &["yaml:4:3", "mean `order`"]),
+        ("dialogue.yaml", "intents: {}\n".to_owned(), &["yaml:1:", "`order`", "not in dialogue"]),
+        // Twice the same.
+        ("dialogue.yaml", order("  order: {reply: x}\n"), &["yaml:4:3", "written twice", "line 2"]),
+        ("intents/a.yaml", format!("{INTENTS}intents: {{}}\n"), &["a.yaml:10:1", "twice"]),
+        // Templates.
+        (
+            "dialogue.yaml",
+            order("    summary: \"a {{ slots.sise }}\"\n"),
+            &["yaml:4:20", "has a slot `sise`", "mean `size`", "^^^^^^^^^^"],
+        ),
+        ("dialogue.yaml", order("    summary: \"{{ size }}\"\n"), &["yaml:4:", "`slots.size`"]),
+        ("dialogue.yaml", order("    summary: \"{{ slots.size\"\n"), &["yaml:4:14", "template"]),
+        ("dialogue.yaml", order("    summary: \"{{ outcome }}\"\n"), &["only the `reply` of an"]),
+        ("dialogue.yaml", order("    failed: \"{{ summary }}\"\n"), &["has no `summary`"]),
+        ("dialogue.yaml", order("    summary: \"{{ agent|upr }}\"\n"), &["yaml:4:14", "upr"]),
+        ("dialogue.yaml", order("replies: {help: \"{{ slots.size }}\"}\n"), &["no slots"]),
+        // Values of the wrong kind.
+        ("dialogue.yaml", order("    summary: {a: b}\n"), &["must be text", "quotes"]),
+        ("dialogue.yaml", order("    slots: [size]\n"), &["must be a block of keys"]),
+        ("dialogue.yaml", order("    confirm: sometimes\n"), &["cannot be `sometimes`", "always"]),
+        ("dialogue.yaml", order("    confirm: always\n"), &["no `confirm_question`"]),
+        ("dialogue.yaml", "intents:\n  order: {}\n".to_owned(), &["`order` has no `reply`"]),
+        // Actions.
+        ("dialogue.yaml", order("    action: {program: [./no.sh]}\n"), &["yaml:4:24", "not there"]),
+        ("dialogue.yaml", order("    action: {program: [no-such-1]}\n"), &["folders of PATH"]),
+        ("dialogue.yaml", order("    action: {program: [./agent.toml]}\n"), &["chmod +x"]),
+        ("dialogue.yaml", order("    action: {program: []}\n"), &["program is empty"]),
+        ("dialogue.yaml", order("    action: {time_limit_s: 3}\n"), &["has none"]),
+        (
+            "dialogue.yaml",
+            order("    action: {program: [sh], time_limit_s: 900}\n"),
+            &["seconds from 0.1 to 120"],
+        ),
+        // Phrases are templates too.
+        ("dialogue.yaml", order("phrases: {yes: [\"(yes|\"]}\n"), &["dialogue.yaml:4:"]),
+        // Reserved names.
+        (
+            "intents/a.yaml",
+            INTENTS.replace("  order:", "  mynah.yes:"),
+            &["a.yaml:3:3", "begins with `mynah.`"],
+        ),
+        // Tests.
+        ("tests/a.yaml", "conversation: []\n".to_owned(), &["mean `conversations`"]),
+        (
+            "tests/a.yaml",
+            "conversations:\n- name: x\n  turns:\n  - say: a\n    intent: ordr\n".to_owned(),
+            &["a.yaml:5:13", "mean `order`"],
+        ),
+        (
+            "tests/a.yaml",
+            "conversations:\n- name: x\n  turns:\n  - intent: order\n".to_owned(),
+            &["a.yaml:4:", "exactly one of `say`"],
+        ),
+        (
+            "tests/a.yaml",
+            "conversations:\n- name: x\n  turns:\n  - {say: a, intent: order, slots: {sise: b}}\n"
+                .to_owned(),
+            &["a.yaml:4:", "mean `size`"],
+        ),
+    ] {
+        let shown = mistakes(&[(file, &text)]);
+        for part in parts {
+            assert!(shown.contains(part), "{file}: {text}\n{part:?} is missing in\n{shown}");
+        }
+    }
+}
+
+#[test]
+fn every_mistake_is_listed() {
+    let shown = mistakes(&[
+        ("agent.toml", "name = \"a\"\n[voice]\npace = 9\n"),
+        (
+            "dialogue.yaml",
+            "intents:\n  order:\n    reply: \"{{ slots.a }} {{ slots.b }}\"\n    slots: {c: x}\n    d: e\n",
+        ),
+        ("tests/a.yaml", "x: y\n"),
+    ]);
+    assert!(shown.starts_with("7 mistakes in the agent's files\n\n"), "{shown}");
+}
+
+#[test]
+fn files_that_are_no_text_or_too_large_are_refused() {
+    let dir = test_folder(&[("dialogue.yaml", DIALOGUE), ("intents/a.yaml", INTENTS)]);
+    std::fs::write(dir.path().join("agent.toml"), b"name = \"a\"\n\xff").expect("written");
+    let shown = Agent::load(dir.path()).map(|agent| agent.name).unwrap_err().to_string();
+    assert!(shown.contains("line 2 is not UTF-8"), "{shown}");
+    let huge = " ".repeat(MAX_FILE_BYTES as usize + 1);
+    assert!(mistakes(&[("agent.toml", &huge)]).contains("more than"));
+}
+
+#[test]
+fn conversations_are_rehearsed_and_differences_shown() {
+    let agent = load(&[(
+        "tests/a.yaml",
+        "conversations:\n\
+         - name: good\n  turns:\n  - {say: a tea, reply: 'What size?', slots: {drink: TEA}}\n  - {say: large, reply_has: LARGE, ended: false}\n  - {wait_s: 30, act: leave, state: idle, ended: true}\n\
+         - name: bad\n  turns:\n  - say: a tea\n    intent: order\n  - say: small\n    reply: large tea\n    slots: {}\n",
+    )])
+    .unwrap_or_else(|e| panic!("{e}"));
+    let rehearsal = rehearse(&Arc::new(agent));
+    assert_eq!((rehearsal.passed, rehearsal.failed), (1, 1), "{rehearsal:#?}");
+    let failed = &rehearsal.failures[0];
+    assert_eq!((failed.line, failed.turn), (11, 2));
+    let fields: Vec<(&str, &str)> =
+        failed.differences.iter().map(|d| (d.field, d.found.as_str())).collect();
+    assert_eq!(fields, [("slots", "{size: small}"), ("reply", "Small tea")]);
+}
+
+/// The example agent is checked and its conversations are run with every test run.
+#[test]
+fn the_coffee_agent_passes_its_own_tests() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("agents/coffee");
+    let agent = Agent::load(&folder).unwrap_or_else(|e| panic!("{e}"));
+    let rehearsal = rehearse(&Arc::new(agent));
+    assert_eq!(rehearsal.failures, []);
+    assert!(rehearsal.passed >= 10);
+}

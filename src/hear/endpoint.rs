@@ -1,0 +1,315 @@
+//! When did somebody begin to speak, and are they done? Policy only: sound comes in as
+//! probabilities, meaning as the thinker's [`View`], and out come positions.
+//!
+//! The first version is a hangover with pre-roll. Silence is counted only as far as the judge has
+//! really listened, so its block length never eats into the hangover. A pause is announced before
+//! the hangover is over, with the very span the utterance will have if nothing more is said: what
+//! was recognised during the pause is then the answer, not a guess at it.
+
+use serde::{Deserialize, Serialize};
+
+use super::HearError;
+use crate::turn::{Completeness, EndReason, Heard, View};
+use crate::units::{FRAME_MS, SAMPLE_RATE_HZ, SamplePos, Span};
+
+/// Longest utterance with everything around it, in milliseconds: the thinker's audio ring holds
+/// 40 s, and 5 s of that are left for a thinker that is late.
+pub const MAX_SPAN_MS: u32 = 35_000;
+
+/// How speech is told from silence and when an utterance ends. All times in milliseconds, whole
+/// frames.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct EndpointSettings {
+    /// Speech begins when the judge is at least this sure, 0..1.
+    pub speech_probability: f32,
+    /// Speech goes on while the judge is at least this sure, 0..1; lower than `speech_probability`,
+    /// so that a weak syllable does not break a word in two.
+    pub silence_probability: f32,
+    /// Speech shorter than this is a click, wherever it happens.
+    pub min_speech_ms: u32,
+    /// Sound kept from before the onset: a judge needs some voice before it is sure, and the
+    /// breathy consonant before that is still part of the word.
+    pub pre_roll_ms: u32,
+    /// Sound kept after the last speech.
+    pub tail_ms: u32,
+    /// Silence after which recognition starts on speculation.
+    pub pause_ms: u32,
+    /// Silence that ends an utterance when nothing is known about its words, or when more words
+    /// could follow.
+    pub hangover_ms: u32,
+    /// Silence that ends an utterance whose words are a whole request that nothing continues.
+    pub hangover_complete_ms: u32,
+    /// Silence that ends an utterance whose words cannot stand alone.
+    pub hangover_cannot_end_ms: u32,
+    /// Length after which an utterance ends at its next pause.
+    pub max_utterance_ms: u32,
+    /// How long that next pause is waited for before the utterance is cut where it is.
+    pub max_grace_ms: u32,
+}
+
+impl Default for EndpointSettings {
+    /// People leave about 200 ms between turns (Stivers et al. 2009), so that is where recognition
+    /// starts; pauses of 200–400 ms *inside* a spoken order are common, longer ones rare (400 ms of
+    /// silence cuts about one order in eighty, 600 ms one in a hundred and fifty), and most of
+    /// those stand behind words that cannot end, for which a second is waited. Short words
+    /// ("two") have at least 100 ms of voice, clicks and knocks rarely make two windows.
+    fn default() -> Self {
+        Self {
+            speech_probability: 0.5,
+            silence_probability: 0.35,
+            min_speech_ms: 80,
+            pre_roll_ms: 300,
+            tail_ms: 200,
+            pause_ms: 200,
+            hangover_ms: 400,
+            hangover_complete_ms: 300,
+            hangover_cannot_end_ms: 1000,
+            max_utterance_ms: 15_000,
+            max_grace_ms: 1_000,
+        }
+    }
+}
+
+impl EndpointSettings {
+    /// Refuses settings that make no sense, naming field, value and rule.
+    pub fn check(&self) -> Result<(), HearError> {
+        self.check_probabilities()?;
+        let times = [
+            ("min_speech_ms", self.min_speech_ms),
+            ("pre_roll_ms", self.pre_roll_ms),
+            ("tail_ms", self.tail_ms),
+            ("pause_ms", self.pause_ms),
+            ("hangover_ms", self.hangover_ms),
+            ("hangover_complete_ms", self.hangover_complete_ms),
+            ("hangover_cannot_end_ms", self.hangover_cannot_end_ms),
+            ("max_utterance_ms", self.max_utterance_ms),
+            ("max_grace_ms", self.max_grace_ms),
+        ];
+        for (field, ms) in times {
+            if ms == 0 || ms % FRAME_MS != 0 {
+                return Err(HearError::NotWholeFrames { field, ms });
+            }
+        }
+        // Each pair: the first must not be longer than the second.
+        let pairs = [
+            (("tail_ms", self.tail_ms), ("pause_ms", self.pause_ms)),
+            (("pause_ms", self.pause_ms), ("hangover_complete_ms", self.hangover_complete_ms)),
+            (
+                ("hangover_complete_ms", self.hangover_complete_ms),
+                ("hangover_ms", self.hangover_ms),
+            ),
+            (
+                ("hangover_ms", self.hangover_ms),
+                ("hangover_cannot_end_ms", self.hangover_cannot_end_ms),
+            ),
+            (("min_speech_ms", self.min_speech_ms), ("max_utterance_ms", self.max_utterance_ms)),
+        ];
+        for ((field, ms), (limit_field, limit_ms)) in pairs {
+            if ms > limit_ms {
+                return Err(HearError::LongerThan { field, ms, limit_field, limit_ms });
+            }
+        }
+        let parts = [self.pre_roll_ms, self.max_utterance_ms, self.max_grace_ms];
+        let whole_ms = parts.iter().fold(0u32, |sum, ms| sum.saturating_add(*ms));
+        if whole_ms > MAX_SPAN_MS {
+            return Err(HearError::SpanTooLong { ms: whole_ms });
+        }
+        Ok(())
+    }
+
+    fn check_probabilities(&self) -> Result<(), HearError> {
+        let fields = [
+            ("speech_probability", self.speech_probability),
+            ("silence_probability", self.silence_probability),
+        ];
+        for (field, value) in fields {
+            if !(value > 0.0 && value < 1.0) {
+                return Err(HearError::NotAProbability { field, value });
+            }
+        }
+        if self.silence_probability > self.speech_probability {
+            return Err(HearError::ProbabilitiesCrossed {
+                silence: self.silence_probability,
+                speech: self.speech_probability,
+            });
+        }
+        Ok(())
+    }
+
+    fn hangover_ms(&self, completeness: Option<Completeness>) -> u32 {
+        match completeness {
+            Some(Completeness::Complete) => self.hangover_complete_ms,
+            Some(Completeness::CannotEnd) => self.hangover_cannot_end_ms,
+            Some(Completeness::MayContinue) | None => self.hangover_ms,
+        }
+    }
+}
+
+/// How sure the judge is that a stretch of sound holds speech.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Evidence {
+    pub span: Span,
+    /// Probability of speech, 0..1.
+    pub probability: f32,
+}
+
+/// The utterance being heard.
+#[derive(Clone, Copy, Debug)]
+struct Utterance {
+    onset: SamplePos,
+    /// Onset less pre-roll.
+    start: SamplePos,
+    last_speech: SamplePos,
+    /// A [`Heard::Pause`] was announced and no speech followed yet.
+    paused: bool,
+}
+
+/// Turns evidence into [`Heard`] events. Feed every stretch to [`EndpointPolicy::hear`] and ask
+/// [`EndpointPolicy::decide`] once per frame.
+#[derive(Debug)]
+pub struct EndpointPolicy {
+    settings: EndpointSettings,
+    utterance: Option<Utterance>,
+    /// The unbroken speech up to `heard_to`.
+    run: Option<Span>,
+    /// How far the judge has listened.
+    heard_to: SamplePos,
+    /// End of the previous utterance: no pre-roll reaches behind it.
+    not_before: SamplePos,
+}
+
+/// Most events one decision can bring: a pause that ends and a cut, with room to spare.
+pub type HeardNow = heapless::Vec<Heard, 4>;
+
+impl EndpointPolicy {
+    pub fn new(settings: EndpointSettings) -> Result<Self, HearError> {
+        settings.check()?;
+        Ok(Self {
+            settings,
+            utterance: None,
+            run: None,
+            heard_to: SamplePos::default(),
+            not_before: SamplePos::default(),
+        })
+    }
+
+    /// Is an utterance open, or about to?
+    pub fn is_busy(&self) -> bool {
+        self.utterance.is_some() || self.run.is_some()
+    }
+
+    /// Takes in what the judge says. While nothing is being said, sound may be judged a second
+    /// time (the judge wakes with a little history).
+    pub fn hear(&mut self, evidence: Evidence) {
+        let Evidence { span, probability } = evidence;
+        let threshold = match self.run {
+            Some(_) => self.settings.silence_probability,
+            None => self.settings.speech_probability,
+        };
+        self.heard_to = span.end;
+        self.run = (probability >= threshold)
+            .then(|| Span::new(self.run.map_or(span.start, |run| run.start), span.end));
+        if let (Some(run), Some(utterance)) = (self.real_run(), self.utterance.as_mut()) {
+            utterance.last_speech = run.end;
+        }
+    }
+
+    /// What there is to report at `now`, the end of the newest frame.
+    pub fn decide(&mut self, now: SamplePos, view: Option<&View>) -> HeardNow {
+        let mut heard = HeardNow::new();
+        match self.utterance {
+            None => self.begin(&mut heard),
+            Some(utterance) => self.follow(utterance, now, view, &mut heard),
+        }
+        heard
+    }
+
+    /// The sound is over at `now`: closes an open utterance.
+    pub fn finish(&mut self, now: SamplePos) -> HeardNow {
+        let mut heard = HeardNow::new();
+        if let Some(utterance) = self.utterance {
+            self.end(utterance, now, EndReason::EndOfSound, &mut heard);
+        }
+        self.run = None;
+        report(&mut heard, Heard::EndOfSound { at: now });
+        heard
+    }
+
+    fn begin(&mut self, heard: &mut HeardNow) {
+        let Some(run) = self.real_run().filter(|run| run.end > self.not_before) else { return };
+        // Speech that was cut for its length goes on from the cut.
+        let onset = run.start.max(self.not_before);
+        let start = onset.back(samples(self.settings.pre_roll_ms)).max(self.not_before);
+        self.utterance = Some(Utterance { onset, start, last_speech: run.end, paused: false });
+        report(heard, Heard::SpeechStart { at: onset });
+    }
+
+    fn follow(
+        &mut self,
+        mut utterance: Utterance,
+        now: SamplePos,
+        view: Option<&View>,
+        heard: &mut HeardNow,
+    ) {
+        if let (true, Some(run)) = (utterance.paused, self.real_run()) {
+            utterance.paused = false;
+            self.utterance = Some(utterance);
+            report(heard, Heard::Resume { at: run.start });
+        }
+        let length_ms = now.ms_since(utterance.onset);
+        let settings = &self.settings;
+        let overdue = length_ms >= u64::from(settings.max_utterance_ms);
+        if length_ms >= u64::from(settings.max_utterance_ms + settings.max_grace_ms) {
+            return self.end(utterance, now, EndReason::TooLong, heard);
+        }
+        // A run too short to count as yet may still become speech: decide nothing over its head.
+        if self.run.is_some() {
+            return;
+        }
+        let silence_ms = self.heard_to.ms_since(utterance.last_speech);
+        let pause = silence_ms >= u64::from(settings.pause_ms);
+        let fresh = view.filter(|view| view.span.end >= utterance.last_speech);
+        let hangover_ms = settings.hangover_ms(fresh.map(|view| view.completeness));
+        if silence_ms >= u64::from(hangover_ms) {
+            self.end(utterance, now, EndReason::Silence, heard);
+        } else if pause && overdue {
+            self.end(utterance, now, EndReason::TooLong, heard);
+        } else if pause && !utterance.paused {
+            utterance.paused = true;
+            self.utterance = Some(utterance);
+            report(heard, Heard::Pause { span: self.span(&utterance, now) });
+        }
+    }
+
+    fn end(&mut self, utterance: Utterance, now: SamplePos, why: EndReason, heard: &mut HeardNow) {
+        let span = self.span(&utterance, now);
+        self.utterance = None;
+        self.not_before = span.end;
+        let last_speech = utterance.last_speech;
+        report(heard, Heard::SpeechEnd { span, last_speech, decided_at: now, why });
+    }
+
+    /// The utterance as it stands: pre-roll to tail, or to `now` while speech runs on.
+    fn span(&self, utterance: &Utterance, now: SamplePos) -> Span {
+        let tail = utterance.last_speech + samples(self.settings.tail_ms);
+        let end = if self.run.is_some() { now } else { tail.min(now) };
+        Span::new(utterance.start, end)
+    }
+
+    /// The current run, once it is too long for a click.
+    fn real_run(&self) -> Option<Span> {
+        self.run.filter(|run| run.ms() >= u64::from(self.settings.min_speech_ms))
+    }
+}
+
+const fn samples(ms: u32) -> u64 {
+    ms as u64 * SAMPLE_RATE_HZ as u64 / 1000
+}
+
+fn report(heard: &mut HeardNow, event: Heard) {
+    heard.push(event).expect("one decision brings at most a resume and an end");
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,389 @@
+//! One character is one frame: `#` speech, `.` silence, `~` something between the two thresholds.
+//! Marks follow the frame in which they were decided: `[` start, `(` pause, `)` resume, `]` end by
+//! silence, `!` end by length, `$` end by end of sound.
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::turn::Expected;
+use crate::units::FRAME_LEN;
+
+/// Two frames are speech, two of silence a pause, three the end.
+fn small() -> EndpointSettings {
+    EndpointSettings {
+        min_speech_ms: 40,
+        pre_roll_ms: 40,
+        tail_ms: 20,
+        pause_ms: 40,
+        hangover_complete_ms: 60,
+        hangover_ms: 60,
+        hangover_cannot_end_ms: 100,
+        max_utterance_ms: 400,
+        max_grace_ms: 100,
+        ..EndpointSettings::default()
+    }
+}
+
+fn frame_span(index: usize) -> Span {
+    let at = SamplePos((index * FRAME_LEN) as u64);
+    Span::new(at, at + FRAME_LEN as u64)
+}
+
+fn frame_no(at: SamplePos) -> u64 {
+    at.0 / FRAME_LEN as u64
+}
+
+fn probability(kind: char) -> f32 {
+    match kind {
+        '#' => 0.9,
+        '~' => 0.4,
+        _ => 0.05,
+    }
+}
+
+/// Events per frame, and after the last frame those of the end of sound.
+fn play(
+    settings: EndpointSettings,
+    picture: &str,
+    mut view: impl FnMut(&[HeardNow]) -> Option<View>,
+) -> Vec<HeardNow> {
+    let mut policy = EndpointPolicy::new(settings).unwrap();
+    let mut heard: Vec<HeardNow> = Vec::new();
+    for (i, kind) in picture.chars().enumerate() {
+        let span = frame_span(i);
+        policy.hear(Evidence { span, probability: probability(kind) });
+        let seen = view(&heard);
+        heard.push(policy.decide(span.end, seen.as_ref()));
+    }
+    let end = frame_span(picture.len()).start;
+    heard.push(policy.finish(end));
+    heard
+}
+
+fn mark(event: &Heard) -> &'static str {
+    match event {
+        Heard::SpeechStart { .. } => "[",
+        Heard::Pause { .. } => "(",
+        Heard::Resume { .. } => ")",
+        Heard::SpeechEnd { why: EndReason::Silence, .. } => "]",
+        Heard::SpeechEnd { why: EndReason::TooLong, .. } => "!",
+        Heard::SpeechEnd { why: EndReason::EndOfSound, .. } => "$",
+        Heard::EndOfSound { .. } => "",
+    }
+}
+
+fn draw(picture: &str, heard: &[HeardNow]) -> String {
+    let frames = picture.chars().map(String::from).chain([String::new()]);
+    frames.zip(heard).map(|(c, events)| c + &events.iter().map(mark).collect::<String>()).collect()
+}
+
+/// `expected` is the picture with marks; the picture is what remains without them.
+fn check_with(settings: EndpointSettings, expected: &str) {
+    let picture: String = expected.chars().filter(|c| "#.~".contains(*c)).collect();
+    assert_eq!(draw(&picture, &play(settings, &picture, |_| None)), expected);
+}
+
+fn check(expected: &str) {
+    check_with(small(), expected);
+}
+
+#[test]
+fn silence_is_silence() {
+    check("......");
+}
+
+#[test]
+fn a_click_is_not_speech() {
+    check("..#....");
+    check("#.#.#.#");
+}
+
+#[test]
+fn speech_ends_after_the_hangover() {
+    check("..##[##..(.]..");
+}
+
+#[test]
+fn speech_may_be_there_when_the_stream_begins() {
+    check("##[#..(.].");
+}
+
+#[test]
+fn a_short_gap_stays_inside() {
+    check("##[.##..(.]");
+}
+
+#[test]
+fn speech_after_a_pause_resumes() {
+    check("##[..(##)#..(.]");
+}
+
+#[test]
+fn a_click_after_the_last_word_does_not_start_the_hangover_again() {
+    check("##[..(#.]..");
+    check("##[.#.]..");
+}
+
+#[test]
+fn speech_that_starts_as_the_hangover_runs_out_is_waited_for() {
+    check("##[..(##)##..(.]");
+    check("##[.#.]#.");
+}
+
+#[test]
+fn a_weak_syllable_does_not_break_a_word_but_starts_none() {
+    check("~~~~");
+    check("#~[~~~..(.]");
+}
+
+#[test]
+fn the_sound_may_end_anywhere() {
+    check("..##[$");
+    check("..##[.$");
+    check("..##[..($");
+    check("..#");
+}
+
+#[test]
+fn two_utterances() {
+    check("##[#..(.]..##[#..(.].");
+}
+
+#[test]
+fn a_long_utterance_ends_at_its_next_pause() {
+    // 400 ms are twenty frames from the onset.
+    check("##[################..!....");
+    check("##[####################..!....");
+    check("##[###############..(##)#..!..");
+}
+
+#[test]
+fn without_a_pause_it_is_cut_after_the_grace_and_goes_on_as_the_next_one() {
+    check("##[#######################!#[##..(.].");
+    // The voice stops just at the cut.
+    check("##[#######################!....");
+}
+
+fn spans(picture: &str) -> Vec<(u64, u64, u64, u64)> {
+    let events = play(small(), picture, |_| None).concat_events();
+    let ends = events.iter().filter_map(|event| match *event {
+        Heard::SpeechEnd { span, last_speech, decided_at, .. } => {
+            Some([span.start, span.end, last_speech, decided_at].map(frame_no).into())
+        }
+        _ => None,
+    });
+    ends.collect()
+}
+
+trait ConcatEvents {
+    fn concat_events(&self) -> Vec<Heard>;
+}
+
+impl ConcatEvents for Vec<HeardNow> {
+    fn concat_events(&self) -> Vec<Heard> {
+        self.iter().flatten().copied().collect()
+    }
+}
+
+#[test]
+fn spans_hold_pre_roll_and_tail() {
+    // Onset at frame 3, pre-roll of 2, last speech ends at 6, tail of 1, decided after 9.
+    assert_eq!(spans("...###....."), [(1, 7, 6, 9)]);
+    // No pre-roll before the stream, no tail after it.
+    assert_eq!(spans("##"), [(0, 2, 2, 2)]);
+    // The pre-roll never reaches into the utterance before.
+    assert_eq!(spans("##....##..."), [(0, 3, 2, 5), (4, 9, 8, 11)]);
+    assert_eq!(spans("##...##..."), [(0, 3, 2, 5), (3, 8, 7, 10)]);
+    // A cut loses nothing: the next utterance starts where the last one ended.
+    assert_eq!(spans(&("#".repeat(30) + "...")), [(0, 25, 25, 25), (25, 31, 30, 33)]);
+}
+
+#[test]
+fn a_pause_has_the_span_of_the_end_that_follows_it() {
+    let events = play(small(), "..###......", |_| None).concat_events();
+    let pause = events.iter().find_map(|e| match e {
+        Heard::Pause { span } => Some(*span),
+        _ => None,
+    });
+    let end = events.iter().find_map(|e| match e {
+        Heard::SpeechEnd { span, .. } => Some(*span),
+        _ => None,
+    });
+    assert!(pause.is_some());
+    assert_eq!(pause, end);
+}
+
+/// Answers every pause with `completeness`, as a thinker would.
+fn thinker(completeness: Completeness) -> impl FnMut(&[HeardNow]) -> Option<View> {
+    move |heard| {
+        let span = heard.iter().flatten().rev().find_map(|event| match event {
+            Heard::Pause { span } => Some(*span),
+            _ => None,
+        })?;
+        Some(View { span, completeness, expected: Expected::Request })
+    }
+}
+
+#[test]
+fn the_hangover_follows_a_fresh_view() {
+    let settings = EndpointSettings { hangover_complete_ms: 60, hangover_ms: 80, ..small() };
+    let table = [
+        (Completeness::Complete, "##[..(.].."),
+        (Completeness::MayContinue, "##[..(..]."),
+        (Completeness::CannotEnd, "##[..(...]"),
+    ];
+    for (completeness, expected) in table {
+        let picture = "##.....";
+        let heard = play(settings.clone(), picture, thinker(completeness));
+        assert_eq!(draw(picture, &heard), expected, "{completeness:?}");
+    }
+}
+
+#[test]
+fn a_stale_view_is_ignored() {
+    // The opinion "cannot end" is about the first word; after the second the default counts.
+    let picture = "##..##......";
+    let mut told = None;
+    let heard = play(small(), picture, |heard| {
+        told = told.or_else(|| thinker(Completeness::CannotEnd)(heard));
+        told
+    });
+    assert_eq!(draw(picture, &heard), "##[..(##)..(.]...");
+}
+
+#[test]
+fn sound_judged_twice_before_speech_changes_nothing() {
+    let mut policy = EndpointPolicy::new(small()).unwrap();
+    for i in 0..5 {
+        policy.hear(Evidence { span: frame_span(i), probability: 0.0 });
+        assert!(policy.decide(frame_span(i).end, None).is_empty());
+    }
+    for i in [3, 4, 5] {
+        policy.hear(Evidence { span: frame_span(i), probability: 0.9 });
+    }
+    let heard = policy.decide(frame_span(5).end, None);
+    assert_eq!(heard[..], [Heard::SpeechStart { at: frame_span(3).start }]);
+}
+
+#[test]
+fn the_judges_delay_does_not_eat_into_the_hangover() {
+    // Nothing is judged from frame 2 on: not a sign of silence, however long it lasts.
+    let mut policy = EndpointPolicy::new(small()).unwrap();
+    policy.hear(Evidence {
+        span: Span::new(frame_span(0).start, frame_span(1).end),
+        probability: 0.9,
+    });
+    assert_eq!(policy.decide(frame_span(1).end, None).len(), 1);
+    for i in 2..10 {
+        assert!(policy.decide(frame_span(i).end, None).is_empty());
+    }
+}
+
+#[test]
+fn settings_are_checked() {
+    let ok = EndpointSettings::default();
+    ok.check().unwrap();
+    let table = [
+        (EndpointSettings { hangover_ms: 410, ..ok.clone() }, "endpoint.hangover_ms is 410 ms"),
+        (EndpointSettings { pause_ms: 0, ..ok.clone() }, "positive multiple of 20 ms"),
+        (EndpointSettings { tail_ms: 300, ..ok.clone() }, "longer than endpoint.pause_ms"),
+        (
+            EndpointSettings { hangover_complete_ms: 100, ..ok.clone() },
+            "longer than endpoint.hangover_complete_ms, which is 100 ms",
+        ),
+        (
+            EndpointSettings { hangover_cannot_end_ms: 380, ..ok.clone() },
+            "endpoint.hangover_ms is 400 ms; it must not be longer",
+        ),
+        (EndpointSettings { max_utterance_ms: 40_000, ..ok.clone() }, "is 41300 ms"),
+        (EndpointSettings { max_utterance_ms: u32::MAX / 20 * 20, ..ok.clone() }, "sound buffer"),
+        (EndpointSettings { speech_probability: 1.5, ..ok.clone() }, "is 1.5; it must lie"),
+        (EndpointSettings { silence_probability: f32::NAN, ..ok.clone() }, "is NaN"),
+        (
+            EndpointSettings { silence_probability: 0.6, ..ok.clone() },
+            "must not be more than endpoint.speech_probability, which is 0.5",
+        ),
+    ];
+    for (settings, message) in table {
+        let error = settings.check().unwrap_err().to_string();
+        assert!(error.contains(message), "{error:?} lacks {message:?}");
+    }
+}
+
+#[test]
+fn a_misspelt_setting_is_refused() {
+    let error = toml::from_str::<EndpointSettings>("hangover = 300").unwrap_err().to_string();
+    assert!(error.contains("hangover_ms"), "{error}");
+    let some: EndpointSettings = toml::from_str("hangover_ms = 360").unwrap();
+    assert_eq!(some, EndpointSettings { hangover_ms: 360, ..EndpointSettings::default() });
+}
+
+fn pictures() -> impl Strategy<Value = String> {
+    // Runs and not single frames, so that long speech and long silence both occur.
+    let run = (prop::sample::select(vec!['#', '.', '.', '#', '~']), 1usize..12);
+    prop::collection::vec(run, 0..20)
+        .prop_map(|runs| runs.iter().map(|(c, n)| c.to_string().repeat(*n)).collect())
+}
+
+proptest! {
+    #[test]
+    fn events_always_tell_a_well_formed_story(picture in pictures()) {
+        let events = play(small(), &picture, |_| None).concat_events();
+        let (mut open, mut paused, mut last_end) = (None, false, SamplePos(0));
+        for event in &events {
+            match *event {
+                Heard::SpeechStart { at } => {
+                    prop_assert!(open.is_none());
+                    (open, paused) = (Some(at), false);
+                }
+                Heard::Pause { span } => {
+                    prop_assert!(open.is_some_and(|at| span.start <= at && at < span.end));
+                    prop_assert!(!std::mem::replace(&mut paused, true));
+                }
+                Heard::Resume { .. } => prop_assert!(std::mem::replace(&mut paused, false)),
+                Heard::SpeechEnd { span, last_speech, decided_at, .. } => {
+                    let onset = open.take().expect("an end has a start");
+                    prop_assert!(last_end <= span.start && span.start <= onset);
+                    prop_assert!(onset < last_speech && last_speech <= span.end);
+                    prop_assert!(span.end <= decided_at);
+                    last_end = span.end;
+                }
+                Heard::EndOfSound { at } => {
+                    prop_assert!(open.is_none());
+                    prop_assert_eq!(at, frame_span(picture.len()).start);
+                }
+            }
+        }
+        let closed = matches!(events.last(), Some(Heard::EndOfSound { .. }));
+        prop_assert!(closed);
+    }
+
+    #[test]
+    fn what_was_decided_does_not_depend_on_what_comes_later(
+        picture in pictures(),
+        cut in 0usize..200,
+    ) {
+        let cut = cut.min(picture.len());
+        let whole = play(small(), &picture, |_| None);
+        let part = play(small(), &picture[..cut], |_| None);
+        prop_assert_eq!(&whole[..cut], &part[..cut]);
+    }
+
+    #[test]
+    fn all_real_speech_lies_inside_some_utterance(picture in pictures()) {
+        let events = play(small(), &picture, |_| None).concat_events();
+        let spans: Vec<Span> = events.iter().filter_map(|event| match event {
+            Heard::SpeechEnd { span, .. } => Some(*span),
+            _ => None,
+        }).collect();
+        // Two loud frames in a row are speech by these settings.
+        let kinds: Vec<char> = picture.chars().collect();
+        for i in (1..kinds.len()).filter(|&i| kinds[i - 1] == '#' && kinds[i] == '#') {
+            let span = frame_span(i);
+            prop_assert!(
+                spans.iter().any(|s| s.start <= span.start && span.end <= s.end),
+                "frame {} of {} lies in none of {:?}", i, picture, spans
+            );
+        }
+    }
+}

@@ -1,0 +1,280 @@
+//! Everything that is not a matrix product, written once for all instruction sets.
+//!
+//! Sums run over [`LANES`] independent accumulators: a fixed order that vector units can follow, so
+//! every kernel rounds alike. Integers in loops wrap by name, as in [`math`], so that debug builds
+//! vectorise too.
+
+use super::math;
+
+/// Accumulators of a sum; one 512-bit register, and a whole number of smaller ones.
+const LANES: usize = 16;
+
+/// What follows a linear layer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Activation {
+    None,
+    Gelu,
+    Tanh,
+}
+
+/// How one row was quantised: `x ≈ (code - zero) * scale`.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct RowScale {
+    pub scale: f32,
+    pub zero: i32,
+    /// Sum of the row's codes.
+    pub sum: i32,
+}
+
+/// What turns one row of byte sums into outputs. Slices are as wide as the outputs.
+pub struct Finish<'a> {
+    pub weight_scale: f32,
+    pub weight_zero: i32,
+    /// Per column, the sum of its weight bytes.
+    pub column_sums: &'a [i32],
+    pub inputs: usize,
+    pub bias: &'a [f32],
+    pub activation: Activation,
+    /// Added after the activation; empty for none.
+    pub residual: &'a [f32],
+}
+
+#[inline(always)]
+fn smaller(a: f32, b: f32) -> f32 {
+    // Unlike `f32::min`, this is one instruction: it need not look for NaN.
+    if a < b { a } else { b }
+}
+
+#[inline(always)]
+fn larger(a: f32, b: f32) -> f32 {
+    if a > b { a } else { b }
+}
+
+#[inline(always)]
+fn sum_by(x: &[f32], term: impl Fn(f32) -> f32) -> f32 {
+    let mut lanes = [0.0; LANES];
+    let chunks = x.chunks_exact(LANES);
+    for (lane, value) in lanes.iter_mut().zip(chunks.remainder()) {
+        *lane = term(*value);
+    }
+    for chunk in chunks {
+        for (lane, value) in lanes.iter_mut().zip(chunk) {
+            *lane += term(*value);
+        }
+    }
+    lanes.iter().sum()
+}
+
+#[inline(always)]
+fn largest(x: &[f32]) -> f32 {
+    let mut lanes = [f32::NEG_INFINITY; LANES];
+    let chunks = x.chunks_exact(LANES);
+    for (lane, value) in lanes.iter_mut().zip(chunks.remainder()) {
+        *lane = *value;
+    }
+    for chunk in chunks {
+        for (lane, value) in lanes.iter_mut().zip(chunk) {
+            *lane = larger(*value, *lane);
+        }
+    }
+    lanes.into_iter().fold(f32::NEG_INFINITY, larger)
+}
+
+#[inline(always)]
+pub fn quantise_row(x: &[f32], codes: &mut [i8]) -> RowScale {
+    let (mut lows, mut highs) = ([0.0f32; LANES], [0.0f32; LANES]);
+    let chunks = x.chunks_exact(LANES);
+    for (lane, value) in chunks.remainder().iter().enumerate() {
+        lows[lane] = smaller(*value, 0.0);
+        highs[lane] = larger(*value, 0.0);
+    }
+    for chunk in chunks {
+        for lane in 0..LANES {
+            lows[lane] = smaller(chunk[lane], lows[lane]);
+            highs[lane] = larger(chunk[lane], highs[lane]);
+        }
+    }
+    let low = lows.into_iter().fold(0.0, smaller);
+    let high = highs.into_iter().fold(0.0, larger);
+    let step = (high - low) / 255.0;
+    // A silent row has no range; any scale represents it exactly.
+    let scale = if step >= f32::MIN_POSITIVE { step } else { 1.0 };
+    let (zero, zero_code) = math::round(-low / scale);
+    let inverse = 1.0 / scale;
+    let (least, most) = (-zero, 255.0 - zero);
+    let shift = zero_code - 128;
+    let mut sum = 0;
+    for (code, value) in codes.iter_mut().zip(x) {
+        let level = smaller(larger(value * inverse, least), most);
+        *code = math::round(level).1.wrapping_add(shift) as i8;
+        sum = i32::wrapping_add(sum, i32::from(*code));
+    }
+    RowScale { scale, zero: shift, sum }
+}
+
+#[inline(always)]
+fn activate(y: &mut [f32], activation: Activation) {
+    match activation {
+        Activation::None => {}
+        Activation::Gelu => y.iter_mut().for_each(|y| *y = math::gelu(*y)),
+        Activation::Tanh => y.iter_mut().for_each(|y| *y = math::tanh(*y)),
+    }
+}
+
+#[inline(always)]
+pub fn finish_bytes(sums: &[i32], row: RowScale, finish: &Finish, y: &mut [f32]) {
+    // Σ (w - wz)(x - xz) = Σ wx - xz Σw - wz Σx + inputs wz xz
+    // No term overflows: `MAX_BYTE_INPUTS` bounds them.
+    let scale = row.scale * finish.weight_scale;
+    let constant = finish.weight_zero * (finish.inputs as i32 * row.zero - row.sum);
+    let columns = sums.iter().zip(finish.column_sums).zip(finish.bias);
+    for (y, ((sum, column_sum), bias)) in y.iter_mut().zip(columns) {
+        let sum = sum.wrapping_sub(row.zero.wrapping_mul(*column_sum)).wrapping_add(constant);
+        *y = sum as f32 * scale + bias;
+    }
+    activate(y, finish.activation);
+    for (y, residual) in y.iter_mut().zip(finish.residual) {
+        *y += residual;
+    }
+}
+
+#[inline(always)]
+pub fn finish_floats(sums: &[f32], bias: &[f32], activation: Activation, y: &mut [f32]) {
+    for ((y, sum), bias) in y.iter_mut().zip(sums).zip(bias) {
+        *y = sum + bias;
+    }
+    activate(y, activation);
+}
+
+#[inline(always)]
+pub fn layer_norm(x: &[f32], gain: &[f32], epsilon: f32, y: &mut [f32]) {
+    let width = gain.len();
+    for (x, y) in x.chunks_exact(width).zip(y.chunks_exact_mut(width)) {
+        let mean = sum_by(x, |x| x) / width as f32;
+        let variance = sum_by(x, |x| (x - mean) * (x - mean)) / width as f32;
+        let inverse = 1.0 / (variance + epsilon).sqrt();
+        for ((y, x), gain) in y.iter_mut().zip(x).zip(gain) {
+            *y = (x - mean) * inverse * gain;
+        }
+    }
+}
+
+#[inline(always)]
+pub fn clip_norm(x: &[f32], gain: &[f32], shift: &[f32], epsilon: f32, y: &mut [f32]) {
+    let width = gain.len();
+    let count = x.len().max(1) as f64;
+    // Row by row in single, across rows in double precision: a clip has a million values.
+    let mut total = 0.0;
+    for x in x.chunks_exact(width) {
+        total += f64::from(sum_by(x, |x| x));
+    }
+    let mean = (total / count) as f32;
+    let mut power = 0.0;
+    for x in x.chunks_exact(width) {
+        power += f64::from(sum_by(x, |x| (x - mean) * (x - mean)));
+    }
+    let inverse = (1.0 / (power / count + f64::from(epsilon)).sqrt()) as f32;
+    for (x, y) in x.chunks_exact(width).zip(y.chunks_exact_mut(width)) {
+        for (((y, x), gain), shift) in y.iter_mut().zip(x).zip(gain).zip(shift) {
+            *y = (x - mean) * inverse * gain + shift;
+        }
+    }
+}
+
+#[inline(always)]
+pub fn rope(x: &[f32], cos: &[f32], sin: &[f32], rows: usize, heads: usize, y: &mut [f32]) {
+    if rows == 0 {
+        return;
+    }
+    let angles = cos.len() / rows;
+    let width = x.len() / rows;
+    let head = width / heads;
+    let by_row = x.chunks_exact(width).zip(y.chunks_exact_mut(width));
+    let turns = cos.chunks_exact(angles).zip(sin.chunks_exact(angles));
+    for ((x, y), (cos, sin)) in by_row.zip(turns) {
+        for (x, y) in x.chunks_exact(head).zip(y.chunks_exact_mut(head)) {
+            let (a, rest) = x.split_at(angles);
+            let (b, rest) = rest.split_at(angles);
+            let (ya, yrest) = y.split_at_mut(angles);
+            let (yb, yrest) = yrest.split_at_mut(angles);
+            for i in 0..angles {
+                ya[i] = a[i] * cos[i] - b[i] * sin[i];
+                yb[i] = b[i] * cos[i] + a[i] * sin[i];
+            }
+            yrest.copy_from_slice(rest);
+        }
+    }
+}
+
+#[inline(always)]
+pub fn swiglu(x: &[f32], y: &mut [f32], width: usize) {
+    for (x, y) in x.chunks_exact(2 * width).zip(y.chunks_exact_mut(width)) {
+        let (values, gates) = x.split_at(width);
+        for ((y, value), gate) in y.iter_mut().zip(values).zip(gates) {
+            *y = value * (gate * math::sigmoid(*gate));
+        }
+    }
+}
+
+#[inline(always)]
+pub fn softmax(x: &mut [f32], scale: f32) {
+    let top = largest(x) * scale;
+    for x in x.iter_mut() {
+        *x = math::exp(*x * scale - top);
+    }
+    let inverse = 1.0 / sum_by(x, |x| x);
+    for x in x.iter_mut() {
+        *x *= inverse;
+    }
+}
+
+#[inline(always)]
+pub fn log_sum_exp(x: &[f32]) -> f32 {
+    let top = largest(x);
+    top + sum_by(x, |x| math::exp(x - top)).ln()
+}
+
+/// Lanes of a dot product over one attention head: heads here are 36 channels wide, three times
+/// twelve.
+const HEAD_LANES: usize = 12;
+
+#[inline(always)]
+fn dot(a: &[f32], b: &[f32]) -> f32 {
+    let mut lanes = [0.0f32; HEAD_LANES];
+    let (a, b) = (a.chunks_exact(HEAD_LANES), b.chunks_exact(HEAD_LANES));
+    for (lane, (a, b)) in lanes.iter_mut().zip(a.remainder().iter().zip(b.remainder())) {
+        *lane = a * b;
+    }
+    for (a, b) in a.zip(b) {
+        for (lane, (a, b)) in lanes.iter_mut().zip(a.iter().zip(b)) {
+            *lane += a * b;
+        }
+    }
+    lanes.iter().sum()
+}
+
+#[inline(always)]
+pub fn head_scores(q: &[f32], keys: &[f32], heads: usize, scores: &mut [f32], stride: usize) {
+    let depth = q.len() / heads;
+    // Step by step and not head by head, so that every key passes through the cache once.
+    for (step, key) in keys.chunks_exact(q.len()).enumerate() {
+        for (head, (q, key)) in q.chunks_exact(depth).zip(key.chunks_exact(depth)).enumerate() {
+            scores[head * stride + step] = dot(q, key);
+        }
+    }
+}
+
+#[inline(always)]
+pub fn add_weighted(weights: &[f32], stride: usize, values: &[f32], heads: usize, y: &mut [f32]) {
+    let depth = y.len() / heads;
+    for (step, value) in values.chunks_exact(y.len()).enumerate() {
+        for (head, (y, value)) in
+            y.chunks_exact_mut(depth).zip(value.chunks_exact(depth)).enumerate()
+        {
+            let weight = weights[head * stride + step];
+            for (y, value) in y.iter_mut().zip(value) {
+                *y += weight * value;
+            }
+        }
+    }
+}

@@ -1,0 +1,203 @@
+use proptest::prelude::*;
+
+use super::*;
+
+/// Sums the slow and obvious way, from unpacked weights [inputs, columns].
+fn plain_sums(weight: &[u8], codes: &[i8], inputs: usize, columns: usize) -> Vec<i32> {
+    codes
+        .chunks(inputs)
+        .flat_map(|row| {
+            (0..columns).map(move |column| {
+                let products = row.iter().enumerate().map(|(input, code)| {
+                    i32::from(weight[input * columns + column]) * i32::from(*code)
+                });
+                products.sum()
+            })
+        })
+        .collect()
+}
+
+fn tile(kernel: Kernel, weight: &[u8], codes: &[i8], inputs: usize, rows: usize) -> Vec<i32> {
+    let (columns, group) = (kernel.columns(), kernel.group());
+    let words = inputs.div_ceil(group);
+    let mut panel = vec![0; words * columns * group];
+    for input in 0..inputs {
+        for column in 0..columns {
+            panel[(input / group * columns + column) * group + input % group] =
+                weight[input * columns + column];
+        }
+    }
+    let mut packed = Vec::new();
+    for row in codes.chunks(inputs) {
+        kernel.pack_codes(row, &mut packed);
+    }
+    let mut sums = vec![0; rows * columns];
+    kernel.byte_tile(&panel, &packed, words, rows, &mut sums);
+    sums
+}
+
+proptest! {
+    #[test]
+    fn byte_tiles_are_exact_on_every_kernel(
+        inputs in 1usize..70,
+        rows in 1usize..=TILE_ROWS,
+        seed in any::<u64>(),
+    ) {
+        for kernel in Kernel::available() {
+            let columns = kernel.columns();
+            let mut noise = noise(seed);
+            let weight: Vec<u8> = (0..inputs * columns).map(|_| noise() as u8).collect();
+            let codes: Vec<i8> = (0..inputs * rows).map(|_| noise() as i8).collect();
+            prop_assert_eq!(
+                tile(kernel, &weight, &codes, inputs, rows),
+                plain_sums(&weight, &codes, inputs, columns),
+                "{}", kernel.name()
+            );
+        }
+    }
+
+    #[test]
+    fn element_wise_work_is_the_same_bits_on_every_kernel(
+        x in prop::collection::vec(-30.0f32..30.0, 1..200),
+    ) {
+        let width = x.len();
+        let gain: Vec<f32> = x.iter().map(|x| x * 0.1 + 1.0).collect();
+        let reference = element_wise(Kernel::SCALAR, &x, &gain, width);
+        for kernel in Kernel::available() {
+            prop_assert_eq!(&element_wise(kernel, &x, &gain, width), &reference, "{}", kernel.name());
+        }
+    }
+
+    #[test]
+    fn float_tiles_follow_double_precision(
+        inputs in 1usize..70,
+        rows in 1usize..=TILE_ROWS,
+        stride in 1usize..90,
+        gap in 0usize..5,
+        seed in any::<u64>(),
+    ) {
+        for kernel in Kernel::available() {
+            let columns = kernel.columns();
+            let mut noise = noise(seed);
+            let mut float = || noise() as i8 as f32 / 128.0;
+            let panel: Vec<f32> = (0..inputs * columns).map(|_| float()).collect();
+            let x: Vec<f32> = (0..(rows - 1) * stride + inputs).map(|_| float()).collect();
+            let sums_stride = columns + gap;
+            let mut sums = vec![0.0; rows * sums_stride];
+            kernel.float_tile(&panel, &x, stride, rows, &mut sums, sums_stride);
+            for (row, column) in (0..rows).flat_map(|row| (0..columns).map(move |c| (row, c))) {
+                let sum = sums[row * sums_stride + column];
+                let want: f64 = (0..inputs)
+                    .map(|i| f64::from(panel[i * columns + column]) * f64::from(x[row * stride + i]))
+                    .sum();
+                prop_assert!((f64::from(sum) - want).abs() < 1e-4, "{}", kernel.name());
+            }
+        }
+    }
+}
+
+/// All element-wise results of one input, as bits.
+fn element_wise(kernel: Kernel, x: &[f32], gain: &[f32], width: usize) -> Vec<u32> {
+    let mut bits = Vec::new();
+    let mut keep = |y: &[f32]| bits.extend(y.iter().map(|y| y.to_bits()));
+    let mut codes = vec![0i8; width];
+    let row = kernel.quantise_row(x, &mut codes);
+    keep(&[row.scale, row.zero as f32, row.sum as f32]);
+    keep(&codes.iter().map(|code| f32::from(*code)).collect::<Vec<_>>());
+    let mut y = vec![0.0; width];
+    for activation in [Activation::None, Activation::Gelu, Activation::Tanh] {
+        kernel.finish_floats(x, gain, activation, &mut y);
+        keep(&y);
+        let sums: Vec<i32> = x.iter().map(|x| (x * 1000.0) as i32).collect();
+        let finish = Finish {
+            weight_scale: 0.013,
+            weight_zero: 121,
+            column_sums: &sums,
+            inputs: 37,
+            bias: gain,
+            activation,
+            residual: x,
+        };
+        kernel.finish_bytes(&sums, row, &finish, &mut y);
+        keep(&y);
+    }
+    kernel.layer_norm(x, gain, 1e-5, &mut y);
+    keep(&y);
+    kernel.clip_norm(x, gain, x, 1e-5, &mut y);
+    keep(&y);
+    let mut probabilities = x.to_vec();
+    kernel.softmax(&mut probabilities, 0.3);
+    keep(&probabilities);
+    keep(&[kernel.log_sum_exp(x)]);
+    let mut gated = vec![0.0; width / 2];
+    kernel.swiglu(&x[..width / 2 * 2], &mut gated, (width / 2).max(1));
+    keep(&gated);
+    let mut score = [0.0; 1];
+    kernel.head_scores(x, gain, 1, &mut score, 1);
+    keep(&score);
+    kernel.add_weighted(&score, 1, x, 1, &mut y);
+    keep(&y);
+    bits
+}
+
+/// Bytes from a linear congruential generator (Knuth's MMIX constants).
+fn noise(seed: u64) -> impl FnMut() -> u64 {
+    let mut state = seed;
+    move || {
+        state =
+            state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        state >> 33
+    }
+}
+
+#[test]
+fn extreme_bytes_do_not_saturate() {
+    // 255 * -128 twice is far outside 16 bits, where `vpmaddubsw` would clip.
+    for kernel in Kernel::available() {
+        let (inputs, columns) = (64, kernel.columns());
+        let sums = tile(kernel, &vec![255; inputs * columns], &[-128; 64], inputs, 1);
+        assert_eq!(sums, vec![-128 * 255 * 64; columns], "{}", kernel.name());
+    }
+}
+
+#[test]
+fn a_row_keeps_its_range_within_half_a_step() {
+    for (x, zero) in [
+        (vec![0.0, 0.0, 0.0], -128),
+        (vec![0.0, 1.0, 0.5], -128),
+        (vec![-1.0, 0.0, -0.25], 127),
+        (vec![-1.0, 1.55, 0.1], -28),
+        (vec![1e-44, -1e-44, 0.0], -128),
+        (vec![3.0, 4.0, 5.0], -128),
+    ] {
+        let mut codes = vec![0; x.len()];
+        let row = Kernel::SCALAR.quantise_row(&x, &mut codes);
+        assert_eq!(row.zero, zero, "{x:?}");
+        for (code, x) in codes.iter().zip(&x) {
+            let back = (i32::from(*code) - row.zero) as f32 * row.scale;
+            assert!((back - x).abs() <= 0.501 * row.scale, "{x}: {back}");
+        }
+    }
+}
+
+#[test]
+fn rope_turns_pairs_half_a_rotation_apart_and_leaves_the_rest() {
+    // One row, two heads of five channels, two of which pairs turn by a quarter.
+    let x = [1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0, 10.0];
+    let mut y = [0.0; 10];
+    Kernel::SCALAR.rope(&x, &[0.0, 0.0], &[1.0, 1.0], 1, 2, &mut y);
+    assert_eq!(y, [-3.0, -4.0, 1.0, 2.0, 5.0, -8.0, -9.0, 6.0, 7.0, 10.0]);
+}
+
+#[test]
+fn a_kernel_is_asked_for_by_name() {
+    assert_eq!(Kernel::by_name("scalar"), Ok(Kernel::SCALAR));
+    let error = Kernel::by_name("fast").unwrap_err().to_string();
+    assert!(error.contains("`fast`") && error.contains("scalar, avx2, avx512vnni"), "{error}");
+    for name in ["avx2", "avx512vnni"] {
+        match Kernel::by_name(name) {
+            Ok(kernel) => assert_eq!(kernel.name(), name),
+            Err(error) => assert!(error.to_string().contains("cannot run"), "{error}"),
+        }
+    }
+}

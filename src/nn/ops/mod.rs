@@ -1,0 +1,156 @@
+//! Our operators as tract sees them: domain `ai.mynah` of the converted models.
+//!
+//! Values are time-major, `[1, time, channels]`. Each operator is a thin shell: it checks shapes,
+//! and hands slices to [`super::linear`], [`super::attention`] or a [`Kernel`]. A wrong graph is an
+//! error when it is loaded, not a panic when it runs.
+
+mod attention;
+mod linear;
+mod norm;
+mod rope;
+mod swiglu;
+
+use std::sync::Arc;
+
+use tract_onnx::model::OnnxOpRegister;
+use tract_onnx::pb::NodeProto;
+use tract_onnx::tract_hir::internal::*;
+
+pub use attention::{CachedAttention, FullAttention};
+pub use linear::{QuantLinear, TimeConv};
+pub use norm::{ClipNorm, LayerNorm};
+pub use rope::Rope;
+pub use swiglu::SwiGlu;
+
+use super::kernels::{Activation, Kernel};
+
+/// Makes every operator known to the ONNX reader.
+pub fn register(known: &mut OnnxOpRegister) {
+    known.insert("QuantLinear", |_, node| parse(node, QuantLinear::make));
+    known.insert("TimeConv", |_, node| parse(node, TimeConv::make));
+    known.insert("ClipNorm", |_, node| parse(node, ClipNorm::make));
+    known.insert("LayerNorm", |_, node| parse(node, LayerNorm::make));
+    known.insert("Rope", |_, node| parse(node, Rope::make));
+    known.insert("FullAttention", |_, node| parse(node, FullAttention::make));
+    known.insert("CachedAttention", |_, node| parse(node, CachedAttention::make));
+    known.insert("SwiGlu", |_, node| parse(node, SwiGlu::make));
+}
+
+/// Makes an operator from its attributes and constant inputs, and says which inputs stay.
+type Make = fn(&Spelling, &Constants) -> TractResult<(Box<dyn TypedOp>, TVec<OutletId>)>;
+
+/// One of our operators as the file spells it, before its constants are known.
+#[derive(Debug, Clone)]
+struct Spelling {
+    op: String,
+    kernel: Kernel,
+    activation: Activation,
+    stride: usize,
+    heads: usize,
+    make: Make,
+}
+
+fn parse(node: &NodeProto, make: Make) -> TractResult<(Box<dyn InferenceOp>, Vec<String>)> {
+    let activation = match node.get_attr_opt::<String>("activation")?.as_deref() {
+        None | Some("none") => Activation::None,
+        Some("gelu") => Activation::Gelu,
+        Some("tanh") => Activation::Tanh,
+        Some(other) => bail!("activation `{other}` is not one of none, gelu, tanh"),
+    };
+    let spelling = Spelling {
+        op: node.op_type.clone(),
+        kernel: Kernel::current()?,
+        activation,
+        stride: node.get_attr_opt("stride")?.unwrap_or(1),
+        heads: node.get_attr_opt("heads")?.unwrap_or(1),
+        make,
+    };
+    ensure!(spelling.stride > 0 && spelling.heads > 0, "stride and heads must be positive");
+    Ok((expand(spelling), vec![]))
+}
+
+impl Expansion for Spelling {
+    fn name(&self) -> StaticName {
+        self.op.clone().into()
+    }
+
+    /// Shapes are left to the typed operators, which know their weights.
+    fn rules<'r, 'p: 'r, 's: 'r>(
+        &'s self,
+        s: &mut Solver<'r>,
+        _inputs: &'p [TensorProxy],
+        outputs: &'p [TensorProxy],
+    ) -> InferenceResult {
+        s.equals(&outputs[0].datum_type, f32::datum_type())
+    }
+
+    fn wire(
+        &self,
+        prefix: &str,
+        model: &mut TypedModel,
+        inputs: &[OutletId],
+    ) -> TractResult<TVec<OutletId>> {
+        let (op, kept) = (self.make)(self, &Constants { model, inputs })?;
+        model.wire_node(prefix, op, &kept)
+    }
+}
+
+/// The inputs of an operator that is being made.
+struct Constants<'a> {
+    model: &'a TypedModel,
+    inputs: &'a [OutletId],
+}
+
+impl Constants<'_> {
+    /// The inputs at these places, for those that are computed and not constant.
+    fn kept(&self, places: impl IntoIterator<Item = usize>) -> TractResult<TVec<OutletId>> {
+        places.into_iter().map(|place| self.at(place)).collect()
+    }
+
+    fn count(&self) -> usize {
+        self.inputs.len()
+    }
+
+    fn at(&self, place: usize) -> TractResult<OutletId> {
+        self.inputs.get(place).copied().with_context(|| format!("input {place} is missing"))
+    }
+
+    fn tensor(&self, place: usize) -> TractResult<Arc<Tensor>> {
+        let fact = self.model.outlet_fact(self.at(place)?)?;
+        fact.konst.clone().with_context(|| format!("input {place} must be constant"))
+    }
+
+    fn floats(&self, place: usize) -> TractResult<Vec<f32>> {
+        Ok(floats(&*self.tensor(place)?)?.to_vec())
+    }
+}
+
+fn floats(tensor: &Tensor) -> TractResult<&[f32]> {
+    tensor.try_as_plain_ram()?.as_slice()
+}
+
+/// Computes a tensor of `shape` in place.
+fn filled(shape: &[usize], fill: impl FnOnce(&mut [f32])) -> TractResult<TVec<TValue>> {
+    let mut tensor = Tensor::zero::<f32>(shape)?;
+    fill(tensor.try_as_plain_ram_mut()?.as_slice_mut()?);
+    Ok(tvec!(tensor.into_tvalue()))
+}
+
+/// Time and channels of `[1, time, channels]`.
+fn time_major(fact: &TypedFact) -> TractResult<(TDim, TDim)> {
+    ensure!(
+        fact.rank() == 3 && fact.shape[0].is_one() && fact.datum_type == f32::datum_type(),
+        "expected f32 [1, time, channels], found {fact:?}"
+    );
+    Ok((fact.shape[1].clone(), fact.shape[2].clone()))
+}
+
+/// [`time_major`] with a known number of channels.
+fn channels(fact: &TypedFact) -> TractResult<(TDim, usize)> {
+    let (time, channels) = time_major(fact)?;
+    Ok((time, channels.to_usize()?))
+}
+
+fn time_major_fact(time: TDim, channels: usize) -> TVec<TypedFact> {
+    tvec!(f32::fact([1.to_dim(), time, channels.to_dim()]))
+}

@@ -1,0 +1,59 @@
+//! A small seeded source of noise: the same seed gives the same samples.
+
+use std::f32::consts::TAU;
+
+use realfft::num_complex::Complex32;
+
+/// SplitMix64 (Steele, Lea and Flood, 2014): one addition and a mixing function per value, no state
+/// to warm up, period 2^64. Far better than hiss needs.
+pub struct Noise(u64);
+
+impl Noise {
+    pub fn new(seed: u64) -> Self {
+        Self(seed)
+    }
+
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let x = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        let x = (x ^ (x >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        x ^ (x >> 31)
+    }
+
+    /// Real and imaginary part independent, each with mean 0 and variance 1 (Box-Muller).
+    pub fn gaussian_pair(&mut self) -> Complex32 {
+        const SCALE: f32 = 1.0 / (1 << 24) as f32;
+        let bits = self.next();
+        // Half a step above zero, for the logarithm.
+        let radius = ((bits >> 40) as f32 + 0.5) * SCALE;
+        let turn = (bits & 0xFF_FFFF) as f32 * SCALE;
+        Complex32::from_polar((-2.0 * radius.ln()).sqrt(), TAU * turn)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn noise_is_white_gaussian_and_repeats_with_its_seed() {
+        const N: usize = 100_000;
+        let draw = |seed| {
+            let mut noise = Noise::new(seed);
+            (0..N).map(|_| noise.gaussian_pair()).collect::<Vec<_>>()
+        };
+        let values = draw(7);
+        assert_eq!(values, draw(7));
+        assert_ne!(values, draw(8));
+        let mean = values.iter().sum::<Complex32>() / N as f32;
+        let variance = |part: fn(&Complex32) -> f32| {
+            values.iter().map(|z| part(z) * part(z)).sum::<f32>() / N as f32
+        };
+        let echo = values.windows(2).map(|w| w[0] * w[1].conj()).sum::<Complex32>() / N as f32;
+        // Five standard errors.
+        assert!(mean.norm() < 0.02 && echo.norm() < 0.03, "{mean} {echo}");
+        for v in [variance(|z| z.re), variance(|z| z.im)] {
+            assert!((v - 1.0).abs() < 0.03, "{v}");
+        }
+    }
+}

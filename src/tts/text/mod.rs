@@ -1,0 +1,144 @@
+//! Text to phonemes: what the voice says, and how it is pronounced.
+//!
+//! A text is cut into sentences, written out ([`normalise`]), cut into words ([`tokenise`]), tagged
+//! with parts of speech, and read from the last word to the first with a lexicon, rules for
+//! endings, numbers and small words, and a network for the rest ([`reader`]). The phonemes of a long
+//! sentence are then cut into clauses ([`clauses`]) so that sound starts early.
+//!
+//! The data and the reading rules are those of the hibari voice (Apache-2.0), which in turn keeps
+//! the conventions of the voice it learned from: the acoustic model must hear the phonemes it was
+//! trained with. Where we read differently, the tests say so.
+
+mod affix;
+mod clauses;
+mod figures;
+mod letters;
+mod lexicon;
+mod normalise;
+mod numbers;
+mod oov;
+mod phones;
+mod pieces;
+mod reader;
+mod sentence;
+mod stress;
+mod suffix;
+mod table;
+mod tables;
+mod tag;
+mod tagger;
+mod tokenise;
+mod word;
+
+#[cfg(test)]
+mod golden;
+
+use std::collections::HashMap;
+
+use crate::models::{ModelError, ModelStore};
+use clauses::clauses;
+use lexicon::Lexicon;
+use normalise::Normaliser;
+use oov::Guesser;
+use reader::{Reader, Spoken};
+use sentence::sentences;
+use tables::Tables;
+use tagger::Tagger;
+use tokenise::Tokeniser;
+
+/// Why text cannot be made into phonemes. None of these depends on the text itself.
+#[derive(Debug, thiserror::Error)]
+pub enum TextError {
+    #[error(transparent)]
+    Model(#[from] ModelError),
+    #[error("{file}: not in the layout this program reads. Run `make models` of the same version")]
+    Format { file: &'static str },
+    #[error("{file}: {source}. Run `make models` of the same version")]
+    Tables { file: &'static str, source: serde_json::Error },
+    #[error("{file}: the network was refused: {why}. Run `make models` of the same version")]
+    Network { file: &'static str, why: String },
+}
+
+/// Silence after a clause, in milliseconds, on top of what the acoustic model puts at its mark.
+const PAUSE_CLAUSE_MS: u32 = 0;
+const PAUSE_SENTENCE_MS: u32 = 80;
+const PAUSE_LINE_MS: u32 = 250;
+
+/// A stretch of speech that is synthesised at once.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SpokenClause {
+    /// The words as they are said: numbers stay figures, abbreviations are written out.
+    pub text: String,
+    /// One character per sound, stress marks before vowels, marks where the voice pauses.
+    pub phonemes: String,
+    /// Numbers of the phonemes for the acoustic model, between two pads (0).
+    pub ids: Vec<i64>,
+    /// Silence to leave after it, in milliseconds, before the next clause of the same text.
+    pub pause_after_ms: u32,
+}
+
+/// Pronounces American English.
+pub struct Phonemizer {
+    normaliser: Normaliser,
+    reader: Reader,
+    titles: HashMap<String, String>,
+    ids: HashMap<char, i64>,
+}
+
+impl Phonemizer {
+    pub fn load(models: &ModelStore) -> Result<Self, TextError> {
+        let tables = Tables::parse(&models.bytes(tables::FILE)?)?;
+        let network = models.bytes(oov::FILE)?;
+        let Tables { letters, sounds, slots, longest, .. } = &tables;
+        let guesser = Guesser::load(&network, letters, sounds.clone(), *slots, *longest)?;
+        let normaliser = Normaliser::new(&tables);
+        let reader = Reader {
+            tokeniser: Tokeniser::new(tables.exceptions),
+            tagger: Tagger::parse(models.bytes(tagger::FILE)?)?,
+            lexicon: Lexicon::parse(models.bytes(lexicon::FILE)?)?,
+            guesser,
+        };
+        Ok(Self { normaliser, reader, titles: tables.titles, ids: tables.ids })
+    }
+
+    /// The clauses of a text, in order; none when it holds nothing to say.
+    pub fn phonemize(&self, text: &str) -> Vec<SpokenClause> {
+        let mut spoken = Vec::new();
+        for sentence in sentences(text, &self.titles) {
+            let words = self.reader.read(&self.normaliser.normalise(sentence.text));
+            let before = spoken.len();
+            let parts = clauses(words, spoken.is_empty());
+            spoken.extend(parts.iter().filter_map(|words| self.clause(words)));
+            if let Some(last) = spoken[before..].last_mut() {
+                last.pause_after_ms =
+                    if sentence.ends_line { PAUSE_LINE_MS } else { PAUSE_SENTENCE_MS };
+            }
+        }
+        if let Some(last) = spoken.last_mut() {
+            last.pause_after_ms = 0;
+        }
+        spoken
+    }
+
+    /// `None` when the words make no sound.
+    fn clause(&self, words: &[Spoken]) -> Option<SpokenClause> {
+        let (mut text, mut phonemes) = (String::new(), String::new());
+        for word in words {
+            text += &word.text;
+            phonemes += &word.phonemes;
+            if word.space_after {
+                text.push(' ');
+                // Silent words leave no second space: the acoustic model never saw two.
+                phonemes.extend((!phonemes.ends_with(' ')).then_some(' '));
+            }
+        }
+        let phonemes = phonemes.trim().to_owned();
+        if !phonemes.chars().any(char::is_alphabetic) {
+            return None;
+        }
+        let known = phonemes.chars().filter_map(|c| self.ids.get(&c).copied());
+        let ids = [0].into_iter().chain(known).chain([0]).collect();
+        let text = text.trim().to_owned();
+        Some(SpokenClause { text, phonemes, ids, pause_after_ms: PAUSE_CLAUSE_MS })
+    }
+}

@@ -1,0 +1,189 @@
+//! The converted recogniser, as optimised by tract and run by our operators, against what
+//! onnxruntime says (`models/convert/asr_golden.py`).
+
+use mynah::asr::{Decoder, Encoder, Ended, Meta, Recognizer, Tokenizer};
+use mynah::cancel::{CancelEpoch, CancelToken};
+use mynah::models::ModelStore;
+use serde::Deserialize;
+
+#[derive(Deserialize)]
+struct Case {
+    name: String,
+    cross_shape: [usize; 3],
+    logits_shape: [usize; 2],
+    shipped_cross_error: f32,
+    shipped_logits_error: f32,
+}
+
+struct Golden {
+    models: ModelStore,
+    cases: Vec<Case>,
+}
+
+impl Golden {
+    fn open() -> Self {
+        let models = ModelStore::open(None).unwrap();
+        let cases =
+            serde_json::from_slice(&models.bytes("golden/asr/cases.json").unwrap()).unwrap();
+        Self { models, cases }
+    }
+
+    fn floats(&self, case: &Case, part: &str) -> Vec<f32> {
+        let bytes = self.models.bytes(&format!("golden/asr/{}.{part}.f32", case.name)).unwrap();
+        bytes.chunks_exact(4).map(|b| f32::from_le_bytes(b.try_into().unwrap())).collect()
+    }
+
+    fn ids(&self, case: &Case) -> Vec<u32> {
+        let bytes = self.models.bytes(&format!("golden/asr/{}.ids.i64", case.name)).unwrap();
+        bytes.chunks_exact(8).map(|b| i64::from_le_bytes(b.try_into().unwrap()) as u32).collect()
+    }
+}
+
+/// Root-mean-square difference, relative to the root-mean-square of what is wanted.
+fn relative_error(got: &[f32], want: &[f32]) -> f32 {
+    assert_eq!(got.len(), want.len());
+    let power = |x: f64| x * x;
+    let difference: f64 = got.iter().zip(want).map(|(g, w)| power(f64::from(g - w))).sum();
+    let size: f64 = want.iter().map(|w| power(f64::from(*w))).sum();
+    (difference / size).sqrt() as f32
+}
+
+#[test]
+#[cfg_attr(not(have_models), ignore = "needs models: run `make models`")]
+fn the_encoder_is_closer_to_float_arithmetic_than_the_shipped_model() {
+    let golden = Golden::open();
+    let meta = Meta::load(&golden.models).unwrap();
+    let mut encoder = Encoder::load(&golden.models, &meta).unwrap();
+    for case in &golden.cases {
+        let cross = encoder.encode(&golden.floats(case, "audio")).unwrap();
+        assert_eq!(cross.steps(), case.cross_shape[1], "{}", case.name);
+        let got: Vec<f32> = cross.parts().flat_map(Option::unwrap).copied().collect();
+        let error = relative_error(&got, &golden.floats(case, "cross"));
+        println!("{}: cross error {error}, shipped {}", case.name, case.shipped_cross_error);
+        assert!(error < case.shipped_cross_error, "{}: {error}", case.name);
+    }
+}
+
+#[test]
+#[cfg_attr(not(have_models), ignore = "needs models: run `make models`")]
+fn the_decoder_gives_the_logits_of_the_reference() {
+    let golden = Golden::open();
+    let meta = Meta::load(&golden.models).unwrap();
+    let mut encoder = Encoder::load(&golden.models, &meta).unwrap();
+    let mut decoder = Decoder::load(&golden.models, &meta).unwrap();
+    for case in &golden.cases {
+        let cross = encoder.encode(&golden.floats(case, "audio")).unwrap();
+        let mut cache = decoder.cache(case.logits_shape[0]).unwrap();
+        let fed = [meta.bos].into_iter().chain(golden.ids(case));
+        let mut got = Vec::new();
+        for token in fed.take(case.logits_shape[0]) {
+            let logits = decoder.step(token, &mut cache, &cross).unwrap();
+            got.extend_from_slice(logits.as_slice().unwrap());
+        }
+        let error = relative_error(&got, &golden.floats(case, "logits"));
+        println!("{}: logits error {error}, shipped {}", case.name, case.shipped_logits_error);
+        assert!(error < 1.5 * case.shipped_logits_error, "{}: {error}", case.name);
+        assert!(decoder.step(meta.bos, &mut cache, &cross).is_err(), "a full cache is refused");
+    }
+}
+
+#[test]
+#[cfg_attr(not(have_models), ignore = "needs models: run `make models`")]
+fn the_words_are_those_of_the_shipped_model() {
+    let golden = Golden::open();
+    let mut recognizer = Recognizer::load(&golden.models).unwrap();
+    for case in &golden.cases {
+        let audio = golden.floats(case, "audio");
+        let heard = recognizer.recognize(&audio, &CancelToken::never()).unwrap();
+        let mut ids = golden.ids(case);
+        assert_eq!(ids.pop(), Some(2), "the reference ended by itself");
+        println!("{}: {} ({:.2})", case.name, heard.best.text, heard.best.confidence);
+        assert_eq!(heard.best.tokens, ids, "{}: {}", case.name, heard.best.text);
+        assert_eq!(heard.ended, Ended::EndOfText);
+        assert!(heard.best.confidence > 0.5 && heard.best.confidence <= 1.0);
+        assert!(heard.best.log_prob < 0.0);
+    }
+}
+
+#[test]
+#[cfg_attr(not(have_models), ignore = "needs models: run `make models`")]
+fn caches_part_after_a_clone() {
+    let golden = Golden::open();
+    let meta = Meta::load(&golden.models).unwrap();
+    let mut encoder = Encoder::load(&golden.models, &meta).unwrap();
+    let mut decoder = Decoder::load(&golden.models, &meta).unwrap();
+    let cross = encoder.encode(&golden.floats(&golden.cases[0], "audio")).unwrap();
+    let mut one = decoder.cache(4).unwrap();
+    let mut logits = |cache: &mut _, token| {
+        decoder.step(token, cache, &cross).unwrap().as_slice().unwrap().to_vec()
+    };
+    logits(&mut one, meta.bos);
+    let mut other = one.clone();
+    logits(&mut one, 500);
+    let after_500 = logits(&mut one.clone(), 700);
+    logits(&mut other, 900);
+    assert_eq!(
+        logits(&mut one, 700),
+        after_500,
+        "the other hypothesis did not write into this one"
+    );
+    assert_ne!(logits(&mut other, 700), after_500);
+}
+
+#[test]
+#[cfg_attr(not(have_models), ignore = "needs models: run `make models`")]
+fn no_sound_is_no_words_and_silence_stays_within_the_limits() {
+    let mut recognizer = Recognizer::load(&ModelStore::open(None).unwrap()).unwrap();
+    let never = CancelToken::never();
+    let nothing = recognizer.recognize(&[], &never).unwrap();
+    assert_eq!((nothing.best.text.as_str(), nothing.ended), ("", Ended::Nothing));
+    for audio in [vec![0.0; 1], vec![0.0; 8_000], vec![f32::NAN; 16_000], vec![1.0; 20_000]] {
+        let heard = recognizer.recognize(&audio, &never).unwrap();
+        assert!(heard.best.tokens.len() <= 9, "{:?}", heard.best);
+        assert!(heard.best.confidence.is_finite());
+    }
+}
+
+#[test]
+#[cfg_attr(not(have_models), ignore = "needs models: run `make models`")]
+fn silence_behind_the_words_does_not_change_them() {
+    let golden = Golden::open();
+    let mut recognizer = Recognizer::load(&golden.models).unwrap();
+    let never = CancelToken::never();
+    let audio = golden.floats(&golden.cases[1], "audio");
+    let mut words = |audio: &[f32]| {
+        let text = recognizer.recognize(audio, &never).unwrap().best.text.to_lowercase();
+        text.replace([',', '.'], "")
+    };
+    let heard = words(&audio);
+    for more in [100, 2_000, 4_000, 8_000] {
+        let mut longer = audio.clone();
+        longer.resize(audio.len() + more, 0.0);
+        assert_eq!(words(&longer), heard, "{more} samples of silence");
+    }
+}
+
+#[test]
+#[cfg_attr(not(have_models), ignore = "needs models: run `make models`")]
+fn a_cancelled_recognition_says_so() {
+    let mut recognizer = Recognizer::load(&ModelStore::open(None).unwrap()).unwrap();
+    let epoch = CancelEpoch::default();
+    let token = epoch.token();
+    epoch.cancel();
+    let error = recognizer.recognize(&[0.0; 16_000], &token).unwrap_err();
+    assert!(matches!(error, mynah::asr::AsrError::Cancelled), "{error}");
+}
+
+#[test]
+#[cfg_attr(not(have_models), ignore = "needs models: run `make models`")]
+fn the_vocabulary_is_the_shipped_one() {
+    let tokenizer = Tokenizer::load(&ModelStore::open(None).unwrap()).unwrap();
+    assert_eq!(tokenizer.len(), 32_768);
+    let pieces: [(u32, &[u8]); 4] = [(0, b"<unk>"), (1, b"<s>"), (2, b"</s>"), (68, b"A")];
+    for (token, piece) in pieces {
+        assert_eq!(tokenizer.piece(token), Some(piece));
+    }
+    // 259 on are merges; these ten bytes are spelled out.
+    let spelled: Vec<u32> = "caf\u{e9} \u{20ac}5".bytes().map(|byte| u32::from(byte) + 3).collect();
+    assert_eq!(tokenizer.decode(&spelled), "caf\u{e9} \u{20ac}5");
+}

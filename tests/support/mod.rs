@@ -1,0 +1,6 @@
+//! What several integration tests need. Each test program uses a part of it.
+
+#![allow(dead_code, reason = "compiled into every test program, used in parts by each")]
+
+pub mod sound;
+pub mod vcard;
