@@ -124,6 +124,7 @@ impl<'a> Reader<'a> {
             keywords: Vec::new(),
         };
         let mut has_sentences = false;
+        let problems_before = self.problems.len();
         for (key, _, value) in self.keys(yaml, "a block of sentences", BLOCK_KEYS) {
             match key {
                 "sentences" => {
@@ -165,7 +166,8 @@ impl<'a> Reader<'a> {
                 _ => drop(self.entries(value, "`metadata`")),
             }
         }
-        if !has_sentences && matches!(yaml.kind, Kind::Mapping(_)) {
+        // A mistyped `sentences` was reported as such.
+        if !has_sentences && self.problems.len() == problems_before {
             self.wrong(yaml, "this block has no `sentences`", "add `sentences:` with a template");
         }
         block
@@ -174,9 +176,13 @@ impl<'a> Reader<'a> {
     fn rules(&mut self, yaml: &Yaml) -> Rules {
         let mut rules = Rules::new();
         for (name, _, body) in self.entries(yaml, "`expansion_rules`") {
-            if let Some(template) = self.template(body, "an expansion rule") {
-                rules.insert(name.to_owned(), template);
-            }
+            // A broken rule keeps its name, so that its uses are not reported as well.
+            let template = self.template(body, "an expansion rule").unwrap_or_else(|| {
+                let expr = template::Expr::Text(name.to_owned());
+                let tree = template::Node { at: 0..0, expr };
+                Template { text: name.to_owned(), tree, place: self.place(body) }
+            });
+            rules.insert(name.to_owned(), template);
         }
         rules
     }
@@ -184,14 +190,15 @@ impl<'a> Reader<'a> {
     fn lists(&mut self, yaml: &Yaml) -> Lists {
         let mut lists = Lists::new();
         for (name, at, body) in self.entries(yaml, "`lists`") {
-            if let Some(kind) = self.list(at, body) {
-                lists.insert(name.to_owned(), List { place: self.place(at), kind });
-            }
+            // A broken list keeps its name, so that its uses are not reported as well.
+            let kind = self.list(at, body).unwrap_or(ListKind::Wildcard);
+            lists.insert(name.to_owned(), List { place: self.place(at), kind });
         }
         lists
     }
 
     fn list(&mut self, name: &Yaml, yaml: &Yaml) -> Option<ListKind> {
+        let problems_before = self.problems.len();
         let mut kinds = Vec::new();
         for (key, at, value) in self.keys(yaml, "a list", LIST_KEYS) {
             match key {
@@ -204,10 +211,10 @@ impl<'a> Reader<'a> {
                     kinds.push(ListKind::Values(values));
                 }
                 "range" => kinds.extend(self.range(value).map(ListKind::Range)),
-                "wildcard" => match self.flag(value, "`wildcard`") {
-                    Some(true) => kinds.push(ListKind::Wildcard),
-                    Some(false) | None => {}
-                },
+                "wildcard" => {
+                    let is_wildcard = self.flag(value, "`wildcard`") == Some(true);
+                    kinds.extend(is_wildcard.then_some(ListKind::Wildcard));
+                }
                 _ => drop(self.entries(value, "`metadata`")),
             }
         }
@@ -218,9 +225,7 @@ impl<'a> Reader<'a> {
                 "make a list of each",
             );
         }
-        let Kind::Mapping(entries) = &yaml.kind else { return None };
-        let named = |key: &str| entries.iter().any(|(k, _)| text_of(k) == Some(key));
-        if kinds.is_empty() && !["values", "range"].into_iter().any(named) {
+        if kinds.is_empty() && self.problems.len() == problems_before {
             self.wrong(
                 name,
                 "this list is empty",
@@ -231,20 +236,18 @@ impl<'a> Reader<'a> {
     }
 
     fn list_value(&mut self, yaml: &Yaml) -> Option<Value> {
-        let mut value = match &yaml.kind {
-            Kind::Scalar(scalar) => {
-                let input = self.template(yaml, "a list value")?;
-                // As in hassil: a value without brackets is its own value, a template is what was said.
-                let plain = !template::is_template(&scalar.text);
-                let out = if plain { self.value(yaml, "a list value") } else { None };
-                return Some(Value { input, out, context: Context::new() });
-            }
-            _ => None,
-        };
-        let (mut out, mut context) = (None, Context::new());
+        if let Kind::Scalar(scalar) = &yaml.kind {
+            let input = self.template(yaml, "a list value")?;
+            // As in hassil: without brackets it is its own value, a template means what was said.
+            let plain = !template::is_template(&scalar.text);
+            let out = if plain { self.value(yaml, "a list value") } else { None };
+            return Some(Value { input, out, context: Context::new() });
+        }
+        let problems_before = self.problems.len();
+        let (mut input, mut out, mut context) = (None, None, Context::new());
         for (key, _, field) in self.keys(yaml, "a list value", VALUE_KEYS) {
             match key {
-                "in" => value = self.template(field, "`in`"),
+                "in" => input = self.template(field, "`in`"),
                 "out" => out = self.value(field, "`out`"),
                 "context" => {
                     for (key, _, value) in self.entries(field, "`context`") {
@@ -256,16 +259,16 @@ impl<'a> Reader<'a> {
                 _ => drop(self.entries(field, "`metadata`")),
             }
         }
-        let Kind::Mapping(entries) = &yaml.kind else { return None };
-        if !entries.iter().any(|(k, _)| text_of(k) == Some("in")) {
+        if input.is_none() && self.problems.len() == problems_before {
             self.wrong(yaml, "this value has no `in`", "write what is said as `in: …`");
         }
-        Some(Value { input: value?, out, context })
+        Some(Value { input: input?, out, context })
     }
 
     fn range(&mut self, yaml: &Yaml) -> Option<NumberRange> {
         let (mut from, mut to) = (None, None);
         let mut range = NumberRange::whole(0, 0, 1);
+        let problems_before = self.problems.len();
         let mut right = true;
         for (key, _, value) in self.keys(yaml, "a range", RANGE_KEYS) {
             match key {
@@ -306,9 +309,8 @@ impl<'a> Reader<'a> {
                 _ => drop(self.text(value, "`words_language`")),
             }
         }
-        let Kind::Mapping(_) = yaml.kind else { return None };
         let (Some(from), Some(to)) = (from, to) else {
-            if right {
+            if right && self.problems.len() == problems_before {
                 self.wrong(
                     yaml,
                     "a range needs whole numbers `from` and `to`",

@@ -7,8 +7,9 @@
 use std::collections::HashMap;
 use std::rc::Rc;
 
+use super::draft::Fractions;
 use super::graph::{Graph, GraphId, Machine, NodeId, SlotId, Step};
-use super::numbers::{Spoken, may_grow, numbers_at};
+use super::numbers::{Spoken, begins, numbers_at};
 use super::words::Words;
 
 /// Index of a [`Way`].
@@ -145,12 +146,18 @@ impl<'m, 't> Search<'m, 't> {
         self.words.said(from as usize..to as usize).to_owned()
     }
 
+    /// The same words in normal spelling.
+    pub fn normal(&self, from: u32, to: u32) -> &str {
+        let len = self.words.text.len();
+        self.words.text.get((from as usize).min(len)..(to as usize).min(len)).unwrap_or_default()
+    }
+
     /// Every way of every graph that was run.
     pub fn ways(&self) -> &[Way] {
         &self.ways
     }
 
-    /// The steps of a way that filled something, in order. Calls come before what they hold.
+    /// The steps of a way that filled something, in order.
     pub fn steps(&self, end: WayId) -> Vec<WayId> {
         let mut steps = Vec::new();
         let mut id = end;
@@ -324,7 +331,15 @@ impl<'m, 't> Search<'m, 't> {
     ) {
         let machine = self.machine;
         let mut last = NONE;
-        for end in self.run(graph, here.at).iter() {
+        let wanted_before = self.failures.as_ref().map(|f| (f.at, f.wanted.len()));
+        let ends = self.run(graph, here.at);
+        if let (Some(failures), Some((at, len))) = (&mut self.failures, wanted_before)
+            && failures.at == here.at
+        {
+            // The list is named instead of every first word of its values.
+            failures.wanted.truncate(if at == here.at { len } else { 0 });
+        }
+        for end in ends.iter() {
             let inner = self.ways[*end as usize];
             if inner.at == here.at {
                 continue;
@@ -358,9 +373,11 @@ impl<'m, 't> Search<'m, 't> {
                 let trace = Trace::Range { slot, range, number, from: here.at, to: at };
                 self.put(head, NONE, Way { at, evidence: true, trace, back: id, ..*here });
             }
-            if at == self.end() && !spoken.digits && may_grow(spoken.value, allowed.to as f64) {
-                self.continues = true;
-            }
+        }
+        let (lowest, most) = (allowed.from as f64, allowed.to as f64);
+        let fractions = allowed.fractions != Fractions::None;
+        if allowed.words && begins(&self.words.text, here.at as usize, lowest, most, fractions) {
+            self.continues = true;
         }
         self.fail(here.at, || machine.slot_label(slot));
     }

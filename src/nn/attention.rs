@@ -64,24 +64,22 @@ fn check(heads: usize, width: usize, q: &[f32], memory: Memory, y: &[f32]) {
 
 /// One query over several memories in sequence.
 fn attend_one(kernel: Kernel, heads: usize, q: &[f32], memories: &[Memory], y: &mut [f32]) {
-    let (width, depth) = (q.len(), q.len() / heads);
+    let width = q.len();
     let steps: usize = memories.iter().map(|memory| memory.keys.len() / width).sum();
-    let mut weights = vec![0.0; steps];
+    let mut weights = vec![0.0; heads * steps];
+    let mut at = 0;
+    for memory in memories {
+        kernel.head_scores(q, memory.keys, heads, &mut weights[at..], steps);
+        at += memory.keys.len() / width;
+    }
+    for weights in weights.chunks_exact_mut(steps) {
+        kernel.softmax(weights, scale(width / heads));
+    }
     y.fill(0.0);
-    for (head, (q, y)) in q.chunks_exact(depth).zip(y.chunks_exact_mut(depth)).enumerate() {
-        let mut rest = &mut weights[..];
-        for memory in memories.iter().filter(|memory| !memory.keys.is_empty()) {
-            let (mine, others) = rest.split_at_mut(memory.keys.len() / width);
-            kernel.dots(q, &memory.keys[head * depth..], width, mine);
-            rest = others;
-        }
-        kernel.softmax(&mut weights, scale(depth));
-        let mut rest = &weights[..];
-        for memory in memories.iter().filter(|memory| !memory.keys.is_empty()) {
-            let (mine, others) = rest.split_at(memory.keys.len() / width);
-            kernel.weighted_sum(mine, &memory.values[head * depth..], width, y);
-            rest = others;
-        }
+    at = 0;
+    for memory in memories {
+        kernel.add_weighted(&weights[at..], steps, memory.values, heads, y);
+        at += memory.values.len() / width;
     }
 }
 
@@ -105,19 +103,15 @@ fn attend_many(
     let mut sums = [0.0; TILE_ROWS * MAX_COLUMNS];
     for top in (0..rows).step_by(TILE_ROWS) {
         let tile = top..rows.min(top + TILE_ROWS);
-        let sums = &mut sums[..tile.len() * columns];
         let q = &q[top * width + first..];
         for (panel, at) in keys.chunks_exact(depth * columns).zip((0..).step_by(columns)) {
-            kernel.float_tile(panel, q, width, tile.len(), sums);
-            for (row, sums) in weights.chunks_exact_mut(padded).zip(sums.chunks_exact(columns)) {
-                row[at..at + columns].copy_from_slice(sums);
-            }
+            kernel.float_tile(panel, q, width, tile.len(), &mut weights[at..], padded);
         }
         for row in weights.chunks_exact_mut(padded).take(tile.len()) {
             kernel.softmax(&mut row[..steps], scale(depth));
         }
         for (panel, at) in values.chunks_exact(steps * columns).zip((0..).step_by(columns)) {
-            kernel.float_tile(panel, &weights, padded, tile.len(), sums);
+            kernel.float_tile(panel, &weights, padded, tile.len(), &mut sums, columns);
             let kept = columns.min(depth - at);
             for (row, sums) in tile.clone().zip(sums.chunks_exact(columns)) {
                 y[row * width + first + at..][..kept].copy_from_slice(&sums[..kept]);

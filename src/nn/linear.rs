@@ -216,9 +216,8 @@ impl WindowLinear {
             let kept = first..self.outputs.min(first + columns);
             for top in (0..rows).step_by(TILE_ROWS) {
                 let tile = top..rows.min(top + TILE_ROWS);
-                let sums = &mut sums[..tile.len() * columns];
                 let x = &x[top * self.stride..];
-                self.kernel.float_tile(panel, x, self.stride, tile.len(), sums);
+                self.kernel.float_tile(panel, x, self.stride, tile.len(), &mut sums, columns);
                 for (row, sums) in tile.zip(sums.chunks_exact(columns)) {
                     let y = &mut y[row * self.outputs..][kept.clone()];
                     self.kernel.finish_floats(sums, &self.bias[kept.clone()], activation, y);

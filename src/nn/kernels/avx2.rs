@@ -70,17 +70,24 @@ unsafe fn bytes<const ROWS: usize>(
 /// # Safety
 /// The CPU has the features below; slices are as long as [`super::Kernel::float_tile`] checks.
 #[target_feature(enable = "avx2,fma")]
-pub unsafe fn float_tile(panel: &[f32], x: &[f32], stride: usize, rows: usize, sums: &mut [f32]) {
+pub unsafe fn float_tile(
+    panel: &[f32],
+    x: &[f32],
+    stride: usize,
+    rows: usize,
+    sums: &mut [f32],
+    sums_stride: usize,
+) {
     let mut row = 0;
     while row < rows {
         let x = &x[row * stride..];
-        let sums = &mut sums[row * COLUMNS..];
+        let sums = &mut sums[row * sums_stride..];
         // SAFETY: `x` and `sums` hold `rows - row` rows, and each arm takes no more than that.
         row += unsafe {
             match rows - row {
-                4.. => floats::<4>(panel, x, stride, sums),
-                2..4 => floats::<2>(panel, x, stride, sums),
-                _ => floats::<1>(panel, x, stride, sums),
+                4.. => floats::<4>(panel, x, stride, sums, sums_stride),
+                2..4 => floats::<2>(panel, x, stride, sums, sums_stride),
+                _ => floats::<1>(panel, x, stride, sums, sums_stride),
             }
         };
     }
@@ -94,9 +101,11 @@ unsafe fn floats<const ROWS: usize>(
     x: &[f32],
     stride: usize,
     sums: &mut [f32],
+    sums_stride: usize,
 ) -> usize {
     let inputs = panel.len() / COLUMNS;
-    debug_assert!(x.len() >= (ROWS - 1) * stride + inputs && sums.len() >= ROWS * COLUMNS);
+    debug_assert!(x.len() >= (ROWS - 1) * stride + inputs);
+    debug_assert!(sums.len() >= (ROWS - 1) * sums_stride + COLUMNS);
     let mut acc = [[_mm256_setzero_ps(); 3]; ROWS];
     let (panel, x, sums) = (panel.as_ptr(), x.as_ptr(), sums.as_mut_ptr());
     for input in 0..inputs {
@@ -112,15 +121,15 @@ unsafe fn floats<const ROWS: usize>(
         for (row, acc) in acc.iter_mut().enumerate() {
             // SAFETY: `row < ROWS` and `input < inputs`, inside the ROWS rows of `x`.
             let value = _mm256_set1_ps(unsafe { *x.add(row * stride + input) });
-            for (acc, weights) in acc.iter_mut().zip(weights) {
-                *acc = _mm256_fmadd_ps(weights, value, *acc);
-            }
+            acc[0] = _mm256_fmadd_ps(weights[0], value, acc[0]);
+            acc[1] = _mm256_fmadd_ps(weights[1], value, acc[1]);
+            acc[2] = _mm256_fmadd_ps(weights[2], value, acc[2]);
         }
     }
     for (row, acc) in acc.iter().enumerate() {
         for (part, acc) in acc.iter().enumerate() {
             // SAFETY: row `row` of `sums` is COLUMNS = 3 * LANES numbers.
-            unsafe { _mm256_storeu_ps(sums.add(row * COLUMNS + part * LANES), *acc) };
+            unsafe { _mm256_storeu_ps(sums.add(row * sums_stride + part * LANES), *acc) };
         }
     }
     ROWS

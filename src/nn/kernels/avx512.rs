@@ -51,9 +51,9 @@ unsafe fn bytes<const ROWS: usize>(
         for (row, acc) in acc.iter_mut().enumerate() {
             // SAFETY: `row < ROWS` and `word < words`, inside the ROWS rows of `x`.
             let code = _mm512_set1_epi32(unsafe { *x.add(row * words + word) } as i32);
-            for (acc, weights) in acc.iter_mut().zip(weights) {
-                *acc = _mm512_dpbusd_epi32(*acc, weights, code);
-            }
+            acc[0] = _mm512_dpbusd_epi32(acc[0], weights[0], code);
+            acc[1] = _mm512_dpbusd_epi32(acc[1], weights[1], code);
+            acc[2] = _mm512_dpbusd_epi32(acc[2], weights[2], code);
         }
     }
     for (row, acc) in acc.iter().enumerate() {
@@ -68,18 +68,25 @@ unsafe fn bytes<const ROWS: usize>(
 /// # Safety
 /// The CPU has the features below; slices are as long as [`super::Kernel::float_tile`] checks.
 #[target_feature(enable = "avx512f")]
-pub unsafe fn float_tile(panel: &[f32], x: &[f32], stride: usize, rows: usize, sums: &mut [f32]) {
+pub unsafe fn float_tile(
+    panel: &[f32],
+    x: &[f32],
+    stride: usize,
+    rows: usize,
+    sums: &mut [f32],
+    sums_stride: usize,
+) {
     let mut row = 0;
     while row < rows {
         let x = &x[row * stride..];
-        let sums = &mut sums[row * COLUMNS..];
+        let sums = &mut sums[row * sums_stride..];
         // SAFETY: `x` and `sums` hold `rows - row` rows, and each arm takes no more than that.
         row += unsafe {
             match rows - row {
-                8.. => floats::<8>(panel, x, stride, sums),
-                4..8 => floats::<4>(panel, x, stride, sums),
-                2..4 => floats::<2>(panel, x, stride, sums),
-                _ => floats::<1>(panel, x, stride, sums),
+                8.. => floats::<8>(panel, x, stride, sums, sums_stride),
+                4..8 => floats::<4>(panel, x, stride, sums, sums_stride),
+                2..4 => floats::<2>(panel, x, stride, sums, sums_stride),
+                _ => floats::<1>(panel, x, stride, sums, sums_stride),
             }
         };
     }
@@ -93,9 +100,11 @@ unsafe fn floats<const ROWS: usize>(
     x: &[f32],
     stride: usize,
     sums: &mut [f32],
+    sums_stride: usize,
 ) -> usize {
     let inputs = panel.len() / COLUMNS;
-    debug_assert!(x.len() >= (ROWS - 1) * stride + inputs && sums.len() >= ROWS * COLUMNS);
+    debug_assert!(x.len() >= (ROWS - 1) * stride + inputs);
+    debug_assert!(sums.len() >= (ROWS - 1) * sums_stride + COLUMNS);
     let mut acc = [[_mm512_setzero_ps(); 3]; ROWS];
     let (panel, x, sums) = (panel.as_ptr(), x.as_ptr(), sums.as_mut_ptr());
     for input in 0..inputs {
@@ -111,15 +120,15 @@ unsafe fn floats<const ROWS: usize>(
         for (row, acc) in acc.iter_mut().enumerate() {
             // SAFETY: `row < ROWS` and `input < inputs`, inside the ROWS rows of `x`.
             let value = _mm512_set1_ps(unsafe { *x.add(row * stride + input) });
-            for (acc, weights) in acc.iter_mut().zip(weights) {
-                *acc = _mm512_fmadd_ps(weights, value, *acc);
-            }
+            acc[0] = _mm512_fmadd_ps(weights[0], value, acc[0]);
+            acc[1] = _mm512_fmadd_ps(weights[1], value, acc[1]);
+            acc[2] = _mm512_fmadd_ps(weights[2], value, acc[2]);
         }
     }
     for (row, acc) in acc.iter().enumerate() {
         for (part, acc) in acc.iter().enumerate() {
             // SAFETY: row `row` of `sums` is COLUMNS = 3 * LANES numbers.
-            unsafe { _mm512_storeu_ps(sums.add(row * COLUMNS + part * LANES), *acc) };
+            unsafe { _mm512_storeu_ps(sums.add(row * sums_stride + part * LANES), *acc) };
         }
     }
     ROWS

@@ -1,7 +1,8 @@
 //! Everything that is not a matrix product, written once for all instruction sets.
 //!
 //! Sums run over [`LANES`] independent accumulators: a fixed order that vector units can follow, so
-//! every kernel rounds alike.
+//! every kernel rounds alike. Integers in loops wrap by name, as in [`math`], so that debug builds
+//! vectorise too.
 
 use super::math;
 
@@ -105,9 +106,8 @@ pub fn quantise_row(x: &[f32], codes: &mut [i8]) -> RowScale {
     let mut sum = 0;
     for (code, value) in codes.iter_mut().zip(x) {
         let level = smaller(larger(value * inverse, least), most);
-        let shifted = math::round(level).1 + shift;
-        *code = shifted as i8;
-        sum += i32::from(*code);
+        *code = math::round(level).1.wrapping_add(shift) as i8;
+        sum = i32::wrapping_add(sum, i32::from(*code));
     }
     RowScale { scale, zero: shift, sum }
 }
@@ -124,11 +124,13 @@ fn activate(y: &mut [f32], activation: Activation) {
 #[inline(always)]
 pub fn finish_bytes(sums: &[i32], row: RowScale, finish: &Finish, y: &mut [f32]) {
     // Σ (w - wz)(x - xz) = Σ wx - xz Σw - wz Σx + inputs wz xz
+    // No term overflows: `MAX_BYTE_INPUTS` bounds them.
     let scale = row.scale * finish.weight_scale;
     let constant = finish.weight_zero * (finish.inputs as i32 * row.zero - row.sum);
     let columns = sums.iter().zip(finish.column_sums).zip(finish.bias);
     for (y, ((sum, column_sum), bias)) in y.iter_mut().zip(columns) {
-        *y = (sum - row.zero * column_sum + constant) as f32 * scale + bias;
+        let sum = sum.wrapping_sub(row.zero.wrapping_mul(*column_sum)).wrapping_add(constant);
+        *y = sum as f32 * scale + bias;
     }
     activate(y, finish.activation);
     for (y, residual) in y.iter_mut().zip(finish.residual) {
@@ -237,28 +239,42 @@ pub fn log_sum_exp(x: &[f32]) -> f32 {
 const HEAD_LANES: usize = 12;
 
 #[inline(always)]
-pub fn dots(q: &[f32], k: &[f32], stride: usize, y: &mut [f32]) {
-    for (i, y) in y.iter_mut().enumerate() {
-        let k = &k[i * stride..i * stride + q.len()];
-        let mut lanes = [0.0f32; HEAD_LANES];
-        let (q, k) = (q.chunks_exact(HEAD_LANES), k.chunks_exact(HEAD_LANES));
-        for (lane, (q, k)) in q.remainder().iter().zip(k.remainder()).enumerate() {
-            lanes[lane] = q * k;
+fn dot(a: &[f32], b: &[f32]) -> f32 {
+    let mut lanes = [0.0f32; HEAD_LANES];
+    let (a, b) = (a.chunks_exact(HEAD_LANES), b.chunks_exact(HEAD_LANES));
+    for (lane, (a, b)) in lanes.iter_mut().zip(a.remainder().iter().zip(b.remainder())) {
+        *lane = a * b;
+    }
+    for (a, b) in a.zip(b) {
+        for (lane, (a, b)) in lanes.iter_mut().zip(a.iter().zip(b)) {
+            *lane += a * b;
         }
-        for (q, k) in q.zip(k) {
-            for lane in 0..HEAD_LANES {
-                lanes[lane] += q[lane] * k[lane];
-            }
+    }
+    lanes.iter().sum()
+}
+
+#[inline(always)]
+pub fn head_scores(q: &[f32], keys: &[f32], heads: usize, scores: &mut [f32], stride: usize) {
+    let depth = q.len() / heads;
+    // Step by step and not head by head, so that every key passes through the cache once.
+    for (step, key) in keys.chunks_exact(q.len()).enumerate() {
+        for (head, (q, key)) in q.chunks_exact(depth).zip(key.chunks_exact(depth)).enumerate() {
+            scores[head * stride + step] = dot(q, key);
         }
-        *y = lanes.iter().sum();
     }
 }
 
 #[inline(always)]
-pub fn weighted_sum(weights: &[f32], v: &[f32], stride: usize, y: &mut [f32]) {
-    for (i, weight) in weights.iter().enumerate() {
-        for (y, v) in y.iter_mut().zip(&v[i * stride..]) {
-            *y += weight * v;
+pub fn add_weighted(weights: &[f32], stride: usize, values: &[f32], heads: usize, y: &mut [f32]) {
+    let depth = y.len() / heads;
+    for (step, value) in values.chunks_exact(y.len()).enumerate() {
+        for (head, (y, value)) in
+            y.chunks_exact_mut(depth).zip(value.chunks_exact(depth)).enumerate()
+        {
+            let weight = weights[head * stride + step];
+            for (y, value) in y.iter_mut().zip(value) {
+                *y += weight * value;
+            }
         }
     }
 }

@@ -145,20 +145,19 @@ impl Kernel {
     ///
     /// Four codes fill a word as bytes; two fill it as 16-bit numbers.
     pub fn pack_codes(self, codes: &[i8], words: &mut Vec<u32>) {
-        if self.group() == 4 {
-            words.extend(codes.chunks(4).map(|group| {
-                let mut bytes = [0; 4];
-                for (byte, code) in bytes.iter_mut().zip(group) {
-                    *byte = *code as u8;
-                }
-                u32::from_le_bytes(bytes)
-            }));
-        } else {
-            words.extend(codes.chunks(2).map(|group| {
-                let low = i16::from(group[0]) as u16;
-                let high = group.get(1).map_or(0, |code| i16::from(*code) as u16);
-                u32::from(low) | u32::from(high) << 16
-            }));
+        let group = self.group();
+        let word = |codes: &[i8]| match *codes {
+            [a, b, c, d] => u32::from_le_bytes([a as u8, b as u8, c as u8, d as u8]),
+            [a, b] => u32::from(i16::from(a) as u16) | u32::from(i16::from(b) as u16) << 16,
+            _ => 0,
+        };
+        let whole = codes.chunks_exact(group);
+        let rest = whole.remainder();
+        words.extend(whole.map(word));
+        if !rest.is_empty() {
+            let mut padded = [0; 4];
+            padded[..rest.len()].copy_from_slice(rest);
+            words.push(word(&padded[..group]));
         }
     }
 
@@ -185,10 +184,10 @@ impl Kernel {
         }
     }
 
-    /// `sums[row][column] = Σ panel[input][column] * x[row * stride + input]`.
+    /// `sums[row * sums_stride + column] = Σ panel[input][column] * x[row * stride + input]`.
     ///
     /// `panel` holds one row of [`Kernel::columns`] per input. Rows of `x` may overlap
-    /// (`stride < inputs`). At most [`TILE_ROWS`] rows.
+    /// (`stride < inputs`); rows of sums may not. At most [`TILE_ROWS`] rows.
     pub fn float_tile(
         self,
         panel: &[f32],
@@ -196,22 +195,26 @@ impl Kernel {
         stride: usize,
         rows: usize,
         sums: &mut [f32],
+        sums_stride: usize,
     ) {
         let columns = self.columns();
         let inputs = panel.len() / columns;
         assert!(0 < rows && rows <= TILE_ROWS, "{rows} rows in a tile of {TILE_ROWS}");
         assert_eq!(panel.len(), inputs * columns, "whole rows of {columns}");
         assert!(x.len() >= (rows - 1) * stride + inputs, "{rows} rows of {inputs} inputs");
-        assert_eq!(sums.len(), rows * columns, "{rows} rows of {columns} sums");
+        assert!(sums_stride >= columns, "rows of {columns} sums every {sums_stride}");
+        assert!(sums.len() >= (rows - 1) * sums_stride + columns, "{rows} rows of sums");
         match self.0 {
-            Isa::Scalar => scalar::float_tile(panel, x, stride, sums),
+            Isa::Scalar => scalar::float_tile(panel, x, stride, rows, sums, sums_stride),
             // SAFETY: this kernel exists only where its instructions were detected; the lengths
             // were checked above.
             #[cfg(target_arch = "x86_64")]
-            Isa::Avx2 => unsafe { avx2::float_tile(panel, x, stride, rows, sums) },
+            Isa::Avx2 => unsafe { avx2::float_tile(panel, x, stride, rows, sums, sums_stride) },
             // SAFETY: as above.
             #[cfg(target_arch = "x86_64")]
-            Isa::Avx512Vnni => unsafe { avx512::float_tile(panel, x, stride, rows, sums) },
+            Isa::Avx512Vnni => unsafe {
+                avx512::float_tile(panel, x, stride, rows, sums, sums_stride)
+            },
         }
     }
 }
@@ -269,10 +272,10 @@ per_instruction_set! {
     fn softmax(x: &mut [f32], scale: f32);
     /// `ln Σ exp(x)`.
     fn log_sum_exp(x: &[f32]) -> f32;
-    /// `y[i] = q · k[i * stride..]` for every `i` of `y`.
-    fn dots(q: &[f32], k: &[f32], stride: usize, y: &mut [f32]);
-    /// `y += Σ weights[i] * v[i * stride..]`.
-    fn weighted_sum(weights: &[f32], v: &[f32], stride: usize, y: &mut [f32]);
+    /// Dot products of one query with every key, per head: `scores[head * stride + step]`.
+    fn head_scores(q: &[f32], keys: &[f32], heads: usize, scores: &mut [f32], stride: usize);
+    /// Adds every value to `y`, per head, times `weights[head * stride + step]`.
+    fn add_weighted(weights: &[f32], stride: usize, values: &[f32], heads: usize, y: &mut [f32]);
 }
 
 #[cfg(test)]

@@ -18,8 +18,16 @@ pub fn byte_tile(panel: &[u8], x: &[u32], words: usize, sums: &mut [i32]) {
     }
 }
 
-pub fn float_tile(panel: &[f32], x: &[f32], stride: usize, sums: &mut [f32]) {
-    for (row, sums) in sums.chunks_exact_mut(COLUMNS).enumerate() {
+pub fn float_tile(
+    panel: &[f32],
+    x: &[f32],
+    stride: usize,
+    rows: usize,
+    sums: &mut [f32],
+    sums_stride: usize,
+) {
+    for row in 0..rows {
+        let sums = &mut sums[row * sums_stride..][..COLUMNS];
         sums.fill(0.0);
         for (value, weights) in x[row * stride..].iter().zip(panel.chunks_exact(COLUMNS)) {
             for (sum, weight) in sums.iter_mut().zip(weights) {

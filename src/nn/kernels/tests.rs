@@ -73,6 +73,7 @@ proptest! {
         inputs in 1usize..70,
         rows in 1usize..=TILE_ROWS,
         stride in 1usize..90,
+        gap in 0usize..5,
         seed in any::<u64>(),
     ) {
         for kernel in Kernel::available() {
@@ -81,14 +82,15 @@ proptest! {
             let mut float = || noise() as i8 as f32 / 128.0;
             let panel: Vec<f32> = (0..inputs * columns).map(|_| float()).collect();
             let x: Vec<f32> = (0..(rows - 1) * stride + inputs).map(|_| float()).collect();
-            let mut sums = vec![0.0; rows * columns];
-            kernel.float_tile(&panel, &x, stride, rows, &mut sums);
-            for (at, sum) in sums.iter().enumerate() {
-                let (row, column) = (at / columns, at % columns);
+            let sums_stride = columns + gap;
+            let mut sums = vec![0.0; rows * sums_stride];
+            kernel.float_tile(&panel, &x, stride, rows, &mut sums, sums_stride);
+            for (row, column) in (0..rows).flat_map(|row| (0..columns).map(move |c| (row, c))) {
+                let sum = sums[row * sums_stride + column];
                 let want: f64 = (0..inputs)
                     .map(|i| f64::from(panel[i * columns + column]) * f64::from(x[row * stride + i]))
                     .sum();
-                prop_assert!((f64::from(*sum) - want).abs() < 1e-4, "{}", kernel.name());
+                prop_assert!((f64::from(sum) - want).abs() < 1e-4, "{}", kernel.name());
             }
         }
     }
@@ -130,10 +132,10 @@ fn element_wise(kernel: Kernel, x: &[f32], gain: &[f32], width: usize) -> Vec<u3
     let mut gated = vec![0.0; width / 2];
     kernel.swiglu(&x[..width / 2 * 2], &mut gated, (width / 2).max(1));
     keep(&gated);
-    let mut dots = [0.0; 1];
-    kernel.dots(x, gain, width, &mut dots);
-    keep(&dots);
-    kernel.weighted_sum(&dots, x, width, &mut y);
+    let mut score = [0.0; 1];
+    kernel.head_scores(x, gain, 1, &mut score, 1);
+    keep(&score);
+    kernel.add_weighted(&score, 1, x, 1, &mut y);
     keep(&y);
     bits
 }
