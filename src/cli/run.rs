@@ -73,6 +73,7 @@ pub fn run(args: &Args, context: &Context) -> Result<(), Failure> {
         speaker: device(&args.speaker, &board.audio.playback_device),
         period_ms: board.audio.period_ms,
         duplex: if args.headset { Duplex::Full } else { Duplex::Half },
+        threads: board.threads.clone(),
         started,
     };
     let mut console = Console::new(context.json);

@@ -20,6 +20,7 @@ use crate::audio::devices::{DeviceChoice, DeviceError};
 use crate::audio::frames::TimedFrame;
 use crate::audio::playback::Playback;
 use crate::audio::stream::StreamWish;
+use crate::config::board::{Placement, Threads};
 use crate::hear::Ear;
 use crate::observe::Event;
 use crate::units::{FRAME_LEN, FRAME_MS, Frame, SamplePos};
@@ -38,6 +39,8 @@ pub struct LiveOptions {
     /// Milliseconds of sound per device callback.
     pub period_ms: u32,
     pub duplex: Duplex,
+    /// Priorities and processors of the two threads.
+    pub threads: Threads,
     /// When the program began, for [`Event::Ready`].
     pub started: Instant,
 }
@@ -70,6 +73,7 @@ pub fn live(
     let (listener_end, thinker_end) = link(Pace::Free);
     let shared = Arc::clone(&listener_end.shared);
     let (report, events) = reporter(Pace::Free);
+    let (listener_report, thinker_report) = (report.clone(), report.clone());
     let microphone = Microphone::new(capture, options.clone(), report.clone());
     shared.set_speaker(Some(Arc::clone(playback.control())));
     let silero = Arc::clone(&engines.silero);
@@ -81,12 +85,16 @@ pub fn live(
     let thinker = Thinker::new(engines, Arc::clone(agent), thinker_end, mouth, report);
     std::thread::scope(|scope| {
         let listening = scope.spawn(move || {
+            place(&options.threads.listener, &listener_report);
             // webrtc-vad's state must stay on the thread that made it.
             let ear = Ear::new(silero, settings)?;
             Listener::new(microphone, ear, listener_end, duplex).run();
             Ok(())
         });
-        let thinking = scope.spawn(move || thinker.run());
+        let thinking = scope.spawn(move || {
+            place(&options.threads.thinker, &thinker_report);
+            thinker.run()
+        });
         loop {
             match events.recv_timeout(STOP_LOOK) {
                 Ok(event) => on_event(&event),
@@ -100,6 +108,16 @@ pub fn live(
         drop(join(thinking));
         join(listening)
     })
+}
+
+/// Gives the calling thread its place. Without the right to it the agent runs all the same.
+fn place(placement: &Placement, report: &Reporter) {
+    if let Err(error) = placement.apply() {
+        report.send(Event::Fault {
+            what: error.to_string(),
+            hint: "the agent goes on at normal priority".into(),
+        });
+    }
 }
 
 /// A microphone that comes back: while it is away, silence passes at the pace of the clock, so that

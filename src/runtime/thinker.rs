@@ -136,12 +136,8 @@ impl<'m> Thinker<'m> {
     fn speculate(&mut self, span: Span) -> Option<Speculation> {
         let token = self.link.shared.cancel.token();
         let mut times = StageTimes::default();
-        let recognition = match self.recognise(span, &token, &mut times) {
-            Ok(recognition) => recognition,
-            Err(AsrError::Cancelled) => return None,
-            // The same sound comes back at the end of the utterance, where failure is reported.
-            Err(_) => return None,
-        };
+        // What fails here comes back at the end of the utterance, where failure is reported.
+        let recognition = self.recognise(span, &token, &mut times).ok()?;
         let interpretation = self.interpret(&recognition.best, &mut times);
         self.link.shared.set_view(View {
             span,
@@ -191,20 +187,20 @@ impl<'m> Thinker<'m> {
             nbest: recognition.nbest.into_iter().map(|h| h.text).collect(),
             span,
         });
-        if recognition.best.text.trim().is_empty() {
-            // A cough or a knock: the judge heard a voice, the recogniser no word.
-            return;
+        // Without a word there is nothing to interpret; the dialogue still learns that the sound
+        // is over.
+        if !recognition.best.text.trim().is_empty() {
+            self.turns += 1;
+            self.not_understood += u64::from(interpretation.status == Status::Rejected);
+            self.report.send(Event::Intent {
+                intent: interpretation.intent.clone(),
+                slots: interpretation.slots.clone(),
+                confidence: interpretation.confidence,
+                status: interpretation.status,
+                completeness: interpretation.completeness,
+                nbest: interpretation.nbest.clone(),
+            });
         }
-        self.turns += 1;
-        self.not_understood += u64::from(interpretation.status == Status::Rejected);
-        self.report.send(Event::Intent {
-            intent: interpretation.intent.clone(),
-            slots: interpretation.slots.clone(),
-            confidence: interpretation.confidence,
-            status: interpretation.status,
-            completeness: interpretation.completeness,
-            nbest: interpretation.nbest.clone(),
-        });
         let deciding = Instant::now();
         let step = self.conversation.hear(decided_at, &interpretation, &recognition.best.text);
         times.decide = ms_since(deciding);
@@ -265,7 +261,7 @@ impl<'m> Thinker<'m> {
         });
         if self.link.pace() == Pace::LockStep {
             for outcome in self.actions.wait_all() {
-                self.action_ended(at, &outcome);
+                self.action_ended(at, &outcome, since, times);
             }
         }
     }
@@ -327,7 +323,7 @@ impl<'m> Thinker<'m> {
             self.link.shared.set_speaking_until(ends);
         }
         for outcome in self.actions.poll() {
-            self.action_ended(now, &outcome);
+            self.action_ended(now, &outcome, Instant::now(), &mut StageTimes::default());
         }
         // While we speak no time-out runs.
         if self.mouth.ends().is_none()
@@ -358,21 +354,28 @@ impl<'m> Thinker<'m> {
         }
     }
 
-    fn action_ended(&mut self, at: SamplePos, outcome: &ActionOutcome) {
+    /// A program ended: the dialogue may have waited for it to answer.
+    fn action_ended(
+        &mut self,
+        at: SamplePos,
+        outcome: &ActionOutcome,
+        since: Instant,
+        times: &mut StageTimes,
+    ) {
         self.report.send(Event::Action {
             name: outcome.name.clone(),
             slots: outcome.slots.clone(),
             outcome: Some(outcome.result.as_str().to_owned()),
         });
         if let Some(step) = self.conversation.action_ended(at, outcome) {
-            self.perform(at, &step, Instant::now(), &mut StageTimes::default());
+            self.perform(at, &step, since, times);
         }
     }
 
     /// No more sound will come: lets the last reply end.
     fn wind_up(&mut self, at: SamplePos) {
         for outcome in self.actions.wait_all() {
-            self.action_ended(at, &outcome);
+            self.action_ended(at, &outcome, Instant::now(), &mut StageTimes::default());
         }
         if self.link.pace() == Pace::LockStep
             && let Some(ends) = self.mouth.ends()
