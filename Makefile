@@ -4,6 +4,10 @@
 CARGO ?= cargo
 .PHONY: help demo test models manifest lint bench
 
+# Says so where a build from nothing is ahead: $(1) its folder below target, $(2) who speaks.
+first_build = test -d "$${CARGO_TARGET_DIR:-target}/$(1)/deps" || \
+	echo '$(2): building everything for the first time (about 6 minutes on 2 cores)' >&2
+
 help:
 	@echo 'make demo      a whole spoken conversation, no sound card needed (ARGS=--live: with one)'
 	@echo 'make test      every test, on a virtual sound card'
@@ -14,11 +18,13 @@ help:
 
 demo:
 	@scripts/setup.sh demo
-	$(CARGO) run --locked --release --quiet -- demo $(ARGS)
+	@$(call first_build,release,demo)
+	$(CARGO) run --locked --release -- demo $(ARGS)
 
 test:
 	@scripts/setup.sh test
 	@$$(scripts/python.sh) -m unittest discover --buffer --start-directory scripts/tests
+	@$(call first_build,debug,test)
 	$(CARGO) test --locked $(ARGS)
 
 models:
@@ -35,4 +41,5 @@ lint:
 
 bench:
 	@scripts/setup.sh bench
-	$(CARGO) bench --locked $(ARGS)
+	@$(call first_build,release,bench)
+	$(CARGO) bench --locked --bench '*' $(ARGS)

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
 #[path = "src/config/board/profile.rs"]
-#[allow(dead_code, reason = "the build only checks profiles; the program also reads the result")]
+#[expect(dead_code, reason = "the build only checks profiles; the program also reads the result")]
 mod profile;
 
 /// Names the profile that is used where `--board` is not given.

@@ -24,6 +24,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import time
 import venv
 import wave
 from pathlib import Path
@@ -39,7 +40,8 @@ ORDINALS = {"one": "first", "two": "second", "three": "third", "five": "fifth", 
             "nine": "ninth", "twelve": "twelfth"}
 # The same word in two spellings is not an error of the voice.
 SAME = {"mr": "mister", "mrs": "missus", "dr": "doctor", "okay": "ok", "favorite": "favourite",
-        "color": "colour", "harbor": "harbour", "recognized": "recognised", "canceled": "cancelled",
+        "color": "colour", "harbor": "harbour", "recognized": "recognised",
+        "recognize": "recognise", "canceled": "cancelled",
         "kilogram": "kilograms", "kg": "kilograms"}
 
 
@@ -69,6 +71,8 @@ def words(text):
     """Comparable words: figures spelled out, case, punctuation and `and` inside numbers dropped."""
     t = text.lower().replace("’", "'")
     t = re.sub(r"\b([ap])\.\s?m\b\.?", r"\1m", t)
+    t = re.sub(r"(\d+)[.:](\d\d)\s?([ap]m)\b", r"\1:\2 \3", t)
+    t = re.sub(r"(\d)([ap]m)\b", r"\1 \2", t)
     t = re.sub(r"(\d),(\d{3})\b", r"\1\2", t)
     t = re.sub(r"\$(\d+)\.(\d\d)", lambda m: f" {cardinal(int(m[1]))} dollars {cardinal(int(m[2]))} cents ", t)
     t = re.sub(r"\$(\d+(?: (?:million|thousand))?)", r"\1 dollars", t)
@@ -108,14 +112,25 @@ def peers(root):
 
 
 def say(mynah, text, out):
-    """What `mynah say` reports, and the most memory it held, in megabytes."""
+    """What `mynah say` reports, and the most memory it was seen to hold, in megabytes."""
     child = subprocess.Popen([mynah, "say", "--json", "-o", out, "--", text],
                              stdout=subprocess.PIPE, text=True)
+    # Its resource usage would count this process, which it was forked from; so it is watched.
+    peak = 0
+    while child.poll() is None:
+        try:
+            status = Path(f"/proc/{child.pid}/status").read_text()
+        except OSError:
+            break
+        found = re.search(r"VmHWM:\s*(\d+)", status)
+        # Until it runs mynah, the child is still this script.
+        if found and Path(f"/proc/{child.pid}/comm").read_text().startswith("mynah"):
+            peak = max(peak, int(found[1]))
+        time.sleep(0.002)
     report = child.stdout.read()
-    _, status, usage = os.wait4(child.pid, 0)
-    if status:
+    if child.wait():
         sys.exit(f"mynah say failed on: {text}")
-    return json.loads(report), usage.ru_maxrss / 1024
+    return json.loads(report), peak / 1024
 
 
 def read_wav(path):

@@ -4,12 +4,16 @@
 //! thread and queue. [`units`] and [`turn`] are the shared vocabulary: everything else names its
 //! quantities with them.
 
+// Where input can make it fail there is an error to return; `expect` states an invariant.
+#![warn(clippy::unwrap_used)]
+
 pub mod agent;
 pub mod asr;
 pub mod audio;
 pub mod cancel;
 pub mod cli;
 pub mod config;
+pub mod demo;
 pub mod dialogue;
 pub mod eval;
 pub mod hear;

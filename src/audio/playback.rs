@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use cpal::traits::{DeviceTrait, StreamTrait};
 use cpal::{BufferSize, ErrorKind, FromSample, OutputCallbackInfo, SizedSample};
@@ -22,7 +22,8 @@ pub const SPEECH_RATE_HZ: u32 = 24_000;
 /// [`Feeder::push`] takes no more and the speaking thread comes back later.
 pub const RING_MS: u32 = 10_000;
 
-/// Speech is resampled in pieces of this many samples, 20 ms.
+/// Speech is resampled in pieces of this many samples (20 ms), and rendered on the callback's stack
+/// in pieces of as many device frames.
 const PIECE: usize = 480;
 
 /// The speech was stopped by a flush: what is pushed is no longer wanted.
@@ -31,7 +32,7 @@ const PIECE: usize = 480;
 pub struct Flushed;
 
 /// Makes the two sides of a playback stream, which [`Playback::open`] connects to a device.
-pub fn channel(rate_hz: u32) -> (Feeder, Renderer) {
+pub fn channel(rate_hz: u32, channels: u16) -> (Feeder, Output) {
     let control = Arc::new(PlaybackControl::new(rate_hz));
     let (queue, end) = HeapRb::new(rate_hz as usize * RING_MS as usize / 1000).split();
     let feeder = Feeder {
@@ -42,7 +43,8 @@ pub fn channel(rate_hz: u32) -> (Feeder, Renderer) {
         began_at: 0,
         control: control.clone(),
     };
-    (feeder, Renderer::new(end, control))
+    let renderer = Renderer::new(end, control);
+    (feeder, Output { renderer, channels: channels.into(), health: Arc::default() })
 }
 
 /// The speaking thread's side.
@@ -131,17 +133,25 @@ impl Feeder {
     }
 }
 
-impl Renderer {
-    /// Fills what a data callback asks for: interleaved samples of whole device frames. The first
-    /// two channels carry the same sound, any others silence.
-    pub fn fill<T: SizedSample + FromSample<f32>>(&mut self, out: &mut [T], channels: u16) {
-        let mut mono = [0.0; 256];
-        let channels = usize::from(channels);
-        for frames in out.chunks_mut(mono.len() * channels) {
-            let mono = &mut mono[..frames.len() / channels];
-            self.render(mono);
-            for (frame, sample) in frames.chunks_exact_mut(channels).zip(mono) {
-                let (front, rest) = frame.split_at_mut(channels.min(2));
+/// The callback's side. It copies and counts, and never waits, allocates, locks or logs.
+pub struct Output {
+    renderer: Renderer,
+    channels: usize,
+    health: Arc<Health>,
+}
+
+impl Output {
+    /// Fills what a data callback asks for: interleaved samples of whole device frames, heard
+    /// `latency` from now. The first two channels carry the same sound, any others silence.
+    pub fn give<T: SizedSample + FromSample<f32>>(&mut self, out: &mut [T], latency: Duration) {
+        self.health.called();
+        self.renderer.control().set_latency_us(latency.as_micros() as u32);
+        let mut mono = [0.0; PIECE];
+        for frames in out.chunks_mut(mono.len() * self.channels) {
+            let mono = &mut mono[..frames.len() / self.channels];
+            self.renderer.render(mono);
+            for (frame, sample) in frames.chunks_exact_mut(self.channels).zip(mono) {
+                let (front, rest) = frame.split_at_mut(self.channels.min(2));
                 front.fill(T::from_sample(sample.clamp(-1.0, 1.0)));
                 rest.fill(T::EQUILIBRIUM);
             }
@@ -182,18 +192,16 @@ impl Playback {
         let picked = stream::pick(&found.configs, direction, wish)
             .map_err(|what| DeviceError::Format { direction, device: device.clone(), what })?;
         let format = picked.format;
-        let health = Arc::new(Health::default());
         let opened = devices::quietly(|| {
-            start(&found.device, &picked, &health).or_else(|error| match error.kind() {
+            start(&found.device, &picked).or_else(|error| match error.kind() {
                 // The device knows its limits only when they are tried.
                 ErrorKind::UnsupportedConfig => {
-                    let picked = Picked { buffer: BufferSize::Default, ..picked };
-                    start(&found.device, &picked, &health)
+                    start(&found.device, &Picked { buffer: BufferSize::Default, ..picked })
                 }
                 _ => Err(error),
             })
         });
-        let (stream, feeder) =
+        let (stream, feeder, health) =
             opened.map_err(|error| devices::open_error(direction, device.clone(), &error))?;
         let watch = Watch::new(Instant::now());
         Ok(Self { _stream: stream, feeder, health, watch, device, format })
@@ -242,26 +250,21 @@ impl Playback {
     }
 }
 
-fn start(
-    device: &cpal::Device,
-    picked: &Picked,
-    health: &Arc<Health>,
-) -> Result<(cpal::Stream, Feeder), cpal::Error> {
+type Started = (cpal::Stream, Feeder, Arc<Health>);
+
+fn start(device: &cpal::Device, picked: &Picked) -> Result<Started, cpal::Error> {
     use cpal::SampleFormat as S;
-    let (feeder, mut renderer) = channel(picked.format.rate_hz);
-    let channels = picked.format.channels;
-    let (called, failed) = (health.clone(), health.clone());
-    let errors = move |error: cpal::Error| failed.failed(error.kind());
+    let (feeder, mut output) = channel(picked.format.rate_hz, picked.format.channels);
+    let health = output.health.clone();
+    let failing = health.clone();
+    let errors = move |error: cpal::Error| failing.failed(error.kind());
     macro_rules! stream_of {
         ($sample:ty) => {
             device.build_output_stream(
                 picked.config(),
                 move |out: &mut [$sample], info: &OutputCallbackInfo| {
-                    called.called();
                     let times = info.timestamp();
-                    let latency = times.playback.saturating_duration_since(times.callback);
-                    renderer.control().set_latency_us(latency.as_micros() as u32);
-                    renderer.fill(out, channels);
+                    output.give(out, times.playback.saturating_duration_since(times.callback));
                 },
                 errors,
                 None,
@@ -284,7 +287,7 @@ fn start(
         _ => Err(cpal::Error::new(ErrorKind::UnsupportedConfig)),
     }?;
     stream.play()?;
-    Ok((stream, feeder))
+    Ok((stream, feeder, health))
 }
 
 #[cfg(test)]
@@ -294,7 +297,7 @@ mod tests {
     const _: fn() = || {
         fn sendable<T: Send>() {}
         sendable::<Playback>();
-        sendable::<Renderer>();
+        sendable::<Output>();
         fn shared<T: Send + Sync>() {}
         shared::<PlaybackControl>();
     };
@@ -303,16 +306,16 @@ mod tests {
         (0..samples).map(|i| (i as f32 * 0.05).sin() * 0.5).collect()
     }
 
-    fn render(renderer: &mut Renderer, samples: usize) -> Vec<f32> {
+    fn render(output: &mut Output, samples: usize) -> Vec<f32> {
         let mut out = vec![0.0f32; samples];
-        renderer.fill(&mut out, 1);
+        output.give(&mut out, Duration::ZERO);
         out
     }
 
     #[test]
     fn speech_arrives_whole_at_the_rate_of_the_device() {
         for rate_hz in [16_000, 24_000, 44_100, 48_000] {
-            let (mut feeder, mut renderer) = channel(rate_hz);
+            let (mut feeder, mut output) = channel(rate_hz, 1);
             feeder.begin();
             let speech = speech(12_000);
             for clause in speech.chunks(5_000) {
@@ -321,7 +324,7 @@ mod tests {
             assert_eq!(feeder.end(), Ok(true));
             let expected = u64::from(rate_hz) / 2;
             assert_eq!(feeder.control().waiting(), expected);
-            let out = render(&mut renderer, rate_hz as usize);
+            let out = render(&mut output, rate_hz as usize);
             assert_eq!(feeder.control().played(), expected);
             assert!(feeder.control().is_idle());
             assert_eq!(feeder.progress_ms(), 500);
@@ -338,7 +341,7 @@ mod tests {
 
     #[test]
     fn a_full_queue_takes_no_more_and_loses_nothing() {
-        let (mut feeder, mut renderer) = channel(48_000);
+        let (mut feeder, mut output) = channel(48_000, 1);
         feeder.begin();
         let speech = speech(15 * SPEECH_RATE_HZ as usize);
         let (mut sent, mut heard) = (0, 0);
@@ -347,11 +350,11 @@ mod tests {
             let taken = feeder.push(&speech[sent..]).unwrap();
             full |= taken < speech.len() - sent;
             sent += taken;
-            heard += render(&mut renderer, 4_800).len();
+            heard += render(&mut output, 4_800).len();
         }
         assert!(full, "ten seconds do not hold fifteen");
         while !feeder.end().unwrap() || !feeder.control().is_idle() {
-            heard += render(&mut renderer, 4_800).len();
+            heard += render(&mut output, 4_800).len();
         }
         assert_eq!(feeder.control().played(), 15 * 48_000);
         assert!(heard >= 15 * 48_000);
@@ -360,21 +363,21 @@ mod tests {
 
     #[test]
     fn after_a_flush_speech_is_refused_until_it_begins_anew() {
-        let (mut feeder, mut renderer) = channel(24_000);
+        let (mut feeder, mut output) = channel(24_000, 1);
         feeder.begin();
         feeder.push(&speech(24_000)).unwrap();
-        render(&mut renderer, 2_400);
+        render(&mut output, 2_400);
         feeder.control().flush();
         assert_eq!(feeder.push(&speech(100)), Err(Flushed));
         assert_eq!(feeder.end(), Err(Flushed));
-        let out = render(&mut renderer, 2_400);
+        let out = render(&mut output, 2_400);
         assert!(out[240..].iter().all(|s| *s == 0.0));
         assert!(feeder.control().is_idle());
 
         feeder.begin();
         assert_eq!(feeder.push(&speech(2_400)), Ok(2_400));
         feeder.end().unwrap();
-        let out = render(&mut renderer, 3_000);
+        let out = render(&mut output, 3_000);
         assert!(out.iter().any(|s| *s > 0.4), "the next reply is heard");
         assert!(feeder.control().is_idle());
         assert_eq!(feeder.progress_ms(), 100);
@@ -383,11 +386,12 @@ mod tests {
     #[test]
     fn every_sample_format_gets_the_same_sound() {
         fn check<T: SizedSample + FromSample<f32> + PartialEq + std::fmt::Debug>(half: T) {
-            let (mut feeder, mut renderer) = channel(24_000);
+            let (mut feeder, mut output) = channel(24_000, 3);
             feeder.begin();
             feeder.push(&[0.5; 2_400]).unwrap();
             let mut out = vec![half; 3 * 300];
-            renderer.fill(&mut out, 3);
+            output.give(&mut out, Duration::from_millis(20));
+            assert_eq!(feeder.control().latency_us(), 20_000);
             assert_eq!(out[0..3], [T::from_sample(0.5 / 240.0), out[0], T::EQUILIBRIUM]);
             assert_eq!(out[3 * 299..], [half, half, T::EQUILIBRIUM], "{}", T::FORMAT);
         }
@@ -407,11 +411,11 @@ mod tests {
 
     #[test]
     fn overloud_speech_is_clipped_never_wrapped() {
-        let (mut feeder, mut renderer) = channel(24_000);
+        let (mut feeder, mut output) = channel(24_000, 1);
         feeder.begin();
         feeder.push(&[3.0; 1_000]).unwrap();
         let mut out = vec![0i16; 500];
-        renderer.fill(&mut out, 1);
+        output.give(&mut out, Duration::ZERO);
         assert_eq!(out[499], i16::MAX);
         assert!(out.iter().all(|s| *s >= 0));
     }

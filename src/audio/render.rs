@@ -65,8 +65,8 @@ impl PlaybackControl {
     /// Moves the gain to `gain` within [`GAIN_RAMP_MS`]; 1.0 is unchanged, 0.0 silent. What lies
     /// outside is taken as the nearest of the two, and what is not a number as 0.0.
     pub fn set_gain(&self, gain: f32) {
-        // `max` turns what is not a number into 0.
-        self.target_gain.store(gain.max(0.0).min(1.0).to_bits(), Relaxed);
+        let gain = if gain.is_nan() { 0.0 } else { gain.clamp(0.0, 1.0) };
+        self.target_gain.store(gain.to_bits(), Relaxed);
     }
 
     /// The gain last asked for.

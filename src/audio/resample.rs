@@ -225,7 +225,7 @@ mod tests {
         let output = whole(44_101, 16_000, &tone(44_101, 1_000.0, 88_202));
         assert_eq!(output.len(), 32_000);
         let ideal = tone(16_000, 1_000.0, 32_000);
-        assert!((8_000..24_000).all(|i| (output[i] - ideal[i]).abs() < 0.25));
+        assert!((8_000..24_000).all(|i| (output[i] - ideal[i]).abs() < 1e-3));
     }
 
     proptest! {

@@ -40,7 +40,7 @@ pub fn run(args: &Args, context: &Context) -> Result<(), Failure> {
     };
     let greeting = chat.conversation.greet(SamplePos::default());
     chat.tell(&greeting)?;
-    if chat.clock.is_some() { chat.at_terminal() } else { chat.from_pipe() }
+    if chat.clock.is_some() { chat.at_terminal() } else { chat.read_pipe() }
 }
 
 /// Prints one JSON value as a line on stdout.
@@ -69,7 +69,7 @@ impl Chat {
         SamplePos::from_ms(ms)
     }
 
-    fn from_pipe(&mut self) -> Result<(), Failure> {
+    fn read_pipe(&mut self) -> Result<(), Failure> {
         for line in std::io::stdin().lock().lines() {
             self.hear(&read(line)?)?;
             for outcome in self.actions.wait_all() {

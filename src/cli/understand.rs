@@ -1,8 +1,159 @@
+//! `mynah understand`: text to intent, slots and confidence.
+
+use std::io::{BufRead, Write};
+use std::path::PathBuf;
+
+use anyhow::Context as _;
+use serde::Serialize;
+
 use super::{Context, Failure};
+use crate::agent::Agent;
+use crate::nlu::{self, Closest, Explanation, Grammar, Interpretation, Match, SlotValue, Slots};
+use crate::turn::Completeness;
 
+/// Say what a text means to an agent: intent, slots, confidence.
 #[derive(Debug, clap::Args)]
-pub struct Args {}
+#[command(after_help = "Examples:
+  mynah understand agents/coffee can I have a large latte
+  mynah understand agents/coffee --explain 'a large tea'
+  mynah understand agents/coffee --json < sentences.txt
 
-pub fn run(_args: &Args, _context: &Context) -> Result<(), Failure> {
-    unimplemented!()
+The words after AGENT are one text. Without any, each line of standard input is one.")]
+pub struct Args {
+    /// The agent's folder.
+    #[arg(value_name = "AGENT")]
+    agent: PathBuf,
+    /// What was said.
+    #[arg(value_name = "TEXT")]
+    text: Vec<String>,
+    /// Say which template matched, or how far the closest one got and which word failed.
+    #[arg(long)]
+    explain: bool,
+}
+
+pub fn run(args: &Args, context: &Context) -> Result<(), Failure> {
+    let grammar = Agent::load(&args.agent).map_err(Failure::input)?.grammar;
+    let mut out = std::io::stdout().lock();
+    let mut answer = |text: &str| match writeln!(out, "{}", answer(&grammar, text, args, context)?)
+    {
+        // The reader (`head`, a pager) has seen enough.
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(false),
+        written => {
+            written.context("cannot write to standard output")?;
+            Ok::<bool, Failure>(true)
+        }
+    };
+    if !args.text.is_empty() {
+        return answer(&args.text.join(" ")).map(drop);
+    }
+    for line in std::io::stdin().lock().lines() {
+        let line = line.context("standard input is not UTF-8 text").map_err(Failure::Input)?;
+        if !answer(&line)? {
+            break;
+        }
+    }
+    Ok(())
+}
+
+/// One line of `--json`.
+#[derive(Serialize)]
+struct Line<'a> {
+    text: &'a str,
+    #[serde(flatten)]
+    heard: &'a Interpretation,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    explanation: Option<&'a Explanation>,
+}
+
+/// What is printed for one text.
+fn answer(
+    grammar: &Grammar,
+    text: &str,
+    args: &Args,
+    context: &Context,
+) -> Result<String, anyhow::Error> {
+    let heard = grammar.interpret(text);
+    let explanation = args.explain.then(|| grammar.explain(text, &nlu::Context::new()));
+    if context.json {
+        let line = Line { text, heard: &heard, explanation: explanation.as_ref() };
+        return serde_json::to_string(&line).context("an interpretation is always JSON");
+    }
+    let mut shown = format!("{text}\n{}", summary(&heard));
+    if let Some(explanation) = &explanation {
+        shown.push_str(&explain(explanation));
+    }
+    Ok(shown)
+}
+
+fn summary(heard: &Interpretation) -> String {
+    let completeness = match heard.completeness {
+        Completeness::Complete => "complete",
+        Completeness::MayContinue => "may continue",
+        Completeness::CannotEnd => "cannot end here",
+    };
+    let mut shown = match &heard.intent {
+        Some(intent) => {
+            format!("  {intent}{}  {:.2}, {completeness}", slots(&heard.slots), heard.confidence)
+        }
+        None => format!("  not understood, {completeness}"),
+    };
+    for other in &heard.nbest {
+        shown.push_str(&format!("\n  or: {}{}", other.intent, slots(&other.slots)));
+    }
+    shown
+}
+
+fn slots(slots: &Slots) -> String {
+    slots.iter().map(|(name, slot)| format!(" {name}={}", value(&slot.value))).collect()
+}
+
+fn value(value: &SlotValue) -> String {
+    match value {
+        SlotValue::Text(text) => format!("{text:?}"),
+        other => other.to_string(),
+    }
+}
+
+fn explain(explanation: &Explanation) -> String {
+    match explanation {
+        Explanation::Matched(matches) => matches.iter().map(explain_match).collect(),
+        Explanation::Withheld(withheld) => withheld
+            .iter()
+            .map(|w| {
+                format!("\n  {}  {}\n    fits, but lacks {}", w.written, w.template, w.missing)
+            })
+            .collect(),
+        Explanation::Closest(closest) => explain_closest(closest),
+    }
+}
+
+fn explain_match(found: &Match) -> String {
+    let pieces: Vec<String> = found
+        .path
+        .iter()
+        .map(|piece| match (&piece.slot, &piece.value) {
+            (Some(slot), Some(v)) => format!("{} → {slot}={}", piece.words, value(v)),
+            _ => piece.words.clone(),
+        })
+        .collect();
+    format!("\n  {}  {}\n    {}", found.written, found.template, pieces.join(" | "))
+}
+
+fn explain_closest(closest: &Closest) -> String {
+    let fails = match &closest.fails_at {
+        Some(word) => format!("`{word}` does not fit"),
+        None => "more words must follow".to_owned(),
+    };
+    let after = match closest.fits.as_str() {
+        "" => String::new(),
+        fits => format!(" after \"{fits}\""),
+    };
+    let mut shown = format!("\n    {fails}{after}");
+    if !closest.wanted.is_empty() {
+        shown.push_str(&format!("; expected {}", closest.wanted.join(", ")));
+    }
+    for (template, written) in &closest.templates {
+        shown.push_str(&format!("\n  {written}  {template}"));
+    }
+    shown
 }

@@ -13,16 +13,22 @@
 use std::sync::Arc;
 
 use crate::agent::Agent;
-use crate::nlu::{Interpretation, SlotValue, Slots, Status};
+use crate::nlu::{Interpretation, Slots, Status};
 use crate::turn::Expected;
 use crate::units::{SAMPLE_RATE_HZ, SamplePos};
 
 use super::action::{ActionOutcome, ActionRequest, ActionResult, Program};
 use super::frame::Frame;
-use super::phrases::{NAMED_SLOT, Phrase};
+use super::phrases::Phrase;
 use super::reading::Reading;
-use super::script::{Confirm, IntentScript, Prompts, Reply, Then};
-use super::template::{Facts, Template};
+use super::script::{Confirm, Reply, Then};
+
+mod hearing;
+#[cfg(test)]
+mod random;
+mod saying;
+#[cfg(test)]
+mod tests;
 
 /// Longest that a reply can take to speak or a visitor to talk, in samples: a time-out that is
 /// armed meanwhile falls after it.
@@ -194,8 +200,7 @@ impl Conversation {
         self.finish(at, "greet", step)
     }
 
-    /// Somebody began to speak: no time-out falls until they were heard or [`LONGEST_SPEECH`]
-    /// has passed.
+    /// Somebody began to speak: no time-out falls until they were heard, or a minute has passed.
     pub fn speech_started(&mut self, at: SamplePos) {
         self.speaking_until = Some(at + LONGEST_SPEECH);
     }
@@ -238,107 +243,6 @@ impl Conversation {
                 None => self.not_understood(at, step),
             },
         }
-    }
-
-    fn hear_phrase(
-        &mut self,
-        at: SamplePos,
-        phrase: Phrase,
-        heard: &Interpretation,
-        mut step: Step,
-    ) -> Step {
-        if !self.phrases_here().contains(&phrase) {
-            return self.not_understood(at, step);
-        }
-        self.misses = 0;
-        let named_slot = heard.slots.get(NAMED_SLOT).and_then(|slot| match &slot.value {
-            SlotValue::Text(name) => Some(name.clone()),
-            _ => None,
-        });
-        match phrase {
-            Phrase::Yes => self.act(at, step),
-            Phrase::No if self.state == State::Confirming => {
-                self.state = State::Changing;
-                self.ask_again(at, "ask_change", step)
-            }
-            // "What would you like to change?" "Nothing."
-            Phrase::No => self.confirm(at, step),
-            Phrase::Cancel if self.frame.is_some() => {
-                self.drop_request();
-                self.say(&mut step, Reply::Cancelled, 0);
-                self.finish(at, "cancel", step)
-            }
-            Phrase::Cancel => {
-                self.say(&mut step, Reply::NothingToCancel, 0);
-                self.finish(at, "cancel", step)
-            }
-            Phrase::StartOver => {
-                self.drop_request();
-                self.say(&mut step, Reply::StartOver, 0);
-                self.finish(at, "start_over", step)
-            }
-            Phrase::Help => {
-                self.say(&mut step, Reply::Help, 0);
-                if self.state == State::Idle {
-                    self.state = State::Listening;
-                }
-                self.ask_again(at, "help", step)
-            }
-            Phrase::Repeat if self.last_said.is_empty() => self.ask_again(at, "repeat", step),
-            Phrase::Repeat => {
-                step.say = self.last_said.clone();
-                self.finish(at, "repeat", step)
-            }
-            Phrase::Hello => {
-                self.state = State::Listening;
-                self.say(&mut step, Reply::Greeting, 0);
-                self.finish(at, "greet", step)
-            }
-            Phrase::Thanks => {
-                self.say(&mut step, Reply::Welcome, 0);
-                self.finish(at, "welcome", step)
-            }
-            Phrase::Goodbye => {
-                self.say(&mut step, Reply::Goodbye, 0);
-                self.end(at, "goodbye", step)
-            }
-            Phrase::Change => match named_slot {
-                Some(slot) => {
-                    self.state = State::AskingSlot(slot);
-                    self.ask_again(at, "ask_slot", step)
-                }
-                None => self.not_understood(at, step),
-            },
-            Phrase::Remove => {
-                if let (Some(frame), Some(slot)) = (&mut self.frame, named_slot) {
-                    frame.slots.remove(&slot);
-                }
-                self.proceed(at, step)
-            }
-            Phrase::LeadIn | Phrase::LeadOut | Phrase::Filler => self.not_understood(at, step),
-        }
-    }
-
-    fn hear_intent(
-        &mut self,
-        at: SamplePos,
-        intent: &str,
-        heard: &Interpretation,
-        said: &str,
-        step: Step,
-    ) -> Step {
-        let same = self.frame.as_ref().is_some_and(|frame| frame.intent == intent);
-        if !same {
-            let aside = self.agent.script.intents.get(intent).is_some_and(IntentScript::is_aside)
-                && heard.status == Status::Accepted;
-            let before = self.frame.replace(Frame::new(intent, said));
-            self.parked = if aside { before.or(self.parked.take()) } else { None };
-        }
-        if let Some(frame) = &mut self.frame {
-            frame.fill(&heard.slots);
-            frame.unsure |= heard.status == Status::Confirm;
-        }
-        self.proceed(at, step)
     }
 
     /// Asks for what is missing, or confirms, or acts.
@@ -443,23 +347,6 @@ impl Conversation {
         }
     }
 
-    fn not_understood(&mut self, at: SamplePos, mut step: Step) -> Step {
-        let nobody = self.state == State::Idle;
-        if nobody && self.agent.settings.listening.ignore_unknown {
-            return self.finish(at, "ignore", step);
-        }
-        self.misses += 1;
-        if self.misses >= self.agent.settings.limits.not_understood {
-            self.say(&mut step, Reply::GiveUp, 0);
-            return self.end(at, "give_up", step);
-        }
-        self.say(&mut step, Reply::NotUnderstood, self.misses - 1);
-        if nobody {
-            self.state = State::Listening;
-        }
-        self.ask_again(at, "not_understood", step)
-    }
-
     /// The deadline passed: `None` when it has not at `at`.
     pub fn expire(&mut self, at: SamplePos) -> Option<Step> {
         if self.deadline().is_none_or(|deadline| at < deadline) {
@@ -479,62 +366,6 @@ impl Conversation {
                 self.end(at, "time_out", step)
             }
         })
-    }
-
-    /// Adds the question of the present state, if it has one.
-    fn ask_again(&mut self, at: SamplePos, act: &str, mut step: Step) -> Step {
-        let agent = Arc::clone(&self.agent);
-        let script = self.frame.as_ref().and_then(|f| agent.script.intents.get(&f.intent));
-        let (counted_as, prompts): (&str, Option<&Prompts>) = match (&self.state, script) {
-            (State::AskingSlot(name), Some(script)) => {
-                let slot = script.slot(name);
-                (slot.map_or("", |s| &s.name), slot.and_then(|s| s.question.as_ref()))
-            }
-            (State::Confirming, Some(script)) => ("", Some(&script.confirm_question)),
-            (State::Changing, _) => {
-                self.say(&mut step, Reply::AskChange, 0);
-                ("", None)
-            }
-            _ => ("", None),
-        };
-        if let Some(prompts) = prompts {
-            let nth = self.frame.as_mut().map_or(0, |frame| frame.count_question(counted_as));
-            self.say_of_frame(&mut step, prompts.nth(nth), None);
-        }
-        self.finish(at, act, step)
-    }
-
-    fn say(&self, step: &mut Step, reply: Reply, nth: u32) {
-        let facts = Facts { agent: &self.agent.name, ..Facts::default() };
-        render(step, self.agent.script.replies.get(reply).nth(nth), &facts);
-    }
-
-    fn say_of_frame(&self, step: &mut Step, template: &Template, outcome: Option<&str>) {
-        let Some(frame) = &self.frame else { return };
-        let mut facts = Facts {
-            agent: &self.agent.name,
-            slots: Some(&frame.slots),
-            said: Some(&frame.said),
-            outcome,
-            summary: None,
-        };
-        let summary = self
-            .agent
-            .script
-            .intents
-            .get(&frame.intent)
-            .and_then(|script| script.summary.as_ref())
-            .map(|summary| summary.render(&facts));
-        let summary = match summary {
-            Some(Ok(summary)) => Some(summary),
-            Some(Err(e)) => {
-                step.faults.push(format!("the summary of {} cannot be made: {e}", frame.intent));
-                None
-            }
-            None => None,
-        };
-        facts.summary = summary.as_deref();
-        render(step, template, &facts);
     }
 
     fn drop_request(&mut self) {
@@ -586,25 +417,3 @@ impl Conversation {
         }
     }
 }
-
-/// Renders one sentence into the step. Templates are tried out when the agent is loaded, so a
-/// failure here needs odd slot values; it is reported, and the talk goes on without the sentence.
-fn render(step: &mut Step, template: &Template, facts: &Facts) {
-    match template.render(facts) {
-        Ok(text) if text.is_empty() => {}
-        Ok(text) => step.say.push(capitalised(text)),
-        Err(e) => step.faults.push(format!("a reply cannot be made: {e}")),
-    }
-}
-
-/// A reply may begin with a slot's value or the summary, which are written for mid-sentence.
-fn capitalised(text: String) -> String {
-    let mut letters = text.chars();
-    match letters.next() {
-        Some(first) if first.is_lowercase() => first.to_uppercase().chain(letters).collect(),
-        _ => text,
-    }
-}
-
-#[cfg(test)]
-mod tests;

@@ -103,7 +103,7 @@ impl Phrase {
             "mynah.repeat",
             &[
                 "[(can|could) you] [please] (say|repeat) that [again] [please]",
-                "(pardon [me]|excuse me|come again|what (did you say|was that)|say again)",
+                "(what|huh|pardon [me]|excuse me|come again|what (did you say|was that)|say again)",
             ],
         ),
         (
@@ -128,7 +128,11 @@ impl Phrase {
             Self::Change,
             "change",
             "mynah.change",
-            &["[((change|(can|could) (i|you) change))] [the|my] {slot} [is wrong] [please]"],
+            &[
+                "[the|my] {slot} [is wrong] [please]",
+                "[please] [i want to|i'd like to|i need to|let me|let's|(can|could) (i|you)] \
+                 change [the|my] {slot} [please]",
+            ],
         ),
         (
             Self::Remove,
@@ -144,7 +148,8 @@ impl Phrase {
                 "(no|nope|nah|yes|yeah|actually|wait|sorry|oh|um|uh|er|hmm|well|so|okay|ok|and|but|please)",
                 "(hello|hi|hey|good (morning|afternoon|evening))",
                 "i (mean|meant|said)",
-                "[can (you|we|i)] (make|change) (it|that) [to]",
+                "[(can|could) (you|we|i)] (make|change) (it|that) [to]",
+                "[(can|could) (you|we|i)] [also] add",
                 "(change|make|switch) [the|my] {slot} [to]",
                 "(i'd|i would) (like|prefer|rather have)",
                 "(i want|i'll (have|take)|i will (have|take)|give me|let's (make it|have|do))",
@@ -156,7 +161,9 @@ impl Phrase {
             Self::LeadOut,
             "lead_out",
             "mynah.lead_out",
-            &["(please|thanks|thank you|instead|then|actually|sorry|for me)"],
+            &[
+                "(please|thanks|thank you|instead|then|actually|sorry|for me|one|ones|if (possible|you can))",
+            ],
         ),
         (Self::Filler, "filler", "mynah.filler", &["(a|an|the|with|and|of|in|one)"]),
     ];

@@ -12,7 +12,7 @@ use super::phrases::{NAMED_SLOT, Phrase, Phrases};
 use super::script::{IntentScript, SlotScript};
 
 /// Longest answer that is read slot by slot, in words; longer talk is no answer.
-const LONGEST_ANSWER: usize = 24;
+const LONGEST_ANSWER: usize = 40;
 /// Longest value, lead-in or filler, in words.
 const LONGEST_PIECE: usize = 8;
 

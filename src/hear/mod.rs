@@ -7,6 +7,7 @@
 use std::sync::Arc;
 
 use crate::models::ModelError;
+use crate::nn::NnError;
 use crate::turn::View;
 use crate::units::{FRAME_LEN, FRAME_MS, Frame, SamplePos, Span};
 
@@ -44,8 +45,8 @@ pub enum HearError {
     ProbabilitiesCrossed { silence: f32, speech: f32 },
     #[error(transparent)]
     Model(#[from] ModelError),
-    #[error("model {file}: {why}. Run `make models` again to rebuild the models")]
-    Unusable { file: &'static str, why: String },
+    #[error(transparent)]
+    Nn(#[from] NnError),
 }
 
 /// Hears turns in a stream of frames. Lives on the thread that made it.
@@ -59,8 +60,7 @@ pub struct Ear {
 
 impl Ear {
     pub fn new(model: Arc<SileroModel>, settings: EndpointSettings) -> Result<Self, HearError> {
-        let judge = SileroStream::new(model)
-            .map_err(|e| HearError::Unusable { file: silero::MODEL_FILE, why: format!("{e:#}") })?;
+        let judge = SileroStream::new(model)?;
         let policy = EndpointPolicy::new(settings)?;
         Ok(Self { gate: Gate::default(), judge, policy, next: None })
     }

@@ -12,6 +12,7 @@ use tract_onnx::prelude::*;
 use super::HearError;
 use super::endpoint::Evidence;
 use crate::models::ModelStore;
+use crate::nn::{self, NnError, Plan};
 use crate::units::{SamplePos, Span};
 
 /// Name of the model in the store.
@@ -27,7 +28,7 @@ const STATE_SHAPE: [usize; 3] = [2, 1, 128];
 
 /// The network's weights and plan; immutable and shared.
 pub struct SileroModel {
-    plan: Arc<TypedRunnableModel>,
+    plan: Arc<Plan>,
 }
 
 impl SileroModel {
@@ -37,22 +38,20 @@ impl SileroModel {
     }
 
     fn from_onnx(bytes: &[u8]) -> Result<Arc<Self>, HearError> {
-        let unusable = |why: String| HearError::Unusable { file: MODEL_FILE, why };
-        let plan = tract_onnx::onnx()
-            .model_for_read(&mut &bytes[..])
-            .and_then(|model| model.into_optimized())
-            .and_then(|model| model.into_runnable())
-            .map_err(|e| unusable(format!("{e:#}")))?;
-        let model = Arc::new(Self { plan });
+        let model = Arc::new(Self { plan: nn::load(MODEL_FILE, bytes)? });
         // One window of silence, so that a model of another shape fails here and not in a turn.
-        let mut stream =
-            SileroStream::new(Arc::clone(&model)).map_err(|e| unusable(format!("{e:#}")))?;
-        let p = stream.judge(&[0.0; INPUT_LEN]).map_err(|e| unusable(format!("{e:#}")))?;
+        let p = SileroStream::new(Arc::clone(&model))?
+            .judge(&[0.0; INPUT_LEN])
+            .map_err(|error| unusable(format!("{error:#}")))?;
         if !(0.0..=1.0).contains(&p) {
-            return Err(unusable(format!("silence has speech probability {p}, not within 0..1")));
+            return Err(unusable(format!("silence is speech with probability {p}")));
         }
         Ok(model)
     }
+}
+
+fn unusable(why: String) -> HearError {
+    HearError::Nn(NnError::Unusable { model: MODEL_FILE.to_owned(), why })
 }
 
 /// Listens to one stream.
@@ -68,10 +67,10 @@ pub struct SileroStream {
 
 impl SileroStream {
     /// A stream that starts at position zero with no memory.
-    pub fn new(model: Arc<SileroModel>) -> TractResult<Self> {
+    pub fn new(model: Arc<SileroModel>) -> Result<Self, HearError> {
         Ok(Self {
-            run: model.plan.spawn()?,
-            input: Arc::new(Tensor::zero::<f32>(&[1, INPUT_LEN])?),
+            run: model.plan.spawn().map_err(|error| unusable(format!("{error:#}")))?,
+            input: Arc::new(zeros(&[1, INPUT_LEN])),
             memory: blank_memory(),
             windows: Windows::default(),
             at: SamplePos::default(),
@@ -118,7 +117,11 @@ impl SileroStream {
 }
 
 fn blank_memory() -> TValue {
-    Tensor::zero::<f32>(&STATE_SHAPE).expect("a small f32 tensor of fixed shape").into()
+    zeros(&STATE_SHAPE).into()
+}
+
+fn zeros(shape: &[usize]) -> Tensor {
+    Tensor::zero::<f32>(shape).expect("a few kilobytes of a fixed shape")
 }
 
 /// Cuts a stream into windows that overlap by the network's context.

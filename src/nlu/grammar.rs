@@ -5,10 +5,11 @@ use std::collections::BTreeMap;
 use super::check::{SlotLists, check};
 use super::compile::compile;
 use super::draft::{Context, Requirement};
-use super::graph::{BlockInfo, Machine, Sentence};
+use super::graph::{BlockInfo, Machine, Sentence, SlotId};
 use super::interpretation::{Alternative, Interpretation, Slot, SlotValue, Slots, Status};
 use super::read::read;
-use super::search::{Cost, Search, Trace, WayId};
+use super::search::Search;
+use super::ways::{Cost, Trace, WayId};
 use super::words::{MAX_TEXT_BYTES, Words};
 use crate::config::diagnostic::{Diagnostic, Source};
 use crate::turn::Completeness;
@@ -37,6 +38,18 @@ pub struct Reading<'g> {
     cost: Cost,
     /// Order of the templates, which decides between equals.
     order: usize,
+    pub(super) end: WayId,
+}
+
+/// A value met on a way through a sentence.
+pub(super) struct Filled<'g> {
+    pub slot: Option<SlotId>,
+    /// Bytes of the text in normal spelling.
+    pub from: u32,
+    pub to: u32,
+    pub value: Slot,
+    /// Of a list's value.
+    pub context: Option<&'g Context>,
 }
 
 /// How an intent fills one of its slots.
@@ -83,8 +96,9 @@ impl Grammar {
     /// completeness says whether it begins a sentence.
     pub fn interpret_in(&self, text: &str, context: &Context) -> Interpretation {
         let words = Words::new(text);
-        let (readings, continues) = self.read(&words, context);
-        let completeness = match (readings.is_empty(), continues) {
+        let mut search = Search::new(&self.machine, &words);
+        let readings = self.read(&mut search, context);
+        let completeness = match (readings.is_empty(), search.continues) {
             (false, false) => Completeness::Complete,
             (true, true) => Completeness::CannotEnd,
             (false, true) | (true, false) => Completeness::MayContinue,
@@ -110,7 +124,8 @@ impl Grammar {
 
     /// Every distinct way to understand `text`, best first.
     pub fn readings(&self, text: &str, context: &Context) -> Vec<Reading<'_>> {
-        self.read(&Words::new(text), context).0
+        let words = Words::new(text);
+        self.read(&mut Search::new(&self.machine, &words), context)
     }
 
     /// All intents, in the order of the files.
@@ -137,19 +152,28 @@ impl Grammar {
         values.into_iter().flatten().map(|(spoken, value)| ListItem { spoken, value })
     }
 
-    /// Readings, best first, and whether more words could still make a sentence.
-    fn read(&self, words: &Words<'_>, context: &Context) -> (Vec<Reading<'_>>, bool) {
-        if words.text.is_empty() || words.text.len() > MAX_TEXT_BYTES {
-            return (Vec::new(), false);
+    /// Readings, best first; the search then knows whether more words could make a sentence.
+    pub(super) fn read(&self, search: &mut Search<'_, '_>, context: &Context) -> Vec<Reading<'_>> {
+        if search.end() == 0 || search.end() as usize > MAX_TEXT_BYTES {
+            return Vec::new();
         }
-        let mut search = Search::new(&self.machine, words);
         let mut readings: Vec<Reading<'_>> = Vec::new();
         for (order, sentence) in self.machine.sentences.iter().enumerate() {
             let block = &self.machine.blocks[sentence.block as usize];
-            if block.possible(context)
-                && let Some((end, cost)) = best_end(&mut search, sentence, block, words, context)
+            if self.possible(sentence, context)
+                && let Some((end, cost)) = best_end(search, sentence, block, context)
             {
-                readings.push(self.reading(&search, order, end, cost, context));
+                let slots = self.slots(search, end, block, context);
+                readings.push(Reading {
+                    intent: &self.machine.intents[block.intent as usize],
+                    slots,
+                    response: block.response.as_deref(),
+                    template: &sentence.text,
+                    written: sentence.written(),
+                    cost,
+                    order,
+                    end,
+                });
             }
         }
         readings.sort_by_key(|r| (r.cost, r.order));
@@ -159,14 +183,14 @@ impl Grammar {
                 distinct.push(reading);
             }
         }
-        (distinct, search.continues)
+        distinct
     }
 
     /// Runs every possible sentence over the text, for what the search then knows.
     pub(super) fn explore<'a>(&'a self, words: &'a Words<'a>, context: &Context) -> Search<'a, 'a> {
         let mut search = Search::new(&self.machine, words);
         for sentence in &self.machine.sentences {
-            if self.machine.blocks[sentence.block as usize].possible(context) {
+            if self.possible(sentence, context) {
                 for (start, _) in search.starts() {
                     search.run(sentence.graph, start);
                 }
@@ -175,20 +199,32 @@ impl Grammar {
         search
     }
 
-    fn reading(
+    /// Neither the known context nor the lack of it forbids the sentence.
+    pub(super) fn possible(&self, sentence: &Sentence, context: &Context) -> bool {
+        let block = &self.machine.blocks[sentence.block as usize];
+        let meets = self.machine.graphs[sentence.graph as usize].meets;
+        block.possible(context) && block.satisfied(meets, context)
+    }
+
+    fn slots(
         &self,
         search: &Search<'_, '_>,
-        order: usize,
         end: WayId,
-        cost: Cost,
+        block: &BlockInfo,
         context: &Context,
-    ) -> Reading<'_> {
-        let sentence = &self.machine.sentences[order];
-        let block = &self.machine.blocks[sentence.block as usize];
+    ) -> Slots {
         let mut slots = Slots::new();
         // What list values on the way add to the context, with the words said for them.
         let mut gained: BTreeMap<&str, Slot> = BTreeMap::new();
-        self.fill(search, end, &mut slots, &mut gained);
+        for filled in self.filled(search, end) {
+            for (key, value) in filled.context.into_iter().flatten() {
+                let slot = Slot { value: value.clone(), text: filled.value.text.clone() };
+                gained.insert(key, slot);
+            }
+            if let Some(slot) = filled.slot {
+                slots.insert(self.machine.slots[slot as usize].clone(), filled.value);
+            }
+        }
         for (name, value) in &block.slots {
             let fixed = || Slot { value: value.clone(), text: String::new() };
             slots.entry(name.clone()).or_insert_with(fixed);
@@ -202,56 +238,42 @@ impl Grammar {
                 slots.entry(name.clone()).or_insert(slot);
             }
         }
-        Reading {
-            intent: &self.machine.intents[block.intent as usize],
-            slots,
-            response: block.response.as_deref(),
-            template: &sentence.text,
-            written: format!("{}:{}", sentence.file.display(), sentence.line),
-            cost,
-            order,
-        }
+        slots
     }
 
-    /// Collects the slots along a way; later ones win.
-    fn fill<'g>(
-        &'g self,
-        search: &Search<'_, '_>,
-        end: WayId,
-        slots: &mut Slots,
-        gained: &mut BTreeMap<&'g str, Slot>,
-    ) {
-        for step in search.steps(end) {
-            let (slot, filled) = match search.way(step).trace {
+    /// What was filled along a way, in the order it was said; a list inside a list comes first.
+    pub(super) fn filled(&self, search: &Search<'_, '_>, end: WayId) -> Vec<Filled<'_>> {
+        let mut all = Vec::new();
+        for step in search.ways().steps(end) {
+            let filled = match search.way(step).trace {
                 Trace::Start | Trace::Value(_) => continue,
                 Trace::Call { end } => {
-                    self.fill(search, end, slots, gained);
+                    all.extend(self.filled(search, end));
                     continue;
                 }
                 Trace::List { slot, end, from } => {
-                    self.fill(search, end, slots, gained);
-                    let filled = self.list_slot(search, end, from);
-                    if let Trace::Value(value) = search.way(end).trace {
-                        for (key, value) in &self.machine.values[value as usize].context {
-                            let text = filled.text.clone();
-                            gained.insert(key, Slot { value: value.clone(), text });
-                        }
-                    }
-                    (slot, filled)
+                    all.extend(self.filled(search, end));
+                    let context = match search.way(end).trace {
+                        Trace::Value(value) => Some(&self.machine.values[value as usize].context),
+                        _ => None,
+                    };
+                    let to = search.way(end).at;
+                    Filled { slot, from, to, value: self.list_slot(search, end, from), context }
                 }
                 Trace::Range { slot, range, number, from, to } => {
                     let value = self.machine.ranges[range as usize].value(number);
-                    (slot, Slot { value, text: search.said(from, to) })
+                    let value = Slot { value, text: search.said(from, to) };
+                    Filled { slot, from, to, value, context: None }
                 }
                 Trace::Wild { slot, from, to } => {
                     let text = search.said(from, to);
-                    (slot, Slot { value: SlotValue::Text(text.clone()), text })
+                    let value = Slot { value: SlotValue::Text(text.clone()), text };
+                    Filled { slot, from, to, value, context: None }
                 }
             };
-            if let Some(slot) = slot {
-                slots.insert(self.machine.slots[slot as usize].clone(), filled);
-            }
+            all.push(filled);
         }
+        all
     }
 
     /// The value that the way `end` inside a list took, from byte `from` of the text.
@@ -271,7 +293,6 @@ fn best_end(
     search: &mut Search<'_, '_>,
     sentence: &Sentence,
     block: &BlockInfo,
-    words: &Words<'_>,
     context: &Context,
 ) -> Option<(WayId, Cost)> {
     let mut best: Option<(WayId, Cost)> = None;
@@ -285,7 +306,7 @@ fn best_end(
             }
         }
     }
-    best.filter(|_| block.has_keyword(&words.text))
+    best.filter(|_| block.has_keyword(search.normal(0, search.end())))
 }
 
 impl BlockInfo {
@@ -297,14 +318,14 @@ impl BlockInfo {
     }
 
     /// Every requirement is met by a list value on the way or by the context.
-    fn satisfied(&self, meets: u8, context: &Context) -> bool {
+    pub(super) fn satisfied(&self, meets: u8, context: &Context) -> bool {
         self.requires.iter().enumerate().all(|(bit, requirement)| {
             meets & (1 << bit) != 0
                 || context.get(&requirement.key).is_some_and(|value| requirement.allows(value))
         })
     }
 
-    fn has_keyword(&self, text: &str) -> bool {
+    pub(super) fn has_keyword(&self, text: &str) -> bool {
         self.keywords.is_empty() || text.split(' ').any(|w| self.keywords.iter().any(|k| k == w))
     }
 }

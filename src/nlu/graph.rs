@@ -60,6 +60,8 @@ pub(super) struct Graph {
     pub nullable: bool,
     /// Matches nothing whatsoever: every value was filtered away.
     pub dead: bool,
+    /// Requirements that some value inside can meet.
+    pub meets: u8,
 }
 
 impl Graph {
@@ -104,6 +106,13 @@ pub(super) struct Sentence {
     pub text: String,
 }
 
+impl Sentence {
+    /// `file:line`.
+    pub fn written(&self) -> String {
+        format!("{}:{}", self.file.display(), self.line)
+    }
+}
+
 /// A list as questions and prompts see it.
 #[derive(Clone, Debug)]
 pub(super) struct ListInfo {
@@ -131,6 +140,7 @@ impl Machine {
     /// Drops arcs that lead nowhere and computes what the search asks of each node.
     pub fn finish(&self, mut nodes: Vec<Node>, is_sentence: bool) -> Graph {
         let exit = nodes.len() - 1;
+        let mut meets = 0;
         let mut alive = vec![false; nodes.len()];
         let mut nullable = vec![false; nodes.len()];
         (alive[exit], nullable[exit]) = (true, true);
@@ -147,7 +157,13 @@ impl Machine {
             for Arc { to, step } in &node.arcs {
                 let (to_node, to) = (&nodes[*to as usize], *to as usize);
                 let takes = match step {
-                    Step::Skip | Step::Value(_) => {
+                    Step::Value(value) => {
+                        meets |= self.values[*value as usize].meets;
+                        nullable[index] |= nullable[to];
+                        node.tight |= to_node.tight;
+                        false
+                    }
+                    Step::Skip => {
                         nullable[index] |= nullable[to];
                         node.tight |= to_node.tight;
                         false
@@ -158,11 +174,17 @@ impl Machine {
                     }
                     Step::Call(graph) => {
                         let called = &self.graphs[*graph as usize];
+                        meets |= called.meets;
                         nullable[index] |= called.nullable && nullable[to];
                         node.tight |= called.nodes[0].tight;
                         called.nodes[0].more
                     }
-                    _ => {
+                    Step::List { graph, .. } => {
+                        meets |= self.graphs[*graph as usize].meets;
+                        node.tight = true;
+                        true
+                    }
+                    Step::Number(_) | Step::Range { .. } | Step::Wild { .. } => {
                         node.tight = true;
                         true
                     }
@@ -171,7 +193,7 @@ impl Machine {
             }
             nodes[index] = node;
         }
-        Graph { nullable: nullable[0], dead: !alive[0], nodes }
+        Graph { nullable: nullable[0], dead: !alive[0], meets, nodes }
     }
 
     fn is_dead(&self, step: &Step) -> bool {

@@ -38,7 +38,7 @@ pub fn numbers_at(text: &str, at: usize) -> Vec<Spoken> {
 
 /// Could more words make a larger whole number of `value` when the largest allowed is `most`?
 /// "twenty" can become "twenty five", "two" can become "two hundred".
-pub fn may_grow(value: f64, most: f64) -> bool {
+fn may_grow(value: f64, most: f64) -> bool {
     let value = value.abs();
     if value < 1.0 || value.fract() != 0.0 {
         return false;
@@ -46,6 +46,23 @@ pub fn may_grow(value: f64, most: f64) -> bool {
     let tens = value % 10.0 == 0.0 && value % 100.0 >= 20.0 && value < most;
     let hundreds = value % 100.0 == 0.0 && value < most;
     tens || hundreds || value * 100.0 <= most
+}
+
+/// Do the words from byte `at` to the end of `text` begin a number that is not there yet, as
+/// "minus" or "one hundred and"? `lowest` and `most` bound the numbers meant.
+pub fn begins(text: &str, at: usize, lowest: f64, most: f64, fractions: bool) -> bool {
+    match &text[at..] {
+        "minus" | "negative" => return lowest < 0.0,
+        "a" => return most >= 100.0,
+        _ => {}
+    }
+    let spoken = numbers_at(text, at);
+    spoken.into_iter().filter(|number| !number.digits).any(|number| match &text[number.end..] {
+        "" => may_grow(number.value, most),
+        " and" => (number.value % 100.0 == 0.0 && number.value < most) || fractions,
+        " point" | " and a" => fractions,
+        _ => false,
+    })
 }
 
 fn digits_at(text: &str, at: usize) -> Option<Spoken> {
@@ -260,6 +277,26 @@ mod tests {
             let found: Vec<String> =
                 numbers_at(text, 0).iter().map(|n| format!("{}@{}", n.value, n.end)).collect();
             assert_eq!(found.join(" "), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn words_that_begin_a_number() {
+        for (text, most, fractions, expected) in [
+            ("twenty", 100.0, false, true),
+            ("one hundred and", 200.0, false, true),
+            ("one hundred and", 100.0, false, false),
+            ("two and", 10.0, true, true),
+            ("two and a", 10.0, true, true),
+            ("two point", 10.0, false, false),
+            ("minus", 10.0, false, true),
+            ("a", 10.0, false, false),
+            ("a", 100.0, false, true),
+            ("20", 100.0, false, false),
+            ("twenty five", 100.0, false, false),
+            ("lamp", 100.0, true, false),
+        ] {
+            assert_eq!(begins(text, 0, -5.0, most, fractions), expected, "{text} of {most}");
         }
     }
 

@@ -105,3 +105,83 @@ impl Voice {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn voice() -> Voice {
+        Voice::load(&ModelStore::open(None).unwrap()).unwrap()
+    }
+
+    fn say(voice: &mut Voice, text: &str) -> Vec<f32> {
+        let clauses = voice.clauses(text).unwrap();
+        let synthesize = |clause: &Clause| {
+            voice.synthesize(clause, &Style::default(), &CancelToken::never()).unwrap()
+        };
+        clauses.iter().flat_map(synthesize).collect()
+    }
+
+    #[test]
+    #[cfg_attr(not(have_models), ignore = "needs models: run `make models`")]
+    fn clauses_are_apart_and_the_last_ends_at_once() {
+        let mut voice = voice();
+        let clauses = voice.clauses("Good morning. What would you like?").unwrap();
+        let [first, last] = clauses.as_slice() else { panic!("{clauses:?}") };
+        assert!(first.pause_after_ms >= BREATH_MS);
+        assert_eq!(last.pause_after_ms, 0);
+        let samples = voice.synthesize(first, &Style::default(), &CancelToken::never()).unwrap();
+        let silence = samples.iter().rev().take_while(|&&x| x == 0.0).count();
+        assert!(silence as u32 >= VOICE_RATE_HZ * first.pause_after_ms / 1000);
+    }
+
+    #[test]
+    #[cfg_attr(not(have_models), ignore = "needs models: run `make models`")]
+    fn every_clause_starts_and_ends_in_silence() {
+        let mut voice = voice();
+        let clauses = voice.clauses("Yes. No! Perhaps? Stop, please; then go on: now.").unwrap();
+        assert!(clauses.len() > 3);
+        for clause in &clauses {
+            let samples =
+                voice.synthesize(clause, &Style::default(), &CancelToken::never()).unwrap();
+            let peak = samples.iter().fold(0.0f32, |a, x| a.max(x.abs()));
+            assert!((0.05..1.0).contains(&peak), "{}: peak {peak}", clause.text);
+            let ends = samples[..5].iter().chain(samples.iter().rev().take(5));
+            let loudest = ends.fold(0.0f32, |a, x| a.max(x.abs()));
+            assert!(loudest < 1e-3, "{}: {loudest} at an end", clause.text);
+        }
+    }
+
+    #[test]
+    #[cfg_attr(not(have_models), ignore = "needs models: run `make models`")]
+    fn odd_texts_are_spoken_or_passed_over() {
+        let mut voice = voice();
+        for (text, sounds) in [
+            ("", false),
+            (" \n\t ", false),
+            ("?!…—", false),
+            ("\u{0}\u{7}\u{202e}", false),
+            ("日本語 한국어", false),
+            ("Zxqwvtkj!!!", true),
+            ("naïve café 🙂 done", true),
+            ("a", true),
+            ("1e309 and 99999999999999999999999", true),
+            ("ONE\r\n\r\ntwo", true),
+        ] {
+            assert_eq!(!say(&mut voice, text).is_empty(), sounds, "{text:?}");
+        }
+    }
+
+    #[test]
+    #[cfg_attr(not(have_models), ignore = "needs models: run `make models`")]
+    fn a_long_text_without_a_stop_is_cut_into_clauses() {
+        let mut voice = voice();
+        let clauses = voice.clauses(&"and then another thing ".repeat(100)).unwrap();
+        assert!(clauses.len() > 1);
+        // A second of speech takes some 15 phonemes; beyond half a minute, breath runs out.
+        assert!(clauses.iter().all(|clause| clause.ids.len() < 500), "{}", clauses.len());
+        let last = clauses.last().unwrap();
+        let samples = voice.synthesize(last, &Style::default(), &CancelToken::never()).unwrap();
+        assert!(!samples.is_empty());
+    }
+}

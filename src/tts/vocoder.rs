@@ -16,6 +16,7 @@ use realfft::{ComplexToReal, RealFftPlanner, RealToComplex};
 
 use super::VOICE_RATE_HZ;
 use super::noise::Noise;
+use crate::nn::kernels::math::{exp, sin_cos, tanh};
 
 /// Length of the transform and distance of its frames, in samples.
 pub const FFT_LEN: usize = 1200;
@@ -43,7 +44,7 @@ pub trait NoiseSource {
 
 impl NoiseSource for Noise {
     fn next(&mut self) -> Complex32 {
-        self.gaussian_pair()
+        self.pair()
     }
 }
 
@@ -57,6 +58,7 @@ pub struct Vocoder {
     pulses: Vec<f32>,
     frame: Vec<f32>,
     spectrum: Vec<Complex32>,
+    noise: [Complex32; BINS],
     scratch: Vec<Complex32>,
     /// What the frames so far have added to the next `FFT_LEN` samples.
     sum: Vec<f32>,
@@ -79,6 +81,7 @@ impl Default for Vocoder {
             pulses: Vec::new(),
             frame: forward.make_input_vec(),
             spectrum: forward.make_output_vec(),
+            noise: [Complex32::default(); BINS],
             scratch: vec![Complex32::default(); scratch_len],
             sum: vec![0.0; FFT_LEN],
             weight: vec![0.0; FFT_LEN],
@@ -117,7 +120,9 @@ impl Vocoder {
         self.forward
             .process_with_scratch(&mut self.frame, &mut self.spectrum, &mut self.scratch)
             .expect("buffers made by this transform");
-        shape(&mut self.spectrum, spectra, noise);
+        self.noise.fill_with(|| noise.next());
+        let spectrum = self.spectrum.as_mut_array().expect("BINS values, as planned");
+        shape(spectrum, spectra, &self.noise);
         self.inverse
             .process_with_scratch(&mut self.spectrum, &mut self.frame, &mut self.scratch)
             .expect("buffers made by this transform, and real ends");
@@ -176,9 +181,10 @@ fn push_pulses(f0: &[f32], out: &mut Vec<f32>) {
 /// The sum of `cos(h·angle)` over the harmonics h = 1, 2, … of `hertz`, in closed form.
 fn pulse(angle: f32, hertz: f32) -> f32 {
     let harmonics = (HARMONICS_END_HZ / hertz).floor() + 0.5;
-    let divisor = 2.0 * (angle * 0.5).sin();
+    let divisor = 2.0 * sin_cos(angle * 0.5).0;
     // Towards angle 0 the quotient tends to its limit while its parts lose their digits.
-    let sum = if divisor.abs() <= 2e-3 { harmonics } else { (harmonics * angle).sin() / divisor };
+    let sum =
+        if divisor.abs() <= 2e-3 { harmonics } else { sin_cos(harmonics * angle).0 / divisor };
     sum - 0.5
 }
 
@@ -198,15 +204,21 @@ fn mirror_ends(padded: &mut Vec<f32>) {
 }
 
 /// Turns the transform of the pulses into that of the frame.
-fn shape(spectrum: &mut [Complex32], spectra: &[f32], noise: &mut impl NoiseSource) {
-    let mut runs = spectra.chunks_exact(BINS);
-    let mut run = || runs.next().expect("five runs of BINS values");
-    let (harmonic, turn, hiss, free, angle) = (run(), run(), run(), run(), run());
-    let gain = |log: f32| log.min(LOG_CEILING).exp();
-    for (k, bin) in spectrum.iter_mut().enumerate() {
-        *bin = *bin * Complex32::from_polar(gain(harmonic[k]), PI * turn[k].tanh())
-            + noise.next() * gain(hiss[k])
-            + Complex32::from_polar(gain(free[k]), angle[k]);
+fn shape(spectrum: &mut [Complex32; BINS], spectra: &[f32], noise: &[Complex32; BINS]) {
+    let ([harmonic, turn, hiss, free, angle], []) = spectra.as_chunks::<BINS>() else {
+        panic!("five runs of {BINS} values, not {} values", spectra.len())
+    };
+    let gain = |log: f32| exp(if log < LOG_CEILING { log } else { LOG_CEILING });
+    // One loop without branches or calls over all runs, so that it is compiled to vector code.
+    for k in 0..BINS {
+        let (pulse, hiss, free) = (spectrum[k], gain(hiss[k]), gain(free[k]));
+        let harmonic = gain(harmonic[k]);
+        let (sin, cos) = sin_cos(PI * tanh(turn[k]));
+        let (free_sin, free_cos) = sin_cos(angle[k]);
+        spectrum[k] = Complex32 {
+            re: harmonic * (pulse.re * cos - pulse.im * sin) + hiss * noise[k].re + free * free_cos,
+            im: harmonic * (pulse.re * sin + pulse.im * cos) + hiss * noise[k].im + free * free_sin,
+        };
     }
     // A real signal has real first and last bins.
     spectrum[0].im = 0.0;

@@ -3,32 +3,44 @@
 //!
 //! Works as root, in a container, without D-Bus and without touching a daemon that runs already:
 //! everything it needs lies in a temporary folder, and the daemon ends with the value.
+//!
+//! A program that is to use the card gets [`Card::env`]. A test that uses it by itself runs in
+//! [`on_a_card`], because libasound reads the environment of its process.
 
 use std::ffi::OsString;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::{Mutex, MutexGuard};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 /// Sample rates of the two virtual devices, in hertz.
 pub const MIC_RATE_HZ: u32 = 16_000;
 pub const SPEAKER_RATE_HZ: u32 = 48_000;
 
-/// The sound card of this machine that does not exist.
+/// A virtual card that runs, and ends when this is dropped.
 pub struct VirtualCard {
-    folder: tempfile::TempDir,
+    card: Card,
     daemon: Child,
     /// Null sinks fall asleep when nobody listens and then swallow the first 0.8 s.
     keepers: Vec<Child>,
+    _folder: tempfile::TempDir,
+}
+
+/// What can be done with a running card.
+pub struct Card {
+    folder: PathBuf,
+}
+
+impl std::ops::Deref for VirtualCard {
+    type Target = Card;
+    fn deref(&self) -> &Card {
+        &self.card
+    }
 }
 
 impl VirtualCard {
-    /// The names for `--mic` and `--speaker`.
-    pub const MIC: &str = "mic";
-    pub const SPEAKER: &str = "spk";
-
     /// Starts the daemon and waits until it answers.
     ///
     /// # Panics
@@ -50,7 +62,8 @@ impl VirtualCard {
             .arg(path.join("default.pa"))
             .spawn()
             .expect("pulseaudio is installed; build.rs looked for it");
-        let mut card = Self { folder, daemon, keepers: Vec::new() };
+        let card = Card { folder: path.to_path_buf() };
+        let mut card = Self { card, daemon, keepers: Vec::new(), _folder: folder };
         card.wait_until_it_answers();
         for monitor in ["vmic.monitor", "vspk.monitor"] {
             let keeper = card.command("parec").arg(format!("--device={monitor}")).spawn();
@@ -59,19 +72,25 @@ impl VirtualCard {
         card
     }
 
+    fn wait_until_it_answers(&mut self) {
+        let until = Instant::now() + Duration::from_secs(30);
+        while !self.command("pactl").arg("info").status().is_ok_and(|status| status.success()) {
+            let ended = self.daemon.try_wait().ok().flatten();
+            assert!(ended.is_none(), "pulseaudio ended at once: {}", self.log());
+            assert!(Instant::now() < until, "pulseaudio does not answer: {}", self.log());
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+}
+
+impl Card {
+    /// The names for `--mic` and `--speaker`.
+    pub const MIC: &str = "mic";
+    pub const SPEAKER: &str = "spk";
+
     /// The variables a child process needs to see the card and nothing else.
     pub fn env(&self) -> Vec<(&'static str, OsString)> {
-        env(self.folder.path())
-    }
-
-    /// Makes this process see the card. Only for tests that hold [`ours`]: the environment belongs
-    /// to the whole process.
-    pub fn enter(&self, _only: &MutexGuard<'_, ()>) {
-        for (name, value) in self.env() {
-            // SAFETY: the guard keeps the other tests of this program from running, and neither
-            // the harness' main thread nor the daemon's children read the environment meanwhile.
-            unsafe { std::env::set_var(name, value) };
-        }
+        env(&self.folder)
     }
 
     /// Plays a WAV file into the virtual microphone, at its own rate, and returns at its end.
@@ -89,6 +108,8 @@ impl VirtualCard {
     /// Records what the virtual speaker plays into a mono WAV file of `rate_hz`, until
     /// [`Recording::stop`].
     pub fn record_speaker(&self, wav: &Path, rate_hz: u32) -> Recording {
+        // A file of an earlier recording would look like the beginning of this one.
+        let _ = fs::remove_file(wav);
         let parec = self
             .command("parec")
             .args(["--device=vspk.monitor", "--file-format=wav", "--channels=1"])
@@ -98,29 +119,25 @@ impl VirtualCard {
             .spawn()
             .expect("parec comes with pulseaudio");
         let recording = Recording { parec, wav: wav.to_path_buf() };
-        // It writes the header with the first sound it gets.
+        // The header alone, 44 bytes, does not mean that it records yet.
         wait_for("the recording to begin", || {
-            fs::metadata(&recording.wav).is_ok_and(|file| file.len() > 0)
+            fs::metadata(&recording.wav).is_ok_and(|file| file.len() > 1_000)
         });
         recording
     }
 
-    fn command(&self, program: &str) -> Command {
-        command(self.folder.path(), program)
+    /// Ends the daemon, as a crash or an update would.
+    pub fn stop_server(&self) {
+        let stopped = self.command("pactl").arg("exit").status();
+        assert!(stopped.is_ok_and(|status| status.success()), "pactl exit: {}", self.log());
     }
 
-    fn wait_until_it_answers(&mut self) {
-        let until = Instant::now() + Duration::from_secs(30);
-        while !self.command("pactl").arg("info").status().is_ok_and(|status| status.success()) {
-            let ended = self.daemon.try_wait().ok().flatten();
-            assert!(ended.is_none(), "pulseaudio ended at once: {}", self.log());
-            assert!(Instant::now() < until, "pulseaudio does not answer: {}", self.log());
-            std::thread::sleep(Duration::from_millis(50));
-        }
+    fn command(&self, program: &str) -> Command {
+        command(&self.folder, program)
     }
 
     fn log(&self) -> String {
-        fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()
+        fs::read_to_string(self.folder.join("log")).unwrap_or_default()
     }
 }
 
@@ -158,11 +175,28 @@ impl Drop for Recording {
     }
 }
 
-/// Only one test of a program may change the environment or measure sound at a time.
-pub fn ours() -> MutexGuard<'static, ()> {
+/// Runs `body` on a card of its own, in a process of its own that sees no other; `test` is the name
+/// of the test that calls this. One such test runs at a time: sound does not wait for a busy
+/// machine.
+pub fn on_a_card(test: &str, body: impl FnOnce(&Card)) {
+    const FOLDER: &str = "MYNAH_TEST_CARD";
+    if let Some(folder) = std::env::var_os(FOLDER) {
+        return body(&Card { folder: folder.into() });
+    }
     static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
-    // A test that failed while it held the lock leaves nothing behind that matters to others.
-    ONE_AT_A_TIME.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    let _only = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+    let card = VirtualCard::start();
+    let output = Command::new(std::env::current_exe().expect("this test program"))
+        .args([test, "--exact", "--include-ignored", "--nocapture"])
+        .envs(card.env())
+        .env(FOLDER, &card.folder)
+        .stdin(Stdio::null())
+        .output()
+        .expect("this test program runs already");
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    let (out, errors) = (text(&output.stdout), text(&output.stderr));
+    print!("{out}");
+    assert!(out.contains("1 passed"), "{test}: {}\n{errors}\n{}", output.status, card.log());
 }
 
 /// Waits half a minute at most, so that a busy machine is slow and not a failure.
@@ -226,7 +260,7 @@ fn asound(folder: &Path) -> String {
          pcm.!default {{ type pulse server \"{server}\" \
          hint {{ show on description \"Default device of the virtual card\" }} }}\n\
          ctl.!default {{ type pulse server \"{server}\" }}\n{}{}",
-        pcm(VirtualCard::MIC, "mic", "virtual microphone"),
-        pcm(VirtualCard::SPEAKER, "vspk", "virtual speaker"),
+        pcm(Card::MIC, "mic", "virtual microphone"),
+        pcm(Card::SPEAKER, "vspk", "virtual speaker"),
     )
 }

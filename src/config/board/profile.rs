@@ -51,7 +51,7 @@ pub struct Placement {
 /// What the processor is expected to be capable of.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Cpu {
-    /// Names of the kernels of the quantised layers that are fast enough for the budget.
+    /// Names of the kernels (`nn::kernels`) that the budget counts on, any of them.
     pub kernels: Vec<String>,
 }
 
@@ -281,7 +281,7 @@ impl Source<'_> {
         let at = written.span();
         let names = written.into_inner();
         if names.is_empty() || !names.iter().all(|name| is_plain(name)) {
-            let rule = "a list of at least one kernel name, such as \"avx2\" or \"neon-dotprod\"";
+            let rule = "a list of at least one kernel name, such as \"avx2\" or \"scalar\"";
             return Err(self.refused("cpu.kernels", &at, format!("{names:?}"), rule));
         }
         Ok(names)

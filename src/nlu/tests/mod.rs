@@ -4,7 +4,11 @@ use super::*;
 use crate::turn::Completeness::{self, CannotEnd, Complete, MayContinue};
 
 mod answers;
+mod blocks;
 mod constructs;
+mod explanations;
+mod mistakes;
+mod properties;
 
 /// A grammar of one file.
 fn grammar(yaml: &str) -> Grammar {

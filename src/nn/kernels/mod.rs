@@ -13,7 +13,7 @@ mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
 mod elementwise;
-mod math;
+pub mod math;
 mod scalar;
 
 use std::sync::OnceLock;

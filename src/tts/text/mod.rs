@@ -31,14 +31,14 @@ mod tokenise;
 mod word;
 
 #[cfg(test)]
-mod golden;
+mod tests;
 
 use std::collections::HashMap;
 
 use crate::models::{ModelError, ModelStore};
 use clauses::clauses;
 use lexicon::Lexicon;
-use normalise::Normaliser;
+use normalise::{Normaliser, single_spaces};
 use oov::Guesser;
 use reader::{Reader, Spoken};
 use sentence::sentences;
@@ -59,10 +59,12 @@ pub enum TextError {
     Network { file: &'static str, why: String },
 }
 
-/// Silence after a clause, in milliseconds, on top of what the acoustic model puts at its mark.
-const PAUSE_CLAUSE_MS: u32 = 0;
-const PAUSE_SENTENCE_MS: u32 = 80;
-const PAUSE_LINE_MS: u32 = 250;
+/// Silence after a clause, in milliseconds, by what ends it. It comes on top of the breath that the
+/// voice leaves between any two clauses, which is pause enough at a comma.
+const PAUSE_COMMA_MS: u32 = 0;
+const PAUSE_BREAK_MS: u32 = 100;
+const PAUSE_SENTENCE_MS: u32 = 250;
+const PAUSE_LINE_MS: u32 = 450;
 
 /// A stretch of speech that is synthesised at once.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -128,17 +130,19 @@ impl Phonemizer {
             phonemes += &word.phonemes;
             if word.space_after {
                 text.push(' ');
-                // Silent words leave no second space: the acoustic model never saw two.
-                phonemes.extend((!phonemes.ends_with(' ')).then_some(' '));
+                phonemes.push(' ');
             }
         }
-        let phonemes = phonemes.trim().to_owned();
+        // Silent words leave no second space behind: the acoustic model never saw two.
+        let phonemes = single_spaces(&phonemes);
         if !phonemes.chars().any(char::is_alphabetic) {
             return None;
         }
         let known = phonemes.chars().filter_map(|c| self.ids.get(&c).copied());
         let ids = [0].into_iter().chain(known).chain([0]).collect();
         let text = text.trim().to_owned();
-        Some(SpokenClause { text, phonemes, ids, pause_after_ms: PAUSE_CLAUSE_MS })
+        let pause_after_ms =
+            if phonemes.ends_with([';', ':', '—']) { PAUSE_BREAK_MS } else { PAUSE_COMMA_MS };
+        Some(SpokenClause { text, phonemes, ids, pause_after_ms })
     }
 }

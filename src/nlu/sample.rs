@@ -1,0 +1,98 @@
+//! Sentences that the templates allow, drawn at random: test material for a grammar.
+
+use super::draft::{Context, Fractions, NumberRange};
+use super::grammar::Grammar;
+use super::graph::{GraphId, Step};
+
+/// Words that stand for a wildcard.
+const ANYTHING: &[&str] = &["something", "blue sky", "the old song", "tomorrow at noon"];
+
+/// A sentence and the intent it was drawn from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sample<'g> {
+    pub intent: &'g str,
+    pub template: &'g str,
+    pub text: String,
+}
+
+impl Grammar {
+    /// Draws a sentence; the same `seed` draws the same one. `None` when there is no sentence that
+    /// works without context, or when this draw met none.
+    pub fn sample(&self, seed: u64) -> Option<Sample<'_>> {
+        let context = Context::new();
+        let machine = &self.machine;
+        let usable: Vec<_> =
+            machine.sentences.iter().filter(|s| self.possible(s, &context)).collect();
+        let mut draw = Draw { grammar: self, state: seed, text: String::new(), meets: 0 };
+        let sentence = usable.get(draw.below(usable.len().max(1)))?;
+        draw.walk(sentence.graph);
+        let block = &machine.blocks[sentence.block as usize];
+        let text = draw.text.split_whitespace().collect::<Vec<_>>().join(" ");
+        (block.satisfied(draw.meets, &context) && block.has_keyword(&text)).then_some(Sample {
+            intent: &machine.intents[block.intent as usize],
+            template: &sentence.text,
+            text,
+        })
+    }
+}
+
+struct Draw<'g> {
+    grammar: &'g Grammar,
+    state: u64,
+    text: String,
+    meets: u8,
+}
+
+impl Draw<'_> {
+    fn walk(&mut self, graph: GraphId) {
+        let machine = &self.grammar.machine;
+        let graph = &machine.graphs[graph as usize];
+        let mut at = 0;
+        while at != graph.exit() {
+            let node = &graph.nodes[at as usize];
+            let choice = self.below(node.texts.len() + node.arcs.len());
+            if let Some((text, to)) = node.texts.get(choice) {
+                self.text.push_str(text);
+                at = *to;
+                continue;
+            }
+            let arc = &node.arcs[choice - node.texts.len()];
+            match &arc.step {
+                Step::Skip => {}
+                Step::Gap => self.text.push(' '),
+                Step::Number(number) => self.text.push_str(&number.to_string()),
+                Step::Call(called) | Step::List { graph: called, .. } => self.walk(*called),
+                Step::Value(value) => self.meets |= machine.values[*value as usize].meets,
+                Step::Range { range, .. } => {
+                    let number = self.number(&machine.ranges[*range as usize]);
+                    self.text.push_str(&number);
+                }
+                Step::Wild { .. } => {
+                    let words = ANYTHING[self.below(ANYTHING.len())];
+                    self.text.push_str(words);
+                }
+            }
+            at = arc.to;
+        }
+    }
+
+    fn number(&mut self, range: &NumberRange) -> String {
+        let steps = (range.to - range.from) / range.step + 1;
+        let whole = range.from + range.step * self.below(steps.min(1 << 20) as usize) as i64;
+        let tenths = match range.fractions {
+            Fractions::None => 0,
+            Fractions::Halves => 5 * self.below(2),
+            Fractions::Tenths => self.below(10),
+        };
+        ((whole * 10 + tenths as i64) as f64 / 10.0).to_string()
+    }
+
+    /// SplitMix64 (Steele, Lea & Flood 2014), reduced by remainder: fair enough for small `n`.
+    fn below(&mut self, n: usize) -> usize {
+        self.state = self.state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.state;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        ((z ^ (z >> 31)) % n.max(1) as u64) as usize
+    }
+}

@@ -1,0 +1,245 @@
+//! What a deployer sees when a file is wrong: place, sentence, help.
+
+use super::*;
+
+/// All diagnostics of one file.
+fn problems(yaml: &str) -> Vec<crate::config::diagnostic::Diagnostic> {
+    Grammar::parse(&[Source::new("a.yaml", yaml)]).err().unwrap_or_default()
+}
+
+/// `line:column message` and help of the only mistake.
+fn only(yaml: &str) -> (String, String) {
+    let mut found = problems(yaml);
+    assert_eq!(found.len(), 1, "{yaml}\n{found:#?}");
+    let problem = found.remove(0);
+    let at = format!("{}:{} {}", problem.line, problem.column, problem.message);
+    (at, problem.help.unwrap_or_default())
+}
+
+/// Wraps one sentence into a file; the sentence's first character is at 1:36.
+fn one(sentence: &str) -> String {
+    format!(
+        "intents: {{I: {{data: [{{sentences: [\"{sentence}\"]}}]}}}}
+lists: {{coffeeDrink: {{values: [latte]}}, size: {{values: [small]}}, any: {{wildcard: true}}}}
+expansion_rules: {{order: get me, the: (a|the)}}
+"
+    )
+}
+
+#[test]
+fn template_mistakes() {
+    for (sentence, at, help) in [
+        ("a {coffeDrink}", "1:38 no list is called {coffeDrink}", "did you mean {coffeeDrink}?"),
+        ("<ordr> it", "1:36 no rule is called <ordr>", "did you mean <order>?"),
+        ("a {order}", "1:38 no list is called {order}", "there is a rule of that name: <order>"),
+        ("a <size>", "1:38 no rule is called <size>", "there is a list of that name: {size}"),
+        (
+            "turn (on",
+            "1:41 `(` is never closed",
+            "add `)`, or write `\\(` to mean the character itself",
+        ),
+        (
+            "é [on) x",
+            "1:41 `[` is not closed before this `)`",
+            "add `]`, or write `\\[` to mean the character itself",
+        ),
+        (
+            "{size} or {size}",
+            "1:46 the slot `size` is filled twice in one sentence",
+            "give one of them another name, as `{list:size2}`, or make them alternatives",
+        ),
+        (
+            "[{size}] [please]",
+            "1:35 every part of this sentence is optional: silence fits it",
+            "take the brackets `[…]` away from the word that must be said",
+        ),
+        (
+            "...",
+            "1:35 every part of this sentence is optional: silence fits it",
+            "take the brackets `[…]` away from the word that must be said",
+        ),
+        (
+            "(a;b;c;d;e;f;g;h;i)",
+            "1:36 more than 8 parts in any order",
+            "make it several sentences, or several groups",
+        ),
+    ] {
+        assert_eq!(only(&one(sentence)), (at.to_owned(), help.to_owned()), "{sentence}");
+    }
+    assert!(problems(&one("({size}|a {size:size} b) [<the>] (x;{any})")).is_empty());
+}
+
+#[test]
+fn recursion_is_refused_once() {
+    let rules = "
+intents: {I: {data: [{sentences: ['<a> x', 'y <a>']}]}}
+expansion_rules:
+  a: go <b>
+  b: '[<c>] and {l}'
+  c: (<a>|z)
+lists: {l: {values: [m, {in: 'n {k}', out: 1}]}, k: {values: ['o {l}']}}
+";
+    let shown: Vec<String> = problems(rules)
+        .iter()
+        .map(|p| {
+            format!("{}:{} {} ({})", p.line, p.column, p.message, p.help.as_deref().unwrap_or(""))
+        })
+        .collect();
+    assert_eq!(
+        shown,
+        [
+            "6:7 <a> leads to itself (templates cannot repeat: <a> → <b> → <c> → <a>)",
+            "7:66 {l} leads to itself (templates cannot repeat: {l} → {k} → {l})",
+        ]
+    );
+}
+
+#[test]
+fn yaml_mistakes() {
+    for (yaml, at, help) in [
+        ("intent: {}", "1:1 a template file has no key `intent`", "did you mean `intents`?"),
+        (
+            "- a",
+            "1:1 a template file must be a block of keys, and this is a list",
+            "write `name: …` below it, indented",
+        ),
+        ("intents: {I: {dat: []}}", "1:15 an intent has no key `dat`", "did you mean `data`?"),
+        (
+            "intents: {I: {data: {}}}",
+            "1:21 `data` must be a list, and this is a block of keys",
+            "write a list of blocks that start with `- sentences:`, each after `- `",
+        ),
+        (
+            "intents: {I: {data: [{sentence: [a]}]}}",
+            "1:23 a block of sentences has no key `sentence`",
+            "did you mean `sentences`?",
+        ),
+        (
+            "intents: {I: {data: [{response: a}]}}",
+            "1:22 this block has no `sentences`",
+            "add `sentences:` with a template",
+        ),
+        (
+            "intents: {I: {data: [{sentences: []}]}}",
+            "1:34 `sentences` is empty",
+            "write at least one template",
+        ),
+        (
+            "intents: {I: {data: [{sentences: [[a]]}]}}",
+            "1:35 a sentence must be text, and this is a list",
+            "put quotes around a template that starts with `[` or `{`",
+        ),
+        (
+            "intents: {I: {data: [{sentences: ['']}]}}",
+            "1:35 a sentence is empty",
+            "write words, or delete the line",
+        ),
+        (
+            "intents: {I: {data: [{sentences: [a], slots: {x: [1]}}]}}",
+            "1:50 a slot must be one value, and this is a list",
+            "write text, a number, true or false",
+        ),
+        ("lists: {l: {valuse: [a]}}", "1:13 a list has no key `valuse`", "did you mean `values`?"),
+        (
+            "lists: {l: {}}",
+            "1:9 this list is empty",
+            "give it `values:`, a `range:` or `wildcard: true`",
+        ),
+        ("lists: {l: {values: []}}", "1:13 this list has no values", "write at least one value"),
+        (
+            "lists: {l: {values: [a], wildcard: true}}",
+            "1:9 a list has `values`, or a `range`, or is a `wildcard`, and this has several",
+            "make a list of each",
+        ),
+        (
+            "lists: {l: {values: [{out: 3}]}}",
+            "1:22 this value has no `in`",
+            "write what is said as `in: …`",
+        ),
+        (
+            "lists: {l: {values: ['[a]']}}\nintents: {I: {data: [{sentences: ['{l}']}]}}",
+            "1:22 every part of this value is optional: silence fits it",
+            "take the brackets `[…]` away from one word",
+        ),
+        (
+            "lists: {l: {range: {from: 5, to: 1}}}",
+            "1:20 `from` is 5, which is more than `to` (1)",
+            "swap them",
+        ),
+        (
+            "lists: {l: {range: {from: 5}}}",
+            "1:20 a range needs whole numbers `from` and `to`",
+            "as `from: 0` and `to: 100`",
+        ),
+        (
+            "lists: {l: {range: {from: 0, to: 9, step: 0}}}",
+            "1:43 `step` must be at least 1",
+            "leave it out for every number",
+        ),
+        (
+            "lists: {l: {range: {from: 0.5, to: 9}}}",
+            "1:27 `from` must be a whole number, and this is 0.5",
+            "write one as 5",
+        ),
+        (
+            "lists: {l: {wildcard: yes}}",
+            "1:23 `wildcard` must be true or false, and this is text",
+            "write `true` or `false` without quotes",
+        ),
+        (
+            "settings: {ignore_whitespace: true}",
+            "1:12 languages written without spaces are not supported",
+            "delete `ignore_whitespace`",
+        ),
+        (
+            "data: [{sentences: [a]}]",
+            "1:1 `data` at the top needs a folder named as its intent",
+            "write it under `intents:` and the intent's name",
+        ),
+        (
+            "expansion_rules: {a: b, a: c}",
+            "1:25 `a` is written twice here",
+            "the first one is on line 1; put everything under one of them",
+        ),
+        (
+            "expansion_rules: {a: '<nothing>'}",
+            "1:23 no rule is called <nothing>",
+            "write it under `expansion_rules:`, or escape the bracket: `\\<`",
+        ),
+        (
+            "skip_words: please",
+            "1:13 `skip_words` must be a list, and this is text",
+            "write a list of words, each after `- `",
+        ),
+    ] {
+        assert_eq!(only(yaml), (at.to_owned(), help.to_owned()), "{yaml}");
+    }
+}
+
+#[test]
+fn every_mistake_of_every_file_is_told_in_order() {
+    let one = Source::new(
+        "one.yaml",
+        "lists: {l: {}}\nintents:\n  I:\n    data:\n      - sentences:\n          - go {x\n          - 'go <y>'\n",
+    );
+    let two = Source::new("two.yaml", "a: [\n");
+    let found = Grammar::parse(&[one, two]).expect_err("three mistakes");
+    let shown: Vec<String> =
+        found.iter().map(|p| format!("{}:{}", p.file.display(), p.line)).collect();
+    assert_eq!(shown, ["one.yaml:1", "one.yaml:6", "one.yaml:7", "two.yaml:1"]);
+    assert_eq!(
+        found[1].to_string(),
+        "one.yaml:6:16: `{` is never closed\n  |\n6 |           - go {x\n  |                ^\n  = add `}`, or write `\\{` to mean the character itself"
+    );
+}
+
+#[test]
+fn one_name_in_two_files_must_mean_the_same() {
+    let rule = |text: &str| Source::new("r.yaml", format!("expansion_rules: {{the: {text}}}"));
+    assert!(Grammar::parse(&[rule("(a|the)"), rule("(a|the)")]).is_ok());
+    let found = Grammar::parse(&[rule("a"), rule("the")]).expect_err("differs");
+    assert_eq!(found[0].message, "the rule <the> is written twice");
+    let list = || Source::new("l.yaml", "lists: {l: {values: [a]}}");
+    let found = Grammar::parse(&[list(), list()]).expect_err("twice");
+    assert_eq!(found[0].help.as_deref(), Some("the first one is at l.yaml:1"));
+}
