@@ -1,8 +1,187 @@
+use std::collections::{BTreeSet, HashMap};
+use std::io::{IsTerminal, Write};
+use std::path::{Path, PathBuf};
+
+use anyhow::anyhow;
+
 use super::{Context, Failure};
+use crate::agent::Agent;
+use crate::audio::file::{self, AudioFileError};
+use crate::config::board::Board;
+use crate::eval::dataset::{self, Row};
+use crate::eval::mix::{self, MixRow, Mixer};
+use crate::eval::outcome::Outcome;
+use crate::eval::report::Report;
+use crate::eval::run::{Evaluation, Mode};
+use crate::runtime::Engines;
+use crate::units::SAMPLE_RATE_HZ;
 
+/// Measure an agent on recordings: words, intents, slots, acceptance and timing in one run
+///
+/// A data set is a tab-separated table with a header. `path` (WAV or FLAC, relative to the table)
+/// and `intent` (empty: not for this agent) are needed; `transcript`, `slots_json`, `speaker`,
+/// `condition`, `speech_start_s` and `speech_end_s` are used where they are filled in. Each
+/// recording runs through the whole streamed pipeline as a session of its own; programs of
+/// actions are not run.
 #[derive(Debug, clap::Args)]
-pub struct Args {}
+#[command(after_help = "\
+Scores:
+  command   intent and every slot right, and accepted   (of recordings with an intent)
+  false     accepted                                    (of recordings without an intent)
+  gap       end of the voice to first sound of the reply, median/95th percentile
 
-pub fn run(_args: &Args, _context: &Context) -> Result<(), Failure> {
-    unimplemented!()
+Examples:
+  mynah eval agents/coffee orders.tsv others.tsv
+  mynah eval agents/coffee orders.tsv --mix kitchen.tsv --json > kitchen.json
+  mynah eval agents/coffee prompts.tsv --whole --limit 50")]
+pub struct Args {
+    /// Agent folder.
+    agent: PathBuf,
+    /// Data sets.
+    #[arg(required = true, value_name = "DATA.tsv")]
+    data: Vec<PathBuf>,
+    /// Instead of the recordings themselves, run the noisy copies of them that a recipe lists:
+    /// columns utt, cond, noise, noise_start, snr_db, snr_def (rms or maxframe), rir, rir_channel;
+    /// files relative to the recipe.
+    #[arg(long, value_name = "RECIPE.tsv")]
+    mix: Option<PathBuf>,
+    /// Recognise each recording as one utterance, without detector, endpoint and dialogue.
+    #[arg(long)]
+    whole: bool,
+    /// Stop after the first N recordings.
+    #[arg(long, value_name = "N")]
+    limit: Option<usize>,
+}
+
+/// A recording as it is, or a copy to be made.
+struct Job {
+    row: Row,
+    mix: Option<MixRow>,
+}
+
+pub fn run(args: &Args, context: &Context) -> Result<(), Failure> {
+    let agent = Agent::load(&args.agent).map_err(Failure::input)?;
+    let mut jobs = jobs(args)?;
+    jobs.truncate(args.limit.unwrap_or(usize::MAX));
+    if jobs.is_empty() {
+        return Err(Failure::Input(anyhow!("--limit 0 leaves nothing to evaluate")));
+    }
+    if let Some(missing) = all_missing(&jobs) {
+        return Err(Failure::Input(anyhow!(
+            "none of the {} recordings is there, the first being {}; paths are relative to the \
+             table's folder",
+            jobs.len(),
+            missing.display()
+        )));
+    }
+    warn_of_unknown_intents(&agent, &jobs);
+    let mode = if args.whole { Mode::Whole } else { Mode::Streamed };
+    let mut engines = Engines::load(&context.models()?).map_err(anyhow::Error::from)?;
+    engines.warm_up().map_err(anyhow::Error::from)?;
+    let period_ms = Board::default_for_build().audio.period_ms;
+    let mut evaluation = Evaluation::new(engines, agent, mode, period_ms);
+    let (outcomes, unreadable) = evaluate(&mut evaluation, &jobs)?;
+    if outcomes.is_empty() {
+        return Err(Failure::Input(anyhow!(
+            "none of the {unreadable} recordings could be read; the warnings above say why"
+        )));
+    }
+    let report = Report::new(&outcomes, unreadable);
+    context.say(&report);
+    if context.json {
+        println!("{}", serde_json::to_string(&report).map_err(anyhow::Error::from)?);
+    }
+    Ok(())
+}
+
+fn jobs(args: &Args) -> Result<Vec<Job>, Failure> {
+    let mut rows = Vec::new();
+    for path in &args.data {
+        rows.extend(dataset::read(path).map_err(Failure::input)?);
+    }
+    let Some(recipe) = &args.mix else {
+        return Ok(rows.into_iter().map(|row| Job { row, mix: None }).collect());
+    };
+    let by_path: HashMap<PathBuf, &Row> = rows.iter().map(|row| (real(&row.path), row)).collect();
+    let copies = mix::read(recipe).map_err(Failure::input)?;
+    let copies = copies.into_iter().filter_map(|copy| {
+        let row = by_path.get(&real(&copy.utterance))?;
+        let row = Row { condition: copy.condition.clone(), ..(*row).clone() };
+        Some(Job { row, mix: Some(copy) })
+    });
+    let jobs: Vec<Job> = copies.collect();
+    if jobs.is_empty() {
+        return Err(Failure::Input(anyhow!(
+            "{}: no `utt` is a recording of the data sets given; `utt` is relative to the recipe's \
+             folder",
+            recipe.display()
+        )));
+    }
+    Ok(jobs)
+}
+
+/// The first recording, when there is none at all.
+fn all_missing(jobs: &[Job]) -> Option<&Path> {
+    let none = !jobs.iter().any(|job| job.row.path.exists());
+    jobs.first().filter(|_| none).map(|job| job.row.path.as_path())
+}
+
+/// The same file has one name, whatever folder it is named from.
+fn real(path: &Path) -> PathBuf {
+    path.canonicalize().unwrap_or_else(|_| path.to_owned())
+}
+
+fn warn_of_unknown_intents(agent: &Agent, jobs: &[Job]) {
+    let known: BTreeSet<&str> = agent.grammar.intents().collect();
+    let gold = jobs.iter().filter_map(|job| job.row.gold.as_ref());
+    let unknown: BTreeSet<&str> =
+        gold.map(|gold| gold.intent.as_str()).filter(|intent| !known.contains(intent)).collect();
+    if !unknown.is_empty() {
+        let list = unknown.into_iter().collect::<Vec<_>>().join(", ");
+        eprintln!(
+            "warning: the agent has no intent {list}; such recordings count as misunderstood. An \
+             empty intent means out of scope"
+        );
+    }
+}
+
+/// The outcomes, and how many recordings could not be read.
+fn evaluate(evaluation: &mut Evaluation, jobs: &[Job]) -> Result<(Vec<Outcome>, usize), Failure> {
+    let mut mixer = Mixer::default();
+    let mut outcomes = Vec::with_capacity(jobs.len());
+    let mut unreadable = 0;
+    for (done, job) in jobs.iter().enumerate() {
+        progress(done, jobs.len());
+        match sound(&mut mixer, job) {
+            Ok(sound) => {
+                let outcome = evaluation.clip(&job.row, &sound).map_err(anyhow::Error::from)?;
+                for fault in &outcome.faults {
+                    eprintln!("warning: {}: {fault}", job.row.name);
+                }
+                outcomes.push(outcome);
+            }
+            Err(error) => {
+                unreadable += 1;
+                eprintln!("warning: skipped: {error}");
+            }
+        }
+    }
+    progress(jobs.len(), jobs.len());
+    Ok((outcomes, unreadable))
+}
+
+fn sound(mixer: &mut Mixer, job: &Job) -> Result<Vec<f32>, AudioFileError> {
+    match &job.mix {
+        Some(mix) => mixer.make(mix),
+        None => Ok(file::read(&job.row.path)?.to_rate(SAMPLE_RATE_HZ).samples),
+    }
+}
+
+/// A counter in place, for people who watch.
+fn progress(done: usize, all: usize) {
+    let mut out = std::io::stderr();
+    if out.is_terminal() {
+        let end = if done == all { "\r\x1b[K" } else { "" };
+        let _ = write!(out, "\r{done} of {all}{end}").and_then(|()| out.flush());
+    }
 }

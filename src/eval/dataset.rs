@@ -8,6 +8,8 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use serde::Serialize;
+
 use super::table::{Table, TableError, TableRow};
 use crate::nlu::SlotValue;
 
@@ -15,7 +17,7 @@ use crate::nlu::SlotValue;
 pub type GoldSlots = BTreeMap<String, SlotValue>;
 
 /// What a recording should be understood as.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Gold {
     pub intent: String,
     pub slots: GoldSlots,

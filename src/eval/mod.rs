@@ -1,8 +1,14 @@
-//! Data sets, scores, reports.
+//! All the scores of recorded sound in one run: [`dataset`] says what was spoken, [`mix`] makes
+//! noisy copies of it, [`run`] lets the agent hear it, [`outcome`] reads what the agent made of it,
+//! [`scores`] counts, [`report`] prints.
 
 pub mod dataset;
 pub mod mix;
 pub mod outcome;
+pub mod report;
+pub mod run;
 pub mod scores;
-pub mod table;
+mod table;
 pub mod wer;
+
+pub use table::TableError;

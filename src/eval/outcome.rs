@@ -81,7 +81,7 @@ pub struct Outcome {
     pub speaker: String,
     /// What was said, if known.
     pub transcript: Option<String>,
-    #[serde(skip)]
+    /// What should have been understood; `null` out of scope.
     pub gold: Option<Gold>,
     pub heard: String,
     pub answer: Option<Answer>,

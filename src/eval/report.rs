@@ -1,0 +1,114 @@
+//! All scores of one evaluation, as one JSON object or as a table for people.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde::Serialize;
+
+use super::outcome::Outcome;
+use super::scores::{Percentiles, Scores};
+
+/// One evaluation.
+#[derive(Debug, Serialize)]
+pub struct Report<'o> {
+    #[serde(flatten)]
+    pub scores: Scores,
+    /// Resident memory of this process at the end, in megabytes (10⁶ bytes): the agent, and the
+    /// noises and rooms of `--mix`.
+    pub rss_mb: Option<f64>,
+    /// Recordings that could not be read.
+    pub skipped: usize,
+    pub by_condition: BTreeMap<&'o str, Scores>,
+    pub by_speaker: BTreeMap<&'o str, Scores>,
+    pub items: Vec<Item<'o>>,
+}
+
+#[derive(Debug, Serialize)]
+pub struct Item<'o> {
+    #[serde(flatten)]
+    outcome: &'o Outcome,
+    /// Intent and every slot right, and accepted; `null` out of scope.
+    right: Option<bool>,
+}
+
+impl<'o> Report<'o> {
+    pub fn new(outcomes: &'o [Outcome], skipped: usize) -> Self {
+        Self {
+            scores: Scores::of(&outcomes.iter().collect::<Vec<_>>()),
+            rss_mb: resident_mb(),
+            skipped,
+            by_condition: Scores::by(outcomes, |outcome| &outcome.condition),
+            by_speaker: Scores::by(outcomes, |outcome| &outcome.speaker),
+            items: outcomes.iter().map(|o| Item { outcome: o, right: o.right() }).collect(),
+        }
+    }
+}
+
+/// From the kernel; `None` where there is no `/proc`.
+fn resident_mb() -> Option<f64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+    let kibibytes: f64 = line.split_whitespace().next()?.parse().ok()?;
+    Some(kibibytes * 1024.0 / 1e6)
+}
+
+const HEAD: &str = "n     WER command  accept confirm  reject  false slot F1  cut-in     gap ms";
+
+impl fmt::Display for Report<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names = self.by_condition.keys().map(|name| name.chars().count());
+        let width = names.max().unwrap_or(0).max("condition".len());
+        writeln!(f, "{:width$}  {:>5}", "condition", HEAD)?;
+        if self.by_condition.len() > 1 {
+            for (name, scores) in &self.by_condition {
+                writeln!(f, "{name:width$}  {}", Line(scores))?;
+            }
+        }
+        writeln!(f, "{:width$}  {}", "all", Line(&self.scores))?;
+        let number = |value: Option<f64>, digits| match value {
+            Some(value) => format!("{value:.digits$}"),
+            None => "–".into(),
+        };
+        let s = &self.scores;
+        write!(
+            f,
+            "\nintent accuracy {}   ECE {}   Brier {}   slots lost by cutting {}\n\
+             real-time factor {}   resident {} MB   skipped {}",
+            percent(s.intent_accuracy),
+            number(s.ece, 3),
+            number(s.brier, 3),
+            percent(s.cut_slot_rate),
+            number(s.rtf, 3),
+            number(self.rss_mb, 0),
+            self.skipped
+        )
+    }
+}
+
+struct Line<'s>(&'s Scores);
+
+impl fmt::Display for Line<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let s = self.0;
+        write!(f, "{:>5}", s.n)?;
+        let rates = [
+            s.wer,
+            s.command_accuracy,
+            s.accept_rate,
+            s.confirm_rate,
+            s.reject_rate,
+            s.false_accept_rate,
+            s.slot_f1,
+            s.cut_in_rate,
+        ];
+        for rate in rates {
+            write!(f, " {:>7}", percent(rate))?;
+        }
+        let gap = |p: Percentiles| format!("{:.0}/{:.0}", p.p50, p.p95);
+        write!(f, " {:>10}", s.response_gap_ms.map_or("–".into(), gap))
+    }
+}
+
+fn percent(rate: Option<f64>) -> String {
+    rate.map_or("–".into(), |rate| format!("{:.1}%", 100.0 * rate))
+}

@@ -1,0 +1,99 @@
+//! Runs recordings through an agent, one fresh session each.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use super::dataset::Row;
+use super::outcome::{Latencies, Outcome};
+use crate::agent::Agent;
+use crate::asr::AsrError;
+use crate::cancel::CancelToken;
+use crate::dialogue::Conversation;
+use crate::observe::StageTimes;
+use crate::runtime::source::ClipSource;
+use crate::runtime::{Engines, Pace, RuntimeError, replay};
+use crate::units::SAMPLE_RATE_HZ;
+
+/// What a recording goes through.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// Everything a live agent does: endpoint, speculation, dialogue, reply.
+    Streamed,
+    /// Recogniser and interpreter only, on the recording as one utterance.
+    Whole,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum EvalError {
+    #[error(transparent)]
+    Runtime(#[from] RuntimeError),
+    #[error(transparent)]
+    Asr(#[from] AsrError),
+}
+
+/// One agent under evaluation.
+pub struct Evaluation {
+    engines: Engines,
+    agent: Arc<Agent>,
+    mode: Mode,
+    latencies: Latencies,
+}
+
+impl Evaluation {
+    /// The agent's actions stay events: their programs are not run, for an evaluation must not
+    /// order a thousand coffees.
+    pub fn new(engines: Engines, mut agent: Agent, mode: Mode, output_period_ms: u32) -> Self {
+        let actions = agent.script.intents.values_mut().filter_map(|intent| intent.action.as_mut());
+        for action in actions {
+            action.program = None;
+        }
+        let pause_ms = agent.settings.endpoint.pause_ms;
+        let latencies = Latencies { pause_ms, output_period_ms };
+        Self { engines, agent: Arc::new(agent), mode, latencies }
+    }
+
+    /// Runs one recording; `sound` is mono at 16 kHz.
+    pub fn clip(&mut self, row: &Row, sound: &[f32]) -> Result<Outcome, EvalError> {
+        let start = Instant::now();
+        let mut outcome = match self.mode {
+            Mode::Streamed => self.streamed(row, sound)?,
+            Mode::Whole => self.whole(row, sound)?,
+        };
+        outcome.wall_s = start.elapsed().as_secs_f64();
+        outcome.audio_s = sound.len() as f64 / f64::from(SAMPLE_RATE_HZ);
+        if self.mode == Mode::Streamed {
+            let whole = outcome.misses_a_slot().then(|| self.whole(row, sound)).transpose()?;
+            outcome.compare_slots(whole.as_ref());
+        }
+        Ok(outcome)
+    }
+
+    fn streamed(&mut self, row: &Row, sound: &[f32]) -> Result<Outcome, EvalError> {
+        let mut events = Vec::new();
+        let source = ClipSource::new(sound.to_vec());
+        replay(
+            &mut self.engines,
+            &self.agent,
+            Pace::LockStep,
+            |_| source,
+            |event| events.push(event.clone()),
+        )?;
+        Ok(Outcome::streamed(row, &events, self.latencies))
+    }
+
+    fn whole(&mut self, row: &Row, sound: &[f32]) -> Result<Outcome, EvalError> {
+        let start = Instant::now();
+        let recognition = self.engines.recognizer.recognize(sound, &CancelToken::never())?;
+        let recognised = Instant::now();
+        let (text, confidence) = (&recognition.best.text, recognition.best.confidence);
+        let conversation = Conversation::new(Arc::clone(&self.agent));
+        let meaning = conversation.interpret_heard(text, confidence);
+        let ms = |from: Instant, to: Instant| (to - from).as_secs_f32() * 1000.0;
+        let times = StageTimes {
+            recognise: ms(start, recognised),
+            interpret: ms(recognised, Instant::now()),
+            ..StageTimes::default()
+        };
+        Ok(Outcome::whole(row, text, &meaning, times))
+    }
+}

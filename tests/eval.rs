@@ -1,0 +1,132 @@
+//! `mynah eval` as people run it.
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+use serde_json::Value;
+
+fn mynah(args: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_mynah"))
+        .args(args)
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .output()
+        .expect("the program starts")
+}
+
+fn eval(dir: &Path, args: &[&str]) -> Output {
+    let data = dir.join("data.tsv");
+    mynah(&[&["eval", "agents/coffee", data.to_str().unwrap()], args].concat())
+}
+
+fn stderr(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+fn scores(output: &Output) -> Value {
+    assert!(output.status.success(), "{}", stderr(output));
+    serde_json::from_slice(&output.stdout).expect("one JSON object on stdout")
+}
+
+#[test]
+fn bad_input_is_named_and_nothing_is_run() {
+    let dir = tempfile::tempdir().unwrap();
+    for (table, message) in [
+        (None, "data.tsv"),
+        (Some("file\tintent\nx\t\n"), "data.tsv:1: there is no column `path`"),
+        (Some("path\tintent\n"), "there is a header but no row"),
+        (Some("path\tintent\tslots_json\nx\torder\t{\n"), "data.tsv:2: slots_json is \"{\""),
+        (Some("path\tintent\nno.wav\t\nnot.wav\t\n"), "none of the 2 recordings is there"),
+    ] {
+        if let Some(table) = table {
+            std::fs::write(dir.path().join("data.tsv"), table).unwrap();
+        }
+        let output = eval(dir.path(), &[]);
+        assert_eq!(output.status.code(), Some(2), "{}", stderr(&output));
+        assert!(stderr(&output).contains(message), "{} lacks {message}", stderr(&output));
+    }
+    std::fs::write(dir.path().join("data.tsv"), "path\tintent\nx.wav\t\n").unwrap();
+    std::fs::write(dir.path().join("mix.tsv"), "utt\tcond\nother.wav\tc\n").unwrap();
+    let recipe = dir.path().join("mix.tsv");
+    let output = eval(dir.path(), &["--mix", recipe.to_str().unwrap()]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(stderr(&output).contains("no `utt` is a recording of the data sets"));
+}
+
+/// One spoken order with a second of silence after it, one noise that is nobody's order, one file
+/// that is not there.
+fn data(dir: &Path) {
+    let spoken = dir.join("spoken.wav");
+    let words = "Can I get a large latte with some milk?";
+    let output = mynah(&["say", words, "-o", spoken.to_str().unwrap()]);
+    assert!(output.status.success(), "{}", stderr(&output));
+    let mut reader = hound::WavReader::open(&spoken).unwrap();
+    let spec = reader.spec();
+    let mut samples: Vec<i16> = reader.samples().map(Result::unwrap).collect();
+    let voice_s = samples.len() as f64 / f64::from(spec.sample_rate);
+    samples.extend(vec![0; spec.sample_rate as usize]);
+    write(&dir.join("order.wav"), spec, &samples);
+    let mut state = 1u32;
+    let noise = (0..2 * spec.sample_rate).map(|_| {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        (state >> 16) as i16 / 64
+    });
+    write(&dir.join("noise.wav"), spec, &noise.collect::<Vec<_>>());
+    let slots = r#"{"size": "Large", "coffeeDrink": "latte", "milkAmount": "some milk"}"#;
+    let table = format!(
+        "path\ttranscript\tintent\tslots_json\tspeaker\tcondition\tspeech_start_s\tspeech_end_s\n\
+         order.wav\t{words}\torderDrink\t{slots}\tvoice\tclean\t0.0\t{voice_s:.2}\n\
+         noise.wav\t\t\t\t\tnoise\t\t\n\
+         lost.wav\t\t\t\t\tnoise\t\t\n"
+    );
+    std::fs::write(dir.join("data.tsv"), table).unwrap();
+    let recipe = "utt\tnoise\tnoise_start\tsnr_db\tsnr_def\tcond\n\
+                  order.wav\tnoise.wav\t100\t20\trms\tnoisy_20db\n";
+    std::fs::write(dir.join("mix.tsv"), recipe).unwrap();
+}
+
+fn write(path: &Path, spec: hound::WavSpec, samples: &[i16]) {
+    let mut writer = hound::WavWriter::create(path, spec).unwrap();
+    samples.iter().for_each(|sample| writer.write_sample(*sample).unwrap());
+    writer.finalize().unwrap();
+}
+
+#[test]
+#[cfg_attr(not(have_models), ignore = "needs models: run `make models`")]
+fn recordings_are_scored_streamed_whole_and_mixed() {
+    let dir = tempfile::tempdir().unwrap();
+    data(dir.path());
+    let output = eval(dir.path(), &["--json"]);
+    let streamed = scores(&output);
+    assert_eq!((&streamed["n"], &streamed["skipped"]), (&Value::from(2), &Value::from(1)));
+    assert!(stderr(&output).contains("skipped") && stderr(&output).contains("lost.wav"));
+    for (score, value) in [
+        ("wer", 0.0),
+        ("command_accuracy", 1.0),
+        ("accept_rate", 1.0),
+        ("reject_rate", 0.0),
+        ("false_accept_rate", 0.0),
+        ("intent_accuracy", 1.0),
+        ("slot_f1", 1.0),
+        ("cut_in_rate", 0.0),
+        ("cut_slot_rate", 0.0),
+    ] {
+        assert_eq!(streamed[score], value, "{score}: {streamed:#}");
+    }
+    for score in ["ece", "brier", "rtf", "rss_mb"] {
+        assert!(streamed[score].is_number(), "{score}: {streamed:#}");
+    }
+    assert!(streamed["response_gap_ms"]["p95"].as_f64().unwrap() > 0.0);
+    assert_eq!(streamed["by_condition"]["clean"]["n"], 1);
+    assert_eq!(streamed["by_speaker"].as_object().unwrap().len(), 1);
+    assert_eq!(streamed["items"][0]["right"], true);
+    assert_eq!(streamed["items"][1]["right"], Value::Null);
+
+    let whole = scores(&eval(dir.path(), &["--json", "--whole", "--limit", "1"]));
+    assert_eq!((&whole["n"], &whole["command_accuracy"]), (&Value::from(1), &Value::from(1.0)));
+    assert_eq!((&whole["cut_in_rate"], &whole["response_gap_ms"]), (&Value::Null, &Value::Null));
+
+    let recipe = dir.path().join("mix.tsv");
+    let mixed = scores(&eval(dir.path(), &["--json", "--mix", recipe.to_str().unwrap()]));
+    assert_eq!(mixed["n"], 1, "only the copies are run");
+    assert_eq!(mixed["by_condition"]["noisy_20db"]["n"], 1);
+}
