@@ -13,6 +13,7 @@ pub mod audio;
 pub mod cancel;
 pub mod cli;
 pub mod config;
+pub mod demo;
 pub mod dialogue;
 pub mod eval;
 pub mod hear;

@@ -56,6 +56,20 @@ pub enum EndReason {
     EndOfSound,
 }
 
+impl Heard {
+    /// Where in the sound this became known.
+    pub fn at(&self) -> SamplePos {
+        match *self {
+            Self::SpeechStart { at }
+            | Self::Resume { at }
+            | Self::Due { at }
+            | Self::EndOfSound { at } => at,
+            Self::Pause { span } => span.end,
+            Self::SpeechEnd { decided_at, .. } => decided_at,
+        }
+    }
+}
+
 /// From listener to thinker, over the bounded event channel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Heard {
@@ -68,6 +82,9 @@ pub enum Heard {
     /// The utterance is over. `span` includes the pre-roll; `decided_at` is where the policy
     /// stopped waiting, `last_speech` where it last heard speech.
     SpeechEnd { span: Span, last_speech: SamplePos, decided_at: SamplePos, why: EndReason },
+    /// The deadline the thinker had asked for has come. Sample time is the only clock, and the
+    /// listener holds it.
+    Due { at: SamplePos },
     /// The source has no more sound.
     EndOfSound { at: SamplePos },
 }

@@ -156,7 +156,20 @@ pub fn write_wav(
     writer.finish()
 }
 
-/// Writes a mono 16-bit PCM WAV file piece by piece.
+/// Writes two channels of equal length as 16-bit PCM in one go; see [`WavWriter`].
+pub fn write_wav_stereo(
+    path: impl AsRef<Path>,
+    rate_hz: u32,
+    left: &[f32],
+    right: &[f32],
+) -> Result<(), AudioFileError> {
+    let mut writer = WavWriter::with_channels(path, rate_hz, 2)?;
+    let interleaved: Vec<f32> = left.iter().zip(right).flat_map(|(l, r)| [*l, *r]).collect();
+    writer.push(&interleaved)?;
+    writer.finish()
+}
+
+/// Writes a 16-bit PCM WAV file piece by piece.
 ///
 /// The sound goes to a file of another name beside `path`, which takes the name of `path` in
 /// [`finish`](Self::finish): whoever looks sees the old file or the whole new one. Dropped before
@@ -185,8 +198,17 @@ impl Drop for Partial {
 }
 
 impl WavWriter {
-    /// Opens the file beside `path`. The folder must exist.
+    /// Opens a mono file beside `path`. The folder must exist.
     pub fn create(path: impl AsRef<Path>, rate_hz: u32) -> Result<Self, AudioFileError> {
+        Self::with_channels(path, rate_hz, 1)
+    }
+
+    /// The same for `channels` interleaved channels.
+    fn with_channels(
+        path: impl AsRef<Path>,
+        rate_hz: u32,
+        channels: u16,
+    ) -> Result<Self, AudioFileError> {
         let path = path.as_ref().to_path_buf();
         let not_a_file = || AudioFileError::NotAFile { path: path.clone() };
         // A device such as /dev/null must not be replaced by a file.
@@ -199,7 +221,7 @@ impl WavWriter {
         let write_error = |source| AudioFileError::Write { path: path.clone(), source };
         let (partial, file) = create_beside(&target, name).map_err(write_error)?;
         let spec = hound::WavSpec {
-            channels: 1,
+            channels,
             sample_rate: rate_hz,
             bits_per_sample: 16,
             sample_format: hound::SampleFormat::Int,

@@ -1,8 +1,86 @@
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::Instant;
+
+use anyhow::Context as _;
+
 use super::{Context, Failure};
+use crate::agent::Agent;
+use crate::audio::devices::{DeviceChoice, DeviceError};
+use crate::config::board::Board;
+use crate::observe::console::Console;
+use crate::runtime::listener::Duplex;
+use crate::runtime::{Engines, LiveOptions, RuntimeError, live};
 
+/// Listen and answer, live
+///
+/// Runs until Ctrl-C. A microphone that is unplugged is opened again when it is back.
 #[derive(Debug, clap::Args)]
-pub struct Args {}
+#[command(after_help = "\
+Examples:
+  mynah run agents/coffee
+  mynah run agents/coffee --mic \"USB Audio\" --speaker default
+  mynah run agents/coffee --board raspberry-pi-5 --json
+  mynah run agents/coffee --headset    the agent may be interrupted")]
+pub struct Args {
+    /// Agent folder.
+    agent: PathBuf,
+    /// Board profile: a name from boards/ or a file (default: the one this program was built for).
+    #[arg(long, value_name = "BOARD")]
+    board: Option<String>,
+    /// Microphone: an id or a part of a name from `mynah devices` (default: the board's).
+    #[arg(long, value_name = "NAME")]
+    mic: Option<DeviceChoice>,
+    /// Speaker, likewise.
+    #[arg(long, value_name = "NAME")]
+    speaker: Option<DeviceChoice>,
+    /// The microphone cannot hear the speaker: listen while speaking, and let the visitor
+    /// interrupt. Without this the agent is deaf to everything while it speaks.
+    #[arg(long)]
+    headset: bool,
+}
 
-pub fn run(_args: &Args, _context: &Context) -> Result<(), Failure> {
-    unimplemented!()
+impl Args {
+    /// What `mynah demo --live` runs.
+    pub fn for_agent(agent: PathBuf) -> Self {
+        Self { agent, board: None, mic: None, speaker: None, headset: false }
+    }
+}
+
+pub fn run(args: &Args, context: &Context) -> Result<(), Failure> {
+    let started = Instant::now();
+    let board = match &args.board {
+        Some(board) => Board::load(board).map_err(Failure::input)?,
+        None => Board::default_for_build(),
+    };
+    let agent = Arc::new(Agent::load(&args.agent).map_err(Failure::input)?);
+    let mut engines = Engines::load(&context.models()?).map_err(anyhow::Error::from)?;
+    engines.warm_up().map_err(anyhow::Error::from)?;
+    let stop = Arc::new(AtomicBool::new(false));
+    for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
+        // The second signal ends the process at once, should the first one not be heard.
+        signal_hook::flag::register_conditional_shutdown(signal, 130, Arc::clone(&stop))
+            .and_then(|_| signal_hook::flag::register(signal, Arc::clone(&stop)))
+            .context("cannot listen for Ctrl-C")?;
+    }
+    let device = |asked: &Option<DeviceChoice>, board: &str| match asked {
+        Some(choice) => choice.clone(),
+        None => board.parse().unwrap_or_else(|never: std::convert::Infallible| match never {}),
+    };
+    let options = LiveOptions {
+        microphone: device(&args.mic, &board.audio.capture_device),
+        speaker: device(&args.speaker, &board.audio.playback_device),
+        period_ms: board.audio.period_ms,
+        duplex: if args.headset { Duplex::Full } else { Duplex::Half },
+        threads: board.threads.clone(),
+        started,
+    };
+    let mut console = Console::new(context.json);
+    live(&mut engines, &agent, &options, &stop, |event| console.show(event)).map_err(|error| {
+        match error {
+            RuntimeError::Device(DeviceError::NotFound { .. }) => Failure::input(error),
+            error => Failure::Runtime(error.into()),
+        }
+    })
 }

@@ -1,15 +1,14 @@
 //! `mynah understand`: text to intent, slots and confidence.
 
 use std::io::{BufRead, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use anyhow::{Context as _, anyhow};
+use anyhow::Context as _;
 use serde::Serialize;
 
 use super::{Context, Failure};
-use crate::nlu::{
-    self, Closest, Explanation, Grammar, Interpretation, Match, SlotValue, Slots, Source,
-};
+use crate::agent::Agent;
+use crate::nlu::{self, Closest, Explanation, Grammar, Interpretation, Match, SlotValue, Slots};
 use crate::turn::Completeness;
 
 /// Say what a text means to an agent: intent, slots, confidence.
@@ -33,45 +32,27 @@ pub struct Args {
 }
 
 pub fn run(args: &Args, context: &Context) -> Result<(), Failure> {
-    let grammar = load(&args.agent)?;
+    let grammar = Agent::load(&args.agent).map_err(Failure::input)?.grammar;
     let mut out = std::io::stdout().lock();
+    let mut answer = |text: &str| match writeln!(out, "{}", answer(&grammar, text, args, context)?)
+    {
+        // The reader (`head`, a pager) has seen enough.
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(false),
+        written => {
+            written.context("cannot write to standard output")?;
+            Ok::<bool, Failure>(true)
+        }
+    };
     if !args.text.is_empty() {
-        return answer(&grammar, &args.text.join(" "), args, context, &mut out);
+        return answer(&args.text.join(" ")).map(drop);
     }
     for line in std::io::stdin().lock().lines() {
         let line = line.context("standard input is not UTF-8 text").map_err(Failure::Input)?;
-        answer(&grammar, &line, args, context, &mut out)?;
+        if !answer(&line)? {
+            break;
+        }
     }
     Ok(())
-}
-
-fn load(agent: &Path) -> Result<Grammar, Failure> {
-    let folder = agent.join("intents");
-    let entries = std::fs::read_dir(&folder).with_context(|| {
-        format!(
-            "{} has no readable folder `intents`; AGENT is a folder as agents/coffee",
-            agent.display()
-        )
-    });
-    let mut paths: Vec<PathBuf> = entries
-        .map_err(Failure::Input)?
-        .filter_map(|entry| Some(entry.ok()?.path()))
-        .filter(|path| path.extension().is_some_and(|e| e == "yaml" || e == "yml"))
-        .collect();
-    paths.sort();
-    let sources: Vec<Source> = paths
-        .into_iter()
-        .map(|path| {
-            let text = std::fs::read_to_string(&path)
-                .with_context(|| format!("{} cannot be read as UTF-8 text", path.display()))?;
-            Ok(Source::new(path, text))
-        })
-        .collect::<Result<_, anyhow::Error>>()
-        .map_err(Failure::Input)?;
-    Grammar::parse(&sources).map_err(|problems| {
-        let shown: Vec<String> = problems.iter().map(ToString::to_string).collect();
-        Failure::Input(anyhow!("{}", shown.join("\n\n")))
-    })
 }
 
 /// One line of `--json`.
@@ -84,30 +65,24 @@ struct Line<'a> {
     explanation: Option<&'a Explanation>,
 }
 
+/// What is printed for one text.
 fn answer(
     grammar: &Grammar,
     text: &str,
     args: &Args,
     context: &Context,
-    out: &mut impl Write,
-) -> Result<(), Failure> {
+) -> Result<String, anyhow::Error> {
     let heard = grammar.interpret(text);
     let explanation = args.explain.then(|| grammar.explain(text, &nlu::Context::new()));
-    let shown = if context.json {
+    if context.json {
         let line = Line { text, heard: &heard, explanation: explanation.as_ref() };
-        serde_json::to_string(&line).context("an interpretation is always JSON")?
-    } else {
-        let mut shown = format!("{text}\n{}", summary(&heard));
-        if let Some(explanation) = &explanation {
-            shown.push_str(&explain(explanation));
-        }
-        shown
-    };
-    match writeln!(out, "{shown}") {
-        // The reader (`head`, a pager) has seen enough.
-        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => std::process::exit(0),
-        written => Ok(written.context("writing to standard output")?),
+        return serde_json::to_string(&line).context("an interpretation is always JSON");
     }
+    let mut shown = format!("{text}\n{}", summary(&heard));
+    if let Some(explanation) = &explanation {
+        shown.push_str(&explain(explanation));
+    }
+    Ok(shown)
 }
 
 fn summary(heard: &Interpretation) -> String {

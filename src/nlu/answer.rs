@@ -4,7 +4,8 @@ use super::draft::Context;
 use super::grammar::Grammar;
 use super::graph::Step;
 use super::interpretation::{Slot, SlotValue};
-use super::search::{Search, Trace, WayId};
+use super::search::Search;
+use super::ways::{Trace, WayId};
 use super::words::{MAX_TEXT_BYTES, Words};
 
 /// English words that may surround an answer and change nothing: articles, pronouns, auxiliaries,
@@ -111,7 +112,7 @@ impl Grammar {
         let search = self.explore(words, &Context::new());
         let wanted = self.machine.slots.iter().position(|name| name == slot).map(|s| s as u32);
         let mut found = Vec::new();
-        for way in search.ways() {
+        for way in search.ways().iter() {
             match way.trace {
                 Trace::List { slot, end, from } if slot == wanted && slot.is_some() => {
                     found.push((search.way(end).at, self.list_slot(&search, end, from)));

@@ -8,7 +8,8 @@ use super::draft::{Context, Requirement};
 use super::graph::{BlockInfo, Machine, Sentence, SlotId};
 use super::interpretation::{Alternative, Interpretation, Slot, SlotValue, Slots, Status};
 use super::read::read;
-use super::search::{Cost, Search, Trace, WayId};
+use super::search::Search;
+use super::ways::{Cost, Trace, WayId};
 use super::words::{MAX_TEXT_BYTES, Words};
 use crate::config::diagnostic::{Diagnostic, Source};
 use crate::turn::Completeness;
@@ -243,7 +244,7 @@ impl Grammar {
     /// What was filled along a way, in the order it was said; a list inside a list comes first.
     pub(super) fn filled(&self, search: &Search<'_, '_>, end: WayId) -> Vec<Filled<'_>> {
         let mut all = Vec::new();
-        for step in search.steps(end) {
+        for step in search.ways().steps(end) {
             let filled = match search.way(step).trace {
                 Trace::Start | Trace::Value(_) => continue,
                 Trace::Call { end } => {

@@ -9,10 +9,12 @@ mod grammar;
 mod graph;
 mod interpretation;
 mod numbers;
+mod pieces;
 mod read;
 mod sample;
 mod search;
 mod template;
+mod ways;
 mod words;
 
 pub use crate::config::diagnostic::Source;

@@ -10,98 +10,13 @@ use std::rc::Rc;
 use super::draft::Fractions;
 use super::graph::{Graph, GraphId, Machine, NodeId, SlotId, Step};
 use super::numbers::{Spoken, begins, numbers_at};
+use super::ways::{Cost, NONE, Trace, Way, WayId, Ways};
 use super::words::Words;
-
-/// Index of a [`Way`].
-pub(super) type WayId = u32;
-const NONE: WayId = WayId::MAX;
-
-/// How little a way is liked, added up along it; less is better. In this order, as hassil ranks:
-/// fewer wildcards, more literal characters, shorter wildcards, fewer skipped phrases.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Cost(i64);
-
-/// Bits per component: each stays below the longest text, [`MAX_TEXT_BYTES`].
-const COST_BITS: u32 = 12;
-const _: () = assert!(super::words::MAX_TEXT_BYTES < 1 << COST_BITS);
-
-impl Cost {
-    pub const SKIPPED: Self = Self(1);
-    const WILDCARD: Self = Self(1 << (3 * COST_BITS));
-
-    fn literal(bytes: u32) -> Self {
-        Self(-(i64::from(bytes) << (2 * COST_BITS)))
-    }
-
-    fn wild(bytes: u32) -> Self {
-        Self(i64::from(bytes) << COST_BITS)
-    }
-
-    pub fn plus(self, other: Self) -> Self {
-        Self(self.0 + other.0)
-    }
-
-    /// Without what literal characters are worth: a list's value is not literal text.
-    fn without_literals(self) -> Self {
-        let (literal, wildcard) = (1i64 << (2 * COST_BITS), 1i64 << (3 * COST_BITS));
-        let small = self.0.rem_euclid(literal);
-        // Only the literals pull a whole number of wildcards down, by less than one.
-        let wildcards = (self.0 - small + wildcard - 1).div_euclid(wildcard);
-        Self(wildcards * wildcard + small)
-    }
-}
-
-/// What the last step of a way did.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Trace {
-    Start,
-    /// A rule or part that filled slots: follow `end` inside it.
-    Call {
-        end: WayId,
-    },
-    /// A list's value: `end` is the way inside the list.
-    List {
-        slot: Option<SlotId>,
-        end: WayId,
-        from: u32,
-    },
-    Range {
-        slot: Option<SlotId>,
-        range: u32,
-        number: f64,
-        from: u32,
-        to: u32,
-    },
-    Wild {
-        slot: Option<SlotId>,
-        from: u32,
-        to: u32,
-    },
-    /// Inside a list: this value.
-    Value(u32),
-}
-
-/// The best way found to a node at a place.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Way {
-    /// Byte of the text; one past its length after the gap that ends it.
-    pub at: u32,
-    pub cost: Cost,
-    /// Requirements that list values on the way meet.
-    pub meets: u8,
-    /// Something else than wildcards was matched.
-    evidence: bool,
-    pub trace: Trace,
-    /// The way before the step of `trace`.
-    pub back: WayId,
-    /// Next way of the same node, ordered by (`at`, `meets`).
-    next: WayId,
-}
 
 pub(super) struct Search<'m, 't> {
     machine: &'m Machine,
     words: &'t Words<'t>,
-    ways: Vec<Way>,
+    ways: Ways,
     /// What a graph matches from a place: ways on its exit.
     known: HashMap<(GraphId, u32), Rc<[WayId]>>,
     numbers: HashMap<u32, Rc<[Spoken]>>,
@@ -124,7 +39,7 @@ impl<'m, 't> Search<'m, 't> {
         Self {
             machine,
             words,
-            ways: Vec::new(),
+            ways: Ways::default(),
             known: HashMap::new(),
             numbers: HashMap::new(),
             continues: false,
@@ -138,7 +53,7 @@ impl<'m, 't> Search<'m, 't> {
     }
 
     pub fn way(&self, id: WayId) -> &Way {
-        &self.ways[id as usize]
+        self.ways.get(id)
     }
 
     /// The words as they were said, between two bytes of the normal spelling.
@@ -153,24 +68,8 @@ impl<'m, 't> Search<'m, 't> {
     }
 
     /// Every way of every graph that was run.
-    pub fn ways(&self) -> &[Way] {
+    pub fn ways(&self) -> &Ways {
         &self.ways
-    }
-
-    /// The steps of a way that filled something, in order.
-    pub fn steps(&self, end: WayId) -> Vec<WayId> {
-        let mut steps = Vec::new();
-        let mut id = end;
-        while id != NONE {
-            let way = self.way(id);
-            match way.trace {
-                Trace::Start => break,
-                _ => steps.push(id),
-            }
-            id = way.back;
-        }
-        steps.reverse();
-        steps
     }
 
     /// Places where a sentence may start: the first word, or after skip words, with their cost.
@@ -203,28 +102,22 @@ impl<'m, 't> Search<'m, 't> {
             back: NONE,
             next: NONE,
         };
-        self.put(&mut heads[0], NONE, way);
+        self.ways.put(&mut heads[0], NONE, way);
         for node in 0..walked.exit() {
             let mut id = heads[node as usize];
             while id != NONE {
                 self.leave(walked, node, id, &mut heads);
-                id = self.ways[id as usize].next;
+                id = self.ways.get(id).next;
             }
         }
-        let mut ends = Vec::new();
-        let mut id = heads[walked.exit() as usize];
-        while id != NONE {
-            ends.push(id);
-            id = self.ways[id as usize].next;
-        }
-        let ends: Rc<[WayId]> = ends.into();
+        let ends: Rc<[WayId]> = self.ways.list(heads[walked.exit() as usize]).collect();
         self.known.insert((graph, start), ends.clone());
         ends
     }
 
     /// Takes every step out of `node` from the way `id`.
     fn leave(&mut self, graph: &'m Graph, node: NodeId, id: WayId, heads: &mut [WayId]) {
-        let here = self.ways[id as usize];
+        let here = *self.ways.get(id);
         let node = &graph.nodes[node as usize];
         let (at, end) = (here.at, self.end());
         if at > end && node.more && here.evidence {
@@ -234,18 +127,22 @@ impl<'m, 't> Search<'m, 't> {
         for arc in &node.arcs {
             let head = &mut heads[arc.to as usize];
             match arc.step {
-                Step::Skip => drop(self.put(head, NONE, here)),
+                Step::Skip => drop(self.ways.put(head, NONE, here)),
                 Step::Gap => {
                     for (to, cost) in self.gaps(at) {
-                        self.put(head, NONE, Way { at: to, cost: here.cost.plus(cost), ..here });
+                        self.ways.put(
+                            head,
+                            NONE,
+                            Way { at: to, cost: here.cost.plus(cost), ..here },
+                        );
                     }
                 }
                 Step::Value(value) => {
-                    self.put(head, NONE, Way { trace: Trace::Value(value), back: id, ..here });
+                    self.ways.put(head, NONE, Way { trace: Trace::Value(value), back: id, ..here });
                 }
                 Step::Call(called) if at > end => {
                     if self.machine.graphs[called as usize].nullable {
-                        self.put(head, NONE, here);
+                        self.ways.put(head, NONE, here);
                     }
                 }
                 Step::Call(called) => self.call(called, &here, id, head),
@@ -266,7 +163,7 @@ impl<'m, 't> Search<'m, 't> {
                         let to = spoken.end as u32;
                         let cost = here.cost.plus(Cost::literal(to - at));
                         let evidence = true;
-                        self.put(head, NONE, Way { at: to, cost, evidence, ..here });
+                        self.ways.put(head, NONE, Way { at: to, cost, evidence, ..here });
                     }
                 }
                 Step::Range { range, slot } => self.range(range, slot, &here, id, head),
@@ -293,7 +190,7 @@ impl<'m, 't> Search<'m, 't> {
                 let len = text.len() as u32;
                 let cost = here.cost.plus(Cost::literal(len));
                 let way = Way { at: here.at + len, cost, evidence: true, ..*here };
-                self.put(&mut heads[*to as usize], NONE, way);
+                self.ways.put(&mut heads[*to as usize], NONE, way);
             }
         }
         if self.failures.is_some() {
@@ -306,7 +203,7 @@ impl<'m, 't> Search<'m, 't> {
     fn call(&mut self, graph: GraphId, here: &Way, id: WayId, head: &mut WayId) {
         let mut last = NONE;
         for end in self.run(graph, here.at).iter() {
-            let inner = self.ways[*end as usize];
+            let inner = *self.ways.get(*end);
             let way = Way {
                 at: inner.at,
                 cost: here.cost.plus(inner.cost),
@@ -317,7 +214,7 @@ impl<'m, 't> Search<'m, 't> {
             let fills = !matches!(inner.trace, Trace::Start);
             let way =
                 if fills { Way { trace: Trace::Call { end: *end }, back: id, ..way } } else { way };
-            last = self.put(head, last, way);
+            last = self.ways.put(head, last, way);
         }
     }
 
@@ -340,7 +237,7 @@ impl<'m, 't> Search<'m, 't> {
             failures.wanted.truncate(if at == here.at { len } else { 0 });
         }
         for end in ends.iter() {
-            let inner = self.ways[*end as usize];
+            let inner = *self.ways.get(*end);
             if inner.at == here.at {
                 continue;
             }
@@ -357,7 +254,7 @@ impl<'m, 't> Search<'m, 't> {
                 back: id,
                 next: NONE,
             };
-            last = self.put(head, last, way);
+            last = self.ways.put(head, last, way);
         }
         self.fail(here.at, || machine.slot_label(slot));
     }
@@ -371,7 +268,7 @@ impl<'m, 't> Search<'m, 't> {
             if spelled && allowed.holds(spoken.value) {
                 let number = spoken.value;
                 let trace = Trace::Range { slot, range, number, from: here.at, to: at };
-                self.put(head, NONE, Way { at, evidence: true, trace, back: id, ..*here });
+                self.ways.put(head, NONE, Way { at, evidence: true, trace, back: id, ..*here });
             }
         }
         let (lowest, most) = (allowed.from as f64, allowed.to as f64);
@@ -407,49 +304,9 @@ impl<'m, 't> Search<'m, 't> {
                     back: id,
                     ..*here
                 };
-                last = self.put(head, last, way);
+                last = self.ways.put(head, last, way);
             }
         }
-    }
-
-    /// Adds a way to a node's list unless a better one to the same place is there. Ways that come
-    /// in order pass the one before as `hint` and are found a place in constant time.
-    fn put(&mut self, head: &mut WayId, hint: WayId, way: Way) -> WayId {
-        let key = |w: &Way| (w.at, w.meets);
-        let mut before = NONE;
-        if hint != NONE && key(&self.ways[hint as usize]) <= key(&way) {
-            before = hint;
-        }
-        // The hint itself may be the place.
-        if before != NONE && key(&self.ways[before as usize]) == key(&way) {
-            return self.improve(before, way);
-        }
-        let mut next = if before == NONE { *head } else { self.ways[before as usize].next };
-        while next != NONE && key(&self.ways[next as usize]) < key(&way) {
-            before = next;
-            next = self.ways[next as usize].next;
-        }
-        if next != NONE && key(&self.ways[next as usize]) == key(&way) {
-            return self.improve(next, way);
-        }
-        let id = self.ways.len() as WayId;
-        self.ways.push(Way { next, ..way });
-        if before == NONE {
-            *head = id;
-        } else {
-            self.ways[before as usize].next = id;
-        }
-        id
-    }
-
-    fn improve(&mut self, id: WayId, way: Way) -> WayId {
-        let old = &mut self.ways[id as usize];
-        let evidence = old.evidence || way.evidence;
-        if way.cost < old.cost {
-            *old = Way { next: old.next, ..way };
-        }
-        old.evidence = evidence;
-        id
     }
 
     /// Where the next word starts after a word that ends at `at`, with the cost of words skipped.

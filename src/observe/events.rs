@@ -16,6 +16,8 @@ pub const EVENT_SCHEMA: u32 = 1;
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
 pub enum Event {
+    /// The agent listens, `after_ms` of wall time after the program began.
+    Ready { microphone: String, speaker: String, after_ms: u64 },
     /// Somebody began to speak.
     SpeechStart { at: SamplePos },
     /// The words so far, while the utterance is still open.

@@ -108,6 +108,8 @@ impl Card {
     /// Records what the virtual speaker plays into a mono WAV file of `rate_hz`, until
     /// [`Recording::stop`].
     pub fn record_speaker(&self, wav: &Path, rate_hz: u32) -> Recording {
+        // A file of an earlier recording would look like the beginning of this one.
+        let _ = fs::remove_file(wav);
         let parec = self
             .command("parec")
             .args(["--device=vspk.monitor", "--file-format=wav", "--channels=1"])

@@ -38,7 +38,7 @@ use std::collections::HashMap;
 use crate::models::{ModelError, ModelStore};
 use clauses::clauses;
 use lexicon::Lexicon;
-use normalise::Normaliser;
+use normalise::{Normaliser, single_spaces};
 use oov::Guesser;
 use reader::{Reader, Spoken};
 use sentence::sentences;
@@ -130,11 +130,11 @@ impl Phonemizer {
             phonemes += &word.phonemes;
             if word.space_after {
                 text.push(' ');
-                // Silent words leave no second space: the acoustic model never saw two.
-                phonemes.extend((!phonemes.ends_with(' ')).then_some(' '));
+                phonemes.push(' ');
             }
         }
-        let phonemes = phonemes.trim().to_owned();
+        // Silent words leave no second space behind: the acoustic model never saw two.
+        let phonemes = single_spaces(&phonemes);
         if !phonemes.chars().any(char::is_alphabetic) {
             return None;
         }

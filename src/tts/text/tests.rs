@@ -90,7 +90,7 @@ fn the_kind_of_word_and_its_neighbours_choose_the_reading() {
         ("I will read it.", "ˌI wɪl ɹˈid ɪt."),
         ("the apple, the pear", "ði ˈæpᵊl, ðə pˈɛɹ"),
         ("$1.50", "wˈʌn dˈɑləɹ ænd fˈɪfti sˈɛnts"),
-        ("at 7:05 pm", "æt sˈɛvən ˈO fˈIv pˌiˈɛm."),
+        ("at 7:05 pm", "æt sˈɛvən ˈO fˈIv pˌiˈɛm"),
         ("Dr. Gray", "dˈɑktəɹ ɡɹˈA"),
         ("USB", "jˌuˌɛsbˈi"),
     ] {

@@ -56,7 +56,8 @@ impl Normaliser {
     }
 }
 
-fn single_spaces(text: &str) -> String {
+/// The words of a text with one space between them and none around.
+pub(super) fn single_spaces(text: &str) -> String {
     let mut words = text.split_whitespace();
     let mut spaced = String::with_capacity(text.len());
     spaced.extend(words.next());

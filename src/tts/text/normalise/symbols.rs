@@ -11,12 +11,13 @@ impl Symbols {
         Self { words: words.iter().cloned().collect() }
     }
 
-    /// Each word gets spaces around it. Comparisons are said only between two things.
+    /// Each word gets spaces around it. Comparisons are said only between two things; pictures and
+    /// control characters are not said at all.
     pub fn apply(&self, text: &str) -> String {
         let mut spoken = String::with_capacity(text.len());
         for (at, c) in text.char_indices() {
             let Some(word) = self.words.get(&c) else {
-                spoken.push(c);
+                spoken.push(if is_picture(c) || c.is_control() { ' ' } else { c });
                 continue;
             };
             let behind = &text[at + c.len_utf8()..];
@@ -35,6 +36,17 @@ impl Symbols {
     }
 }
 
+/// Emoji, dingbats and what modifies them (Unicode blocks 2600–27BF, 1F000–1FAFF, joiners,
+/// variation selectors, tags).
+fn is_picture(c: char) -> bool {
+    matches!(c,
+        '\u{2600}'..='\u{27bf}'
+        | '\u{1f000}'..='\u{1faff}'
+        | '\u{200b}'..='\u{200f}'
+        | '\u{fe00}'..='\u{fe0f}'
+        | '\u{e0020}'..='\u{e007f}')
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -49,6 +61,7 @@ mod tests {
             ("a <", "a <"),
             ("½ cup", " one half  cup"),
             ("Cola®", "Cola "),
+            ("☕️🎉!\u{7}", "   ! "),
         ] {
             assert_eq!(symbols.apply(text), want, "{text}");
         }

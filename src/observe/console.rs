@@ -1,0 +1,94 @@
+//! Events for the terminal: JSON lines, or one readable line each.
+
+use std::io::Write;
+
+use super::Event;
+use crate::nlu::{Slots, Status};
+use crate::units::SamplePos;
+
+/// Writes events to stdout as they come.
+pub struct Console {
+    json: bool,
+}
+
+impl Console {
+    pub fn new(json: bool) -> Self {
+        Self { json }
+    }
+
+    /// Writes one event; events without news for a person are left out unless JSON was asked for.
+    /// A reader that went away (`| head`) ends nothing: the agent goes on.
+    pub fn show(&mut self, event: &Event) {
+        let line = if self.json { Some(event.to_json()) } else { readable(event) };
+        if let Some(line) = line {
+            let mut out = std::io::stdout().lock();
+            let _ = writeln!(out, "{line}").and_then(|()| out.flush());
+        }
+    }
+}
+
+/// `1.23 s` from the opening of the stream, right-aligned so that lines stand in columns.
+pub fn clock(at: SamplePos) -> String {
+    format!("{:7.2} s", at.ms() as f64 / 1000.0)
+}
+
+/// `coffeeDrink=latte size=large`.
+pub fn slot_list(slots: &Slots) -> String {
+    slots.iter().map(|(name, slot)| format!("{name}={}", slot.value)).collect::<Vec<_>>().join(" ")
+}
+
+fn readable(event: &Event) -> Option<String> {
+    const NO_CLOCK: &str = "         ";
+    Some(match event {
+        Event::Ready { microphone, speaker, after_ms } => format!(
+            "Listening on {microphone}, speaking on {speaker}, {:.1} s after start. Ctrl-C ends it.",
+            *after_ms as f64 / 1000.0
+        ),
+        Event::Partial { at, text } => format!("{}  …      {text}", clock(*at)),
+        Event::Transcript { text, confidence, span, .. } if !text.is_empty() => {
+            format!("{}  heard  “{text}”  ({:.0} %)", clock(span.start), confidence * 100.0)
+        }
+        Event::Intent { intent: Some(intent), slots, status, .. } => {
+            let status = match status {
+                Status::Accepted => "",
+                Status::Confirm => "  (to confirm)",
+                Status::Rejected => "  (rejected)",
+            };
+            format!("{NO_CLOCK}  means  {intent} {}{status}", slot_list(slots))
+        }
+        Event::Intent { intent: None, .. } => {
+            format!("{NO_CLOCK}  means  nothing this agent knows")
+        }
+        Event::Action { name, slots, outcome: None } => {
+            format!("{NO_CLOCK}  does   {name} {}", slot_list(slots))
+        }
+        Event::Action { name, outcome: Some(outcome), .. } => {
+            format!("{NO_CLOCK}  did    {name}: {outcome}")
+        }
+        Event::Say { text } => format!("{NO_CLOCK}  says   “{text}”"),
+        Event::BargeIn { at } => format!("{}  stops  somebody speaks over the reply", clock(*at)),
+        Event::Turn { endpoint_ms, wall_ms, .. } => format!(
+            "{NO_CLOCK}  took   {endpoint_ms} ms silence + {:.0} ms to the first reply sample",
+            wall_ms.to_first_audio
+        ),
+        Event::Fault { what, hint } => format!("{NO_CLOCK}  FAULT  {what} ({hint})"),
+        Event::SpeechStart { .. }
+        | Event::SpeechEnd { .. }
+        | Event::Transcript { .. }
+        | Event::Dialogue { .. }
+        | Event::AudioStart { .. }
+        | Event::AudioEnd { .. }
+        | Event::Metrics { .. } => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_line_up() {
+        assert_eq!(clock(SamplePos::from_ms(1_230)), "   1.23 s");
+        assert_eq!(clock(SamplePos::from_ms(61_000)), "  61.00 s");
+    }
+}

@@ -1,1 +1,0 @@
-//! Every thread and every queue, in one place.

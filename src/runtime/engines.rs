@@ -1,0 +1,55 @@
+//! The neural engines, loaded once and shared by everything that runs in this process.
+
+use std::sync::Arc;
+
+use crate::asr::{AsrError, Recognizer};
+use crate::cancel::CancelToken;
+use crate::hear::{HearError, SileroModel};
+use crate::models::ModelStore;
+use crate::tts::{Style, TtsError, Voice};
+use crate::units::SAMPLE_RATE_HZ;
+
+#[derive(Debug, thiserror::Error)]
+pub enum EngineError {
+    #[error(transparent)]
+    Hear(#[from] HearError),
+    #[error(transparent)]
+    Asr(#[from] AsrError),
+    #[error(transparent)]
+    Tts(#[from] TtsError),
+}
+
+/// Everything neural that one agent needs.
+pub struct Engines {
+    pub silero: Arc<SileroModel>,
+    pub recognizer: Recognizer,
+    pub voice: Voice,
+}
+
+impl Engines {
+    /// Loads all models, the recogniser and the voice beside one another: loading is what a
+    /// start waits for.
+    pub fn load(store: &ModelStore) -> Result<Self, EngineError> {
+        std::thread::scope(|scope| {
+            let voice = scope.spawn(|| Voice::load(store));
+            let silero = SileroModel::load(store)?;
+            let recognizer = Recognizer::load(store)?;
+            let voice = match voice.join() {
+                Ok(voice) => voice?,
+                Err(panic) => std::panic::resume_unwind(panic),
+            };
+            Ok(Self { silero, recognizer, voice })
+        })
+    }
+
+    /// Runs each engine once, so that the first visitor does not wait for plans to be built.
+    pub fn warm_up(&mut self) -> Result<(), EngineError> {
+        let silence = vec![0.0; 2 * SAMPLE_RATE_HZ as usize];
+        let never = CancelToken::never();
+        self.recognizer.recognize(&silence, &never)?;
+        for clause in self.voice.clauses("One moment, please.")? {
+            self.voice.synthesize(&clause, &Style::default(), &never)?;
+        }
+        Ok(())
+    }
+}

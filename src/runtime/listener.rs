@@ -1,0 +1,87 @@
+//! The listener thread: frames in, events out. It owns the source of sound and the ear, and alone
+//! decides that somebody speaks over us.
+
+use super::link::{Disconnected, ListenerEnd};
+use super::source::{Next, Source};
+use crate::hear::Ear;
+use crate::turn::Heard;
+use crate::units::{FRAME_LEN, Frame, SamplePos};
+
+/// What the ear does while our own voice sounds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Duplex {
+    /// It hears through: needs a source without our echo (a file, a headset).
+    Full,
+    /// It hears silence until the reply and its echo are over.
+    Half,
+}
+
+/// How long a room keeps sounding after our voice ended, plus what the sound card still holds.
+const ECHO_TAIL_MS: u64 = 250;
+
+pub struct Listener<S> {
+    source: S,
+    ear: Ear,
+    link: ListenerEnd,
+    duplex: Duplex,
+    at: SamplePos,
+}
+
+impl<S: Source> Listener<S> {
+    pub fn new(source: S, ear: Ear, link: ListenerEnd, duplex: Duplex) -> Self {
+        Self { source, ear, link, duplex, at: SamplePos(0) }
+    }
+
+    /// Listens until the sound or the thinker ends.
+    pub fn run(mut self) {
+        // A thinker that is gone has already said why.
+        let _ = self.listen();
+    }
+
+    fn listen(&mut self) -> Result<(), Disconnected> {
+        while !self.link.shared.is_stopped() {
+            match self.source.next_frame() {
+                Next::Frame(frame) => {
+                    self.at = frame.at + FRAME_LEN as u64;
+                    self.link.push_frame(&frame)?;
+                    self.hear(frame.at, &frame.samples)?;
+                    self.link.keep_deadline(self.at)?;
+                }
+                Next::Waiting => {}
+                Next::End => break,
+            }
+        }
+        for heard in self.ear.finish() {
+            self.link.send(heard)?;
+        }
+        self.link.send(Heard::EndOfSound { at: self.at })
+    }
+
+    fn hear(&mut self, at: SamplePos, samples: &Frame) -> Result<(), Disconnected> {
+        let speaking_until = self.link.shared.speaking_until();
+        let speaking = at < speaking_until;
+        let echoing =
+            speaking_until.0 > 0 && at < speaking_until + SamplePos::from_ms(ECHO_TAIL_MS).0;
+        let deaf = self.duplex == Duplex::Half && echoing;
+        let frame = if deaf { &[0.0; FRAME_LEN] } else { samples };
+        let view = self.link.shared.view();
+        for heard in self.ear.push(at, frame, view.as_ref()) {
+            match heard {
+                Heard::SpeechStart { .. } if speaking => self.interrupt(),
+                // What was being recognised is no longer all that was said.
+                Heard::Resume { .. } => self.link.shared.cancel.cancel(),
+                _ => {}
+            }
+            self.link.send(heard)?;
+        }
+        Ok(())
+    }
+
+    /// Silences our voice without asking the thinker, who may be busy.
+    fn interrupt(&self) {
+        self.link.shared.cancel.cancel();
+        if let Some(speaker) = self.link.shared.speaker() {
+            speaker.flush();
+        }
+    }
+}

@@ -1,0 +1,40 @@
+//! Every thread and every queue, in one place.
+//!
+//! Two threads of ours: the [`listener`] (sound in, events out, never waits for meaning) and the
+//! [`thinker`] (words, meaning, decisions, speech). [`link`] holds all that crosses between them;
+//! [`live`] joins them to devices, [`replay`] to a recording. The calling thread writes the
+//! events.
+
+use crate::audio::devices::DeviceError;
+use crate::hear::HearError;
+
+mod back_off;
+mod engines;
+pub mod link;
+pub mod listener;
+mod live;
+mod memory;
+mod mouth;
+mod replay;
+mod report;
+pub mod source;
+mod thinker;
+
+pub use engines::{EngineError, Engines};
+pub use link::Pace;
+pub use live::{LiveOptions, live};
+pub use replay::replay;
+
+#[derive(Debug, thiserror::Error)]
+pub enum RuntimeError {
+    #[error(transparent)]
+    Hear(#[from] HearError),
+    #[error(transparent)]
+    Device(#[from] DeviceError),
+}
+
+const _: () = assert!(
+    crate::hear::endpoint::MAX_SPAN_MS / 1000 < memory::MEMORY_S
+        && memory::MEMORY_S <= link::SOUND_S,
+    "the thinker must still hold the longest utterance when it ends"
+);

@@ -1,0 +1,250 @@
+//! Where replies go: a real speaker, or a track that stands for one in replays.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Instant;
+
+use super::back_off::BackOff;
+use crate::audio::devices::DeviceError;
+use crate::audio::playback::{Flushed, Playback, PlaybackControl};
+use crate::tts::VOICE_RATE_HZ;
+use crate::units::{FRAME_LEN, SAMPLE_RATE_HZ, SamplePos};
+
+/// Fade at the edge of a stopped reply, in samples of the voice (10 ms): short enough to feel
+/// immediate, long enough not to click.
+const STOP_FADE: usize = (VOICE_RATE_HZ / 100) as usize;
+
+/// What plays the sound.
+enum Output {
+    Device(Box<Playback>),
+    /// Everything said, at [`VOICE_RATE_HZ`] from position zero of the stream.
+    Track(Vec<f32>),
+    /// The speaker is lost: replies are shown, not heard, and take no time.
+    Lost(BackOff),
+}
+
+/// Opens the speaker anew.
+pub type Reopen = Box<dyn FnMut() -> Result<Playback, DeviceError> + Send>;
+
+/// What [`Mouth::look_after`] found.
+pub enum Change {
+    None,
+    Lost(DeviceError),
+    /// The speaker is back, with new controls.
+    Back(Arc<PlaybackControl>),
+}
+
+/// The thinker's mouth: clauses go in, positions of begin and end come out.
+pub struct Mouth {
+    output: Output,
+    reopen: Option<Reopen>,
+    /// Sound the device had no room for yet.
+    pending: VecDeque<f32>,
+    /// The reply is whole: when nothing is pending, the device may be told.
+    whole: bool,
+    /// Estimated end of the reply that sounds now.
+    ends: Option<SamplePos>,
+}
+
+impl Mouth {
+    /// A mouth that speaks to a device.
+    pub fn new(playback: Playback, reopen: Reopen) -> Self {
+        Self::with(Output::Device(Box::new(playback)), Some(reopen))
+    }
+
+    /// A mouth that writes down what it says.
+    pub fn track() -> Self {
+        Self::with(Output::Track(Vec::new()), None)
+    }
+
+    fn with(output: Output, reopen: Option<Reopen>) -> Self {
+        Self { output, reopen, pending: VecDeque::new(), whole: true, ends: None }
+    }
+
+    /// Appends `sound` (mono, [`VOICE_RATE_HZ`]) to what is being said. Returns where it begins
+    /// if there was silence before.
+    pub fn say(&mut self, now: SamplePos, sound: &[f32]) -> Option<SamplePos> {
+        let begins = self.ends.unwrap_or(now).max(now);
+        let began = self.ends.is_none().then_some(begins);
+        match &mut self.output {
+            Output::Track(track) => {
+                let from = to_voice(begins);
+                if track.len() < from + sound.len() {
+                    track.resize(from + sound.len(), 0.0);
+                }
+                track[from..from + sound.len()].copy_from_slice(sound);
+            }
+            Output::Device(playback) => {
+                if began.is_some() {
+                    playback.feeder().begin();
+                }
+                self.pending.extend(sound);
+            }
+            Output::Lost(_) => return None,
+        }
+        self.whole = false;
+        self.ends = Some(begins + from_voice(sound.len()));
+        self.pump();
+        began
+    }
+
+    /// No more clauses belong to this reply.
+    pub fn finish(&mut self) {
+        self.whole = true;
+        self.pump();
+    }
+
+    /// Moves waiting sound to the device as far as it has room.
+    pub fn pump(&mut self) {
+        let Output::Device(playback) = &mut self.output else { return };
+        let feeder = playback.feeder();
+        loop {
+            let (front, _) = self.pending.as_slices();
+            if front.is_empty() {
+                break;
+            }
+            match feeder.push(front) {
+                Ok(0) => return,
+                Ok(taken) => drop(self.pending.drain(..taken)),
+                // The listener has silenced us; its event is on the way.
+                Err(Flushed) => return self.pending.clear(),
+            }
+        }
+        if self.whole && self.ends.is_some() {
+            // What still finds no room goes with the next look.
+            let _ = feeder.end();
+        }
+    }
+
+    pub fn has_pending(&self) -> bool {
+        !self.pending.is_empty()
+    }
+
+    /// When the reply is expected to be over; `None` in silence.
+    pub fn ends(&self) -> Option<SamplePos> {
+        self.ends
+    }
+
+    /// The end of the reply, once, when it is really over at `now`.
+    pub fn ended(&mut self, now: SamplePos) -> Option<SamplePos> {
+        let ends = self.ends?;
+        if now < ends {
+            return None;
+        }
+        if let Output::Device(playback) = &self.output
+            && (self.has_pending() || !playback.control().is_idle())
+        {
+            // The device's clock or its latency is behind ours: look again a frame later.
+            self.ends = Some(now + FRAME_LEN as u64);
+            return None;
+        }
+        self.ends = None;
+        Some(ends)
+    }
+
+    /// Stops at once. Returns where the sound ended if there was any.
+    pub fn stop(&mut self, at: SamplePos) -> Option<SamplePos> {
+        self.ends.take()?;
+        self.pending.clear();
+        match &mut self.output {
+            Output::Device(playback) => playback.control().flush(),
+            Output::Track(track) => {
+                let cut = to_voice(at).min(track.len());
+                let fade = STOP_FADE.min(track.len() - cut);
+                for (i, sample) in track[cut..cut + fade].iter_mut().enumerate() {
+                    *sample *= 1.0 - (i + 1) as f32 / fade as f32;
+                }
+                track.truncate(cut + fade);
+            }
+            Output::Lost(_) => {}
+        }
+        Some(at)
+    }
+
+    /// Looks after the device: gives a lost one up, with what it had to say, and opens it again
+    /// when it is time. Opening may take some hundred milliseconds, during which nobody is spoken
+    /// to anyway.
+    pub fn look_after(&mut self) -> Change {
+        match &mut self.output {
+            Output::Device(playback) => match playback.check() {
+                Ok(()) => Change::None,
+                Err(error) => {
+                    self.output = Output::Lost(BackOff::new(Instant::now()));
+                    self.pending.clear();
+                    self.ends = None;
+                    Change::Lost(error)
+                }
+            },
+            Output::Lost(back_off) => {
+                if !back_off.is_due(Instant::now()) {
+                    return Change::None;
+                }
+                match self.reopen.as_mut().map(|open| open()) {
+                    Some(Ok(playback)) => {
+                        let control = Arc::clone(playback.control());
+                        self.output = Output::Device(Box::new(playback));
+                        Change::Back(control)
+                    }
+                    Some(Err(_)) | None => Change::None,
+                }
+            }
+            Output::Track(_) => Change::None,
+        }
+    }
+
+    /// Everything that was said, when this is a track.
+    pub fn into_track(self) -> Vec<f32> {
+        match self.output {
+            Output::Track(track) => track,
+            Output::Device(_) | Output::Lost(_) => Vec::new(),
+        }
+    }
+}
+
+/// Index of a stream position in a track of the voice's rate.
+fn to_voice(at: SamplePos) -> usize {
+    (at.0 * u64::from(VOICE_RATE_HZ) / u64::from(SAMPLE_RATE_HZ)) as usize
+}
+
+/// Length of voice samples in stream samples, rounded up.
+fn from_voice(samples: usize) -> u64 {
+    (samples as u64 * u64::from(SAMPLE_RATE_HZ)).div_ceil(u64::from(VOICE_RATE_HZ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: usize = VOICE_RATE_HZ as usize;
+
+    fn at(ms: u64) -> SamplePos {
+        SamplePos::from_ms(ms)
+    }
+
+    #[test]
+    fn clauses_follow_one_another_and_end_once() {
+        let mut mouth = Mouth::track();
+        assert_eq!(mouth.say(at(500), &[0.5; SECOND]), Some(at(500)));
+        assert_eq!(mouth.say(at(600), &[0.25; SECOND]), None, "still speaking");
+        assert_eq!(mouth.ends(), Some(at(2500)));
+        assert_eq!(mouth.ended(at(2499)), None);
+        assert_eq!(mouth.ended(at(2600)), Some(at(2500)));
+        assert_eq!(mouth.ended(at(2700)), None);
+        let track = mouth.into_track();
+        assert_eq!(track.len(), SECOND / 2 + 2 * SECOND);
+        assert_eq!((track[0], track[SECOND / 2], track[SECOND * 2]), (0.0, 0.5, 0.25));
+    }
+
+    #[test]
+    fn a_stop_fades_out_and_forgets_the_rest() {
+        let mut mouth = Mouth::track();
+        mouth.say(at(0), &[0.5; SECOND]);
+        assert_eq!(mouth.stop(at(300)), Some(at(300)));
+        assert_eq!(mouth.stop(at(300)), None, "nothing left to stop");
+        let track = mouth.into_track();
+        assert_eq!(track.len(), SECOND * 3 / 10 + STOP_FADE);
+        assert_eq!(track.last(), Some(&0.0));
+        let steepest = track.windows(2).map(|w| (w[1] - w[0]).abs()).fold(0.0, f32::max);
+        assert!(steepest < 0.01, "no click: {steepest}");
+    }
+}

@@ -1,0 +1,391 @@
+//! The thinker thread: from a closed utterance to a spoken answer. One heavy thing at a time.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::Engines;
+use super::link::{Pace, ThinkerEnd, Woken};
+use super::memory::SoundMemory;
+use super::mouth::{Change, Mouth};
+use super::report::Reporter;
+use crate::agent::Agent;
+use crate::asr::{AsrError, Hypothesis, Recognition};
+use crate::cancel::CancelToken;
+use crate::dialogue::{ActionOutcome, ActionRunner, Conversation, Step};
+use crate::nlu::{Interpretation, Status};
+use crate::observe::{Event, StageTimes};
+use crate::tts::{Style, TtsError};
+use crate::turn::{EndReason, Heard, View};
+use crate::units::{FRAME_LEN, SamplePos, Span};
+
+/// How often an idle thinker fetches sound; far below what the sound ring holds.
+const IDLE: Duration = Duration::from_millis(500);
+/// How often it looks after a playing reply or a running action.
+const BUSY: Duration = Duration::from_millis(20);
+/// Said when a turn failed inside and nothing better can be.
+const APOLOGY: &str = "Sorry, something went wrong. Please say that again.";
+
+/// An answer prepared at a pause, good if nothing more is said.
+struct Speculation {
+    recognition: Recognition,
+    interpretation: Interpretation,
+    times: StageTimes,
+}
+
+pub struct Thinker<'m> {
+    engines: &'m mut Engines,
+    agent: Arc<Agent>,
+    conversation: Conversation,
+    link: ThinkerEnd,
+    memory: SoundMemory,
+    mouth: Mouth,
+    actions: ActionRunner,
+    report: Reporter,
+    speculation: Option<Speculation>,
+    turns: u64,
+    not_understood: u64,
+}
+
+impl<'m> Thinker<'m> {
+    pub fn new(
+        engines: &'m mut Engines,
+        agent: Arc<Agent>,
+        link: ThinkerEnd,
+        mouth: Mouth,
+        report: Reporter,
+    ) -> Self {
+        Self {
+            conversation: Conversation::new(Arc::clone(&agent)),
+            engines,
+            agent,
+            link,
+            memory: SoundMemory::new(),
+            mouth,
+            actions: ActionRunner::default(),
+            report,
+            speculation: None,
+            turns: 0,
+            not_understood: 0,
+        }
+    }
+
+    /// Thinks until the listener ends. Returns the mouth with everything said.
+    pub fn run(mut self) -> Mouth {
+        loop {
+            let woken = self.link.next(if self.is_busy() { BUSY } else { IDLE });
+            self.link.fetch(|samples| self.memory.push(samples));
+            match woken {
+                Woken::Heard(heard) => {
+                    self.hear(heard);
+                    self.look_after(heard.at());
+                    self.link.done();
+                    if matches!(heard, Heard::EndOfSound { .. }) {
+                        break;
+                    }
+                }
+                Woken::Idle => self.look_after(self.link.shared.heard_until()),
+                Woken::Disconnected => break,
+            }
+        }
+        self.report.send(Event::Metrics {
+            turns: self.turns,
+            not_understood: self.not_understood,
+            dropped_samples: self.link.shared.lost_samples(),
+            dropped_events: self.link.shared.lost_events() + self.report.dropped(),
+        });
+        self.mouth
+    }
+
+    fn is_busy(&self) -> bool {
+        self.mouth.has_pending() || self.actions.is_busy()
+    }
+
+    fn hear(&mut self, heard: Heard) {
+        match heard {
+            Heard::SpeechStart { at } => {
+                self.report.send(Event::SpeechStart { at });
+                self.speculation = None;
+                self.yield_to_speech(at);
+                self.conversation.speech_started(at);
+            }
+            Heard::Pause { span } => self.speculation = self.speculate(span),
+            Heard::Resume { at } => {
+                if let Some(speculation) = self.speculation.take() {
+                    let text = speculation.recognition.best.text;
+                    self.report.send(Event::Partial { at, text });
+                }
+            }
+            Heard::SpeechEnd { span, last_speech, decided_at, why } => {
+                self.turn(span, last_speech, decided_at, why);
+            }
+            Heard::Due { .. } => {}
+            Heard::EndOfSound { at } => self.wind_up(at),
+        }
+    }
+
+    /// Somebody speaks: whatever we were saying is over.
+    fn yield_to_speech(&mut self, at: SamplePos) {
+        if let Some(at) = self.mouth.stop(at) {
+            self.report.send(Event::BargeIn { at });
+            self.report.send(Event::AudioEnd { at });
+            self.link.shared.set_speaking_until(at);
+            self.conversation.spoken(at);
+        }
+    }
+
+    fn speculate(&mut self, span: Span) -> Option<Speculation> {
+        let token = self.link.shared.cancel.token();
+        let mut times = StageTimes::default();
+        // What fails here comes back at the end of the utterance, where failure is reported.
+        let recognition = self.recognise(span, &token, &mut times).ok()?;
+        let interpretation = self.interpret(&recognition.best, &mut times);
+        self.link.shared.set_view(View {
+            span,
+            completeness: interpretation.completeness,
+            expected: self.conversation.expected(),
+        });
+        Some(Speculation { recognition, interpretation, times })
+    }
+
+    fn recognise(
+        &mut self,
+        span: Span,
+        cancel: &CancelToken,
+        times: &mut StageTimes,
+    ) -> Result<Recognition, AsrError> {
+        let sound = self.memory.slice(span);
+        let start = Instant::now();
+        let recognition = self.engines.recognizer.recognize(&sound, cancel);
+        times.recognise = ms_since(start);
+        recognition
+    }
+
+    fn interpret(&mut self, words: &Hypothesis, times: &mut StageTimes) -> Interpretation {
+        let start = Instant::now();
+        let interpretation = self.conversation.interpret_heard(&words.text, words.confidence);
+        times.interpret = ms_since(start);
+        interpretation
+    }
+
+    /// One whole turn: the utterance in `span` is over.
+    fn turn(&mut self, span: Span, last_speech: SamplePos, decided_at: SamplePos, why: EndReason) {
+        let start = Instant::now();
+        let true_silence_ms = decided_at.ms_since(last_speech);
+        self.report.send(Event::SpeechEnd { at: decided_at, why, true_silence_ms });
+        let prepared = self.speculation.take();
+        let answer = match prepared {
+            Some(ready) => Ok((ready.recognition, ready.interpretation, ready.times)),
+            None => self.understand(span),
+        };
+        let (recognition, interpretation, mut times) = match answer {
+            Ok(answer) => answer,
+            Err(error) => return self.fail_turn(decided_at, &error),
+        };
+        self.report.send(Event::Transcript {
+            text: recognition.best.text.clone(),
+            confidence: recognition.best.confidence,
+            nbest: recognition.nbest.into_iter().map(|h| h.text).collect(),
+            span,
+        });
+        // Without a word there is nothing to interpret; the dialogue still learns that the sound
+        // is over.
+        if !recognition.best.text.trim().is_empty() {
+            self.turns += 1;
+            self.not_understood += u64::from(interpretation.status == Status::Rejected);
+            self.report.send(Event::Intent {
+                intent: interpretation.intent.clone(),
+                slots: interpretation.slots.clone(),
+                confidence: interpretation.confidence,
+                status: interpretation.status,
+                completeness: interpretation.completeness,
+                nbest: interpretation.nbest.clone(),
+            });
+        }
+        let deciding = Instant::now();
+        let step = self.conversation.hear(decided_at, &interpretation, &recognition.best.text);
+        times.decide = ms_since(deciding);
+        self.perform(decided_at, &step, start, &mut times);
+        self.report.send(Event::Turn {
+            at: decided_at,
+            endpoint_ms: true_silence_ms,
+            wall_ms: times,
+        });
+    }
+
+    fn understand(
+        &mut self,
+        span: Span,
+    ) -> Result<(Recognition, Interpretation, StageTimes), AsrError> {
+        let mut times = StageTimes::default();
+        let recognition = self.recognise(span, &CancelToken::never(), &mut times)?;
+        times.recognise_after_end = times.recognise;
+        let interpretation = self.interpret(&recognition.best, &mut times);
+        Ok((recognition, interpretation, times))
+    }
+
+    fn fail_turn(&mut self, at: SamplePos, error: &AsrError) {
+        self.report.send(Event::Fault {
+            what: error.to_string(),
+            hint: "this turn was dropped; the agent goes on listening".into(),
+        });
+        let step = Step { say: vec![APOLOGY.into()], ..Step::default() };
+        self.perform(at, &step, Instant::now(), &mut StageTimes::default());
+    }
+
+    /// Does what the dialogue decided: reports it, starts actions, speaks.
+    fn perform(&mut self, at: SamplePos, step: &Step, since: Instant, times: &mut StageTimes) {
+        if !step.act.is_empty() {
+            let (state, act) = (step.state.clone(), step.act.clone());
+            self.report.send(Event::Dialogue { state, act });
+        }
+        for what in &step.faults {
+            let hint = "mend this reply in dialogue.yaml; `mynah check` finds such mistakes".into();
+            self.report.send(Event::Fault { what: what.clone(), hint });
+        }
+        for action in &step.actions {
+            self.report.send(Event::Action {
+                name: action.name.clone(),
+                slots: action.slots.clone(),
+                outcome: None,
+            });
+            self.actions.start(action);
+        }
+        for text in &step.say {
+            self.report.send(Event::Say { text: text.clone() });
+        }
+        self.speak(at, &step.say, since, times);
+        self.link.shared.set_view(View {
+            span: Span::new(at, at),
+            completeness: Default::default(),
+            expected: self.conversation.expected(),
+        });
+        if self.link.pace() == Pace::LockStep {
+            for outcome in self.actions.wait_all() {
+                self.action_ended(at, &outcome, since, times);
+            }
+        }
+    }
+
+    fn speak(&mut self, at: SamplePos, texts: &[String], since: Instant, times: &mut StageTimes) {
+        let start = Instant::now();
+        if let Err(error) = self.speak_clauses(at, texts, since, times)
+            && !matches!(error, TtsError::Cancelled)
+        {
+            self.report.send(Event::Fault {
+                what: error.to_string(),
+                hint: "this reply was not spoken to its end; the agent goes on listening".into(),
+            });
+        }
+        self.mouth.finish();
+        times.synthesise = ms_since(start);
+    }
+
+    fn speak_clauses(
+        &mut self,
+        at: SamplePos,
+        texts: &[String],
+        since: Instant,
+        times: &mut StageTimes,
+    ) -> Result<(), TtsError> {
+        let Self { engines, agent, link, mouth, report, .. } = self;
+        let cancel = link.shared.cancel.token();
+        let voice = &agent.settings.voice;
+        let style = Style { pace: voice.pace, pitch: voice.pitch, ..Style::default() };
+        let start = Instant::now();
+        // One text, so that the pauses between its sentences are the voice's.
+        for clause in engines.voice.clauses(&texts.join(" "))? {
+            engines.voice.speak(&clause, &style, &cancel, |piece| {
+                if times.to_first_audio == 0.0 {
+                    times.synthesise_first = ms_since(start);
+                    times.to_first_audio = ms_since(since);
+                }
+                if let Some(at) = mouth.say(link.now(at), piece) {
+                    report.send(Event::AudioStart { at });
+                }
+                if let Some(ends) = mouth.ends() {
+                    link.shared.set_speaking_until(ends);
+                }
+            })?;
+        }
+        Ok(())
+    }
+
+    /// Ends what has ended, and asks to be woken for what comes next.
+    fn look_after(&mut self, at: SamplePos) {
+        let now = self.link.now(at);
+        self.look_after_speaker();
+        self.mouth.pump();
+        if let Some(at) = self.mouth.ended(now) {
+            self.report.send(Event::AudioEnd { at });
+            self.conversation.spoken(at);
+        }
+        if let Some(ends) = self.mouth.ends() {
+            self.link.shared.set_speaking_until(ends);
+        }
+        for outcome in self.actions.poll() {
+            self.action_ended(now, &outcome, Instant::now(), &mut StageTimes::default());
+        }
+        // While we speak no time-out runs.
+        if self.mouth.ends().is_none()
+            && self.conversation.deadline().is_some_and(|deadline| deadline <= now)
+            && let Some(step) = self.conversation.expire(now)
+        {
+            self.perform(now, &step, Instant::now(), &mut StageTimes::default());
+        }
+        let deadline = self.mouth.ends().or_else(|| self.conversation.deadline());
+        // A deadline is met at a frame's end, so asking for the past means the next frame.
+        self.link.shared.set_deadline(deadline.map(|d| d.max(now + FRAME_LEN as u64)));
+    }
+
+    fn look_after_speaker(&mut self) {
+        match self.mouth.look_after() {
+            Change::None => {}
+            Change::Lost(error) => {
+                self.link.shared.set_speaker(None);
+                self.link.shared.set_speaking_until(SamplePos(0));
+                self.report.send(Event::Fault {
+                    what: error.to_string(),
+                    hint: "check its cable; it is opened again as soon as it is back, and until \
+                           then replies are shown but not heard"
+                        .into(),
+                });
+            }
+            Change::Back(control) => self.link.shared.set_speaker(Some(control)),
+        }
+    }
+
+    /// A program ended: the dialogue may have waited for it to answer.
+    fn action_ended(
+        &mut self,
+        at: SamplePos,
+        outcome: &ActionOutcome,
+        since: Instant,
+        times: &mut StageTimes,
+    ) {
+        self.report.send(Event::Action {
+            name: outcome.name.clone(),
+            slots: outcome.slots.clone(),
+            outcome: Some(outcome.result.as_str().to_owned()),
+        });
+        if let Some(step) = self.conversation.action_ended(at, outcome) {
+            self.perform(at, &step, since, times);
+        }
+    }
+
+    /// No more sound will come: lets the last reply end.
+    fn wind_up(&mut self, at: SamplePos) {
+        for outcome in self.actions.wait_all() {
+            self.action_ended(at, &outcome, Instant::now(), &mut StageTimes::default());
+        }
+        if self.link.pace() == Pace::LockStep
+            && let Some(ends) = self.mouth.ends()
+            && let Some(at) = self.mouth.ended(ends)
+        {
+            self.report.send(Event::AudioEnd { at });
+        }
+    }
+}
+
+fn ms_since(start: Instant) -> f32 {
+    start.elapsed().as_secs_f32() * 1000.0
+}

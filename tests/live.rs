@@ -1,0 +1,136 @@
+//! The whole agent on a (virtual) sound card: speech goes into the microphone, the answer comes
+//! out of the speaker and is understood again.
+
+mod support;
+
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+use std::time::Duration;
+
+use support::vcard::{self, VirtualCard};
+
+/// Everything is timed by sound; this only bounds a test that hangs.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+fn mynah(args: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_mynah"));
+    command.args(args).current_dir(env!("CARGO_MANIFEST_DIR"));
+    command
+}
+
+fn speak(dir: &Path, name: &str, words: &str) -> PathBuf {
+    let path = dir.join(name);
+    let output = mynah(&["say", words, "-o", path.to_str().unwrap()]).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    path
+}
+
+/// A running agent and its events.
+struct Agent {
+    child: Child,
+    lines: Receiver<String>,
+    seen: Vec<serde_json::Value>,
+}
+
+impl Agent {
+    fn start(card: &VirtualCard, args: &[&str]) -> Self {
+        let mut child = mynah(args)
+            .envs(card.env())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::inherit())
+            .spawn()
+            .expect("the program starts");
+        let stdout = BufReader::new(child.stdout.take().expect("piped"));
+        let (sender, lines) = channel();
+        std::thread::spawn(move || {
+            for line in stdout.lines().map_while(Result::ok) {
+                if sender.send(line).is_err() {
+                    break;
+                }
+            }
+        });
+        Self { child, lines, seen: Vec::new() }
+    }
+
+    /// Waits for the next event of a kind.
+    fn wait_for(&mut self, kind: &str) -> serde_json::Value {
+        loop {
+            let line = self.lines.recv_timeout(PATIENCE).unwrap_or_else(|error| {
+                panic!("no {kind} ({error}); so far: {:#?}", self.seen);
+            });
+            let event: serde_json::Value = serde_json::from_str(&line).expect("a JSON line");
+            self.seen.push(event.clone());
+            if event["event"] == kind {
+                return event;
+            }
+        }
+    }
+}
+
+impl Drop for Agent {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+#[test]
+#[cfg_attr(
+    not(all(have_models, have_pulseaudio)),
+    ignore = "needs models and pulseaudio: run `make test`"
+)]
+fn an_order_through_the_microphone_is_answered_through_the_speaker() {
+    let _only = vcard::ours();
+    let dir = tempfile::tempdir().unwrap();
+    let order = speak(dir.path(), "order.wav", "Can I get a small cappuccino?");
+    let card = VirtualCard::start();
+    let answer = dir.path().join("answer.wav");
+    let recording = card.record_speaker(&answer, 24_000);
+    let (mic, speaker) = (VirtualCard::MIC, VirtualCard::SPEAKER);
+    let mut agent = Agent::start(
+        &card,
+        &["run", "agents/coffee", "--json", "--mic", mic, "--speaker", speaker],
+    );
+    agent.wait_for("ready");
+    card.play_into_mic(&order);
+
+    let intent = agent.wait_for("intent");
+    assert_eq!(intent["intent"], "orderDrink", "{intent:#}");
+    assert_eq!(intent["slots"]["size"]["value"], "small");
+    assert_eq!(intent["slots"]["coffeeDrink"]["value"], "cappuccino");
+    agent.wait_for("audio_start");
+    agent.wait_for("audio_end");
+    let said: Vec<String> = agent
+        .seen
+        .iter()
+        .filter(|event| event["event"] == "say")
+        .map(|event| event["text"].as_str().unwrap().to_lowercase())
+        .collect();
+    drop(agent);
+
+    let heard = mynah(&["transcribe", recording.stop().to_str().unwrap()]).output().unwrap();
+    let heard = String::from_utf8_lossy(&heard.stdout).to_lowercase();
+    for word in ["small", "cappuccino"] {
+        assert!(said.iter().any(|line| line.contains(word)), "the order is read back: {said:?}");
+        assert!(heard.contains(word), "the speaker said {said:?}, heard was {heard:?}");
+    }
+}
+
+#[test]
+#[cfg_attr(
+    not(all(have_models, have_pulseaudio)),
+    ignore = "needs models and pulseaudio: run `make test`"
+)]
+fn an_unknown_microphone_is_named_with_those_there_are() {
+    let _only = vcard::ours();
+    let card = VirtualCard::start();
+    let output =
+        mynah(&["run", "agents/coffee", "--mic", "Mars Rover"]).envs(card.env()).output().unwrap();
+    let message = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(2), "{message}");
+    for word in ["Mars Rover", VirtualCard::MIC, "--mic", "mynah devices"] {
+        assert!(message.contains(word), "{word}: {message}");
+    }
+}
