@@ -86,8 +86,8 @@ pub fn gelu(x: f32) -> f32 {
 #[inline(always)]
 pub fn sin_cos(x: f32) -> (f32, f32) {
     const QUARTER_HIGH: f32 = 1.570_312_5;
-    const QUARTER_MIDDLE: f32 = 4.837_512_97e-4;
-    const QUARTER_LOW: f32 = 7.549_790_13e-8;
+    const QUARTER_MIDDLE: f32 = 4.837_513e-4;
+    const QUARTER_LOW: f32 = 7.549_79e-8;
     let (n, quarter) = round(x * std::f32::consts::FRAC_2_PI);
     let r = x - n * QUARTER_HIGH - n * QUARTER_MIDDLE - n * QUARTER_LOW;
     let square = r * r;
