@@ -22,6 +22,10 @@ pub(super) struct Spoken {
     pub space_after: bool,
 }
 
+/// Pieces that are tried as one word. The lexicon's longest compound has 13
+/// ("what-you-see-is-what-you-get"); without a bound, a long row of marks would take minutes.
+const MOST_PIECES: usize = 13;
+
 pub(super) struct Reader {
     pub tokeniser: Tokeniser,
     pub tagger: Tagger,
@@ -66,17 +70,18 @@ impl Reader {
     /// the end cannot be read at all, the whole group is guessed.
     fn read_pieces(&self, pieces: &[Piece], ahead: &mut Ahead) -> String {
         let mut sounds = vec![String::new(); pieces.len()];
-        let (mut left, mut right) = (0, pieces.len());
+        let farthest = |right: usize| right.saturating_sub(MOST_PIECES);
+        let (mut left, mut right) = (farthest(pieces.len()), pieces.len());
         while left < right {
             let merged = merge(&pieces[left..right]);
             if let Some(phonemes) = self.read_piece(&merged, *ahead) {
                 *ahead = ahead.before(&phonemes, says_to(&merged));
                 sounds[left] = phonemes;
-                (left, right) = (0, left);
+                (left, right) = (farthest(left), left);
             } else if left + 1 < right {
                 left += 1;
             } else if is_joint(&pieces[left].text) {
-                (left, right) = (0, left);
+                (left, right) = (farthest(left), left);
             } else {
                 return self.guess(&merge(pieces).text);
             }

@@ -21,6 +21,8 @@ pub(super) struct Raw {
 pub(super) struct Tokeniser {
     /// Chunks that are always cut the same way.
     exceptions: HashMap<String, Vec<String>>,
+    /// Bytes of the longest exception: longer texts need not be looked up.
+    longest: usize,
     address: Regex,
 }
 
@@ -35,7 +37,15 @@ const ADDRESS: &str = r"(?xi)
 impl Tokeniser {
     pub fn new(exceptions: HashMap<String, Vec<String>>) -> Self {
         let address = Regex::new(&narrow(ADDRESS)).expect("a constant pattern");
-        Self { exceptions, address }
+        let longest = exceptions.keys().map(String::len).max().unwrap_or(0);
+        Self { exceptions, longest, address }
+    }
+
+    fn exception(&self, text: &str) -> Option<&[String]> {
+        if text.len() > self.longest {
+            return None;
+        }
+        self.exceptions.get(text).map(Vec::as_slice)
     }
 
     pub fn tokens(&self, line: &str) -> Vec<Raw> {
@@ -54,13 +64,13 @@ impl Tokeniser {
     }
 
     fn cut(&self, chunk: &str) -> Vec<String> {
-        if let Some(texts) = self.exceptions.get(chunk) {
-            return texts.clone();
+        if let Some(texts) = self.exception(chunk) {
+            return texts.to_vec();
         }
         let (mut leading, mut closing) = (Vec::new(), Vec::new());
         let core = self.peel(chunk, &mut leading, &mut closing);
         let mut texts = leading;
-        if let Some(known) = self.exceptions.get(core) {
+        if let Some(known) = self.exception(core) {
             texts.extend(known.iter().cloned());
         } else if self.address.is_match(core) {
             texts.push(core.to_owned());
@@ -78,7 +88,7 @@ impl Tokeniser {
         leading: &mut Vec<String>,
         closing: &mut Vec<String>,
     ) -> &'c str {
-        let is_exception = |text: &str| self.exceptions.contains_key(text);
+        let is_exception = |text: &str| self.exception(text).is_some();
         let mut rest = chunk;
         while !rest.is_empty() && !is_exception(rest) {
             let (prefix, after) = rest.split_at(prefix_len(rest));
@@ -107,7 +117,7 @@ impl Tokeniser {
         let mut at = 0;
         while at < texts.len() {
             let known = [3, 2].into_iter().filter(|len| at + len <= texts.len()).find_map(|len| {
-                self.exceptions.get(&texts[at..at + len].concat()).map(|known| (len, known))
+                self.exception(&texts[at..at + len].concat()).map(|known| (len, known))
             });
             match known {
                 Some((len, known)) => {
