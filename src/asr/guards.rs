@@ -27,12 +27,18 @@ const fn repeats_of_a_loop(len: usize) -> usize {
     }
 }
 
-/// When `tokens` end in a loop: how many of them to keep, the phrase standing once.
-pub fn cut_loop(tokens: &[u32]) -> Option<usize> {
+/// Repetitions that are enough when the network was still talking at [`token_limit`], where speech
+/// would have ended: a short sound has no room for more of them.
+const REPEATS_AT_LIMIT: usize = 3;
+
+/// When `tokens` end in a loop: how many of them to keep, the phrase standing once. `at_limit`: no
+/// more tokens fit.
+pub fn cut_loop(tokens: &[u32], at_limit: bool) -> Option<usize> {
     (1..=MAX_PHRASE.min(tokens.len())).find_map(|len| {
         let phrase = &tokens[tokens.len() - len..];
         let repeats = tokens.rchunks_exact(len).take_while(|chunk| *chunk == phrase).count();
-        (repeats >= repeats_of_a_loop(len)).then(|| tokens.len() - (repeats - 1) * len)
+        let enough = if at_limit { REPEATS_AT_LIMIT } else { repeats_of_a_loop(len) };
+        (repeats >= enough).then(|| tokens.len() - (repeats - 1) * len)
     })
 }
 
@@ -58,9 +64,16 @@ mod tests {
                 .iter()
                 .map(|word| words.iter().position(|w| w == word).unwrap() as u32)
                 .collect();
-            let cut = cut_loop(&tokens).map(|len| words[..len].join(" "));
+            let cut = cut_loop(&tokens, false).map(|len| words[..len].join(" "));
             assert_eq!(cut.as_deref(), kept, "{said}");
         }
+    }
+
+    #[test]
+    fn at_the_limit_fewer_repetitions_are_a_loop() {
+        assert_eq!(cut_loop(&[7, 5, 5, 5], true), Some(2));
+        assert_eq!(cut_loop(&[7, 5, 5, 5], false), None);
+        assert_eq!(cut_loop(&[7, 5, 5], true), None);
     }
 
     #[test]

@@ -117,7 +117,7 @@ impl Recognizer {
             }
             tokens.push(best);
             last = best;
-            if let Some(kept) = guards::cut_loop(&tokens) {
+            if let Some(kept) = guards::cut_loop(&tokens, log_probs.len() == limit) {
                 tokens.truncate(kept);
                 log_probs.truncate(kept);
                 ended = Ended::Loop;

@@ -43,7 +43,7 @@ pub struct Args {
 }
 
 /// The customer's voice: deeper and a little quicker than the agent's.
-const CUSTOMER: Style = Style { pace: 1.05, pitch: 0.84, seed: 11 };
+const CUSTOMER: Style = Style { pace: 1.05, pitch: 0.9, seed: 11 };
 /// The kitchen of every demo.
 const KITCHEN_SEED: u64 = 2;
 /// How much of a voice the other ear gets.

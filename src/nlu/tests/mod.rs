@@ -72,3 +72,19 @@ skip_words: [please, could you, 'i''d like']
 "
     ))
 }
+
+#[test]
+fn a_grammar_is_shared_between_threads() {
+    fn shared<T: Send + Sync>() {}
+    shared::<Grammar>();
+}
+
+#[test]
+fn the_guides_examples_load() {
+    let guide = include_str!("../../../docs/templates.md");
+    let examples: Vec<&str> = guide.split("```yaml\n").skip(1).collect();
+    assert!(examples.len() >= 2);
+    for example in examples {
+        grammar(example.split("```").next().unwrap_or_default());
+    }
+}
