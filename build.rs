@@ -57,11 +57,12 @@ fn git(arguments: &[&str]) -> Option<String> {
     output.status.success().then(|| text.trim().to_owned())
 }
 
-/// `cfg(have_models)` and `cfg(have_pulseaudio)`: a test that needs more than the checkout is
+/// `cfg(have_models)`, `cfg(have_pulseaudio)` and `cfg(have_strace)`: a test that needs more than the checkout is
 /// ignored with a reason where that is missing, and so is listed by a plain `cargo test`.
 fn tell_tests_what_is_here() {
     println!("cargo::rustc-check-cfg=cfg(have_models)");
     println!("cargo::rustc-check-cfg=cfg(have_pulseaudio)");
+    println!("cargo::rustc-check-cfg=cfg(have_strace)");
     println!("cargo::rerun-if-changed=models/built/index.json");
     println!("cargo::rerun-if-env-changed=PATH");
     if Path::new("models/built/index.json").is_file() {
@@ -74,6 +75,10 @@ fn tell_tests_what_is_here() {
     // The virtual sound card is made with all of these; scripts/setup.sh installs them.
     if ["pulseaudio", "paplay", "parec"].into_iter().all(on_path) {
         println!("cargo::rustc-cfg=have_pulseaudio");
+    }
+    // It shows which system calls the program makes, and that none opens a network socket.
+    if on_path("strace") {
+        println!("cargo::rustc-cfg=have_strace");
     }
 }
 

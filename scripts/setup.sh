@@ -46,6 +46,8 @@ look_for_packages() {
         have aplay || need alsa-utils
         [ -n "$(find /usr/lib /usr/lib64 -name libasound_module_pcm_pulse.so -print -quit 2> /dev/null)" ] ||
             need libasound2-plugins
+        # The proof that no network socket is opened.
+        have strace || need strace
     fi
     if [ "$what" != lint ]; then
         "$python" -c 'import ensurepip, venv' 2> /dev/null || need python3-venv
