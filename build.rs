@@ -63,16 +63,21 @@ fn tell_tests_what_is_here() {
     println!("cargo::rustc-check-cfg=cfg(have_models)");
     println!("cargo::rustc-check-cfg=cfg(have_pulseaudio)");
     println!("cargo::rustc-check-cfg=cfg(have_strace)");
-    println!("cargo::rerun-if-changed=models/built/index.json");
-    println!("cargo::rerun-if-env-changed=PATH");
-    if Path::new("models/built/index.json").is_file() {
+    // A watched file that is not there would make every build start anew, so its folder is watched.
+    let index = "models/built/index.json";
+    let have_models = Path::new(index).is_file();
+    println!("cargo::rerun-if-changed={}", if have_models { index } else { "models" });
+    if have_models {
         println!("cargo::rustc-cfg=have_models");
     }
+    // Programs that scripts/setup.sh installs: it touches this file when it did.
+    println!("cargo::rerun-if-changed=build.rs");
+    println!("cargo::rerun-if-env-changed=PATH");
     let on_path = |program: &str| {
         std::env::var_os("PATH")
             .is_some_and(|path| std::env::split_paths(&path).any(|dir| dir.join(program).is_file()))
     };
-    // The virtual sound card is made with all of these; scripts/setup.sh installs them.
+    // The virtual sound card is made with all of these.
     if ["pulseaudio", "paplay", "parec"].into_iter().all(on_path) {
         println!("cargo::rustc-cfg=have_pulseaudio");
     }

@@ -78,6 +78,8 @@ install_packages() {
     # The answers to package questions are the defaults: nobody may be there to answer.
     $sudo env DEBIAN_FRONTEND=noninteractive $line -qq > /dev/null ||
         stop "installing failed (apt's words stand above); once that is mended, run: $line"
+    # The build script looks for some of these programs, and cargo cannot know that they came.
+    touch "$here/build.rs"
 }
 
 # None at all, or the newest more than a week old.

@@ -13,7 +13,7 @@ from pathlib import Path
 
 SCRIPTS = Path(__file__).resolve().parents[1]
 # What the script itself is written with.
-TOOLS = "bash dirname env find grep head sed sort uname".split()
+TOOLS = "bash dirname env find grep head sed sort touch uname".split()
 ALL_PACKAGES = (
     "build-essential pkg-config libasound2-dev pulseaudio pulseaudio-utils alsa-utils "
     "libasound2-plugins strace python3-venv"
