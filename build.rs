@@ -57,23 +57,33 @@ fn git(arguments: &[&str]) -> Option<String> {
     output.status.success().then(|| text.trim().to_owned())
 }
 
-/// `cfg(have_models)` and `cfg(have_pulseaudio)`: a test that needs more than the checkout is
+/// `cfg(have_models)`, `cfg(have_pulseaudio)` and `cfg(have_strace)`: a test that needs more than the checkout is
 /// ignored with a reason where that is missing, and so is listed by a plain `cargo test`.
 fn tell_tests_what_is_here() {
     println!("cargo::rustc-check-cfg=cfg(have_models)");
     println!("cargo::rustc-check-cfg=cfg(have_pulseaudio)");
-    println!("cargo::rerun-if-changed=models/built/index.json");
-    println!("cargo::rerun-if-env-changed=PATH");
-    if Path::new("models/built/index.json").is_file() {
+    println!("cargo::rustc-check-cfg=cfg(have_strace)");
+    // A watched file that is not there would make every build start anew, so its folder is watched.
+    let index = "models/built/index.json";
+    let have_models = Path::new(index).is_file();
+    println!("cargo::rerun-if-changed={}", if have_models { index } else { "models" });
+    if have_models {
         println!("cargo::rustc-cfg=have_models");
     }
+    // Programs that scripts/setup.sh installs: it touches this file when it did.
+    println!("cargo::rerun-if-changed=build.rs");
+    println!("cargo::rerun-if-env-changed=PATH");
     let on_path = |program: &str| {
         std::env::var_os("PATH")
             .is_some_and(|path| std::env::split_paths(&path).any(|dir| dir.join(program).is_file()))
     };
-    // The virtual sound card is made with all of these; scripts/setup.sh installs them.
+    // The virtual sound card is made with all of these.
     if ["pulseaudio", "paplay", "parec"].into_iter().all(on_path) {
         println!("cargo::rustc-cfg=have_pulseaudio");
+    }
+    // It shows which system calls the program makes, and that none opens a network socket.
+    if on_path("strace") {
+        println!("cargo::rustc-cfg=have_strace");
     }
 }
 

@@ -46,6 +46,8 @@ look_for_packages() {
         have aplay || need alsa-utils
         [ -n "$(find /usr/lib /usr/lib64 -name libasound_module_pcm_pulse.so -print -quit 2> /dev/null)" ] ||
             need libasound2-plugins
+        # The proof that no network socket is opened.
+        have strace || need strace
     fi
     if [ "$what" != lint ]; then
         "$python" -c 'import ensurepip, venv' 2> /dev/null || need python3-venv
@@ -76,6 +78,8 @@ install_packages() {
     # The answers to package questions are the defaults: nobody may be there to answer.
     $sudo env DEBIAN_FRONTEND=noninteractive $line -qq > /dev/null ||
         stop "installing failed (apt's words stand above); once that is mended, run: $line"
+    # The build script looks for some of these programs, and cargo cannot know that they came.
+    touch "$here/build.rs"
 }
 
 # None at all, or the newest more than a week old.

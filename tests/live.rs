@@ -7,12 +7,16 @@ use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use support::vcard::{self, VirtualCard};
+use support::vcard::{Card, VirtualCard};
 
 /// Everything is timed by sound; this only bounds a test that hangs.
 const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Sound does not wait for a machine that is busy with another test's.
+static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
 
 fn mynah(args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_mynah"));
@@ -82,13 +86,13 @@ impl Drop for Agent {
     ignore = "needs models and pulseaudio: run `make test`"
 )]
 fn an_order_through_the_microphone_is_answered_through_the_speaker() {
-    let _only = vcard::ours();
+    let _only = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
     let dir = tempfile::tempdir().unwrap();
     let order = speak(dir.path(), "order.wav", "Can I get a small cappuccino?");
     let card = VirtualCard::start();
     let answer = dir.path().join("answer.wav");
     let recording = card.record_speaker(&answer, 24_000);
-    let (mic, speaker) = (VirtualCard::MIC, VirtualCard::SPEAKER);
+    let (mic, speaker) = (Card::MIC, Card::SPEAKER);
     let mut agent = Agent::start(
         &card,
         &["run", "agents/coffee", "--json", "--mic", mic, "--speaker", speaker],
@@ -124,13 +128,13 @@ fn an_order_through_the_microphone_is_answered_through_the_speaker() {
     ignore = "needs models and pulseaudio: run `make test`"
 )]
 fn an_unknown_microphone_is_named_with_those_there_are() {
-    let _only = vcard::ours();
+    let _only = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
     let card = VirtualCard::start();
     let output =
         mynah(&["run", "agents/coffee", "--mic", "Mars Rover"]).envs(card.env()).output().unwrap();
     let message = String::from_utf8_lossy(&output.stderr).into_owned();
     assert_eq!(output.status.code(), Some(2), "{message}");
-    for word in ["Mars Rover", VirtualCard::MIC, "--mic", "mynah devices"] {
+    for word in ["Mars Rover", Card::MIC, "--mic", "mynah devices"] {
         assert!(message.contains(word), "{word}: {message}");
     }
 }

@@ -13,10 +13,10 @@ from pathlib import Path
 
 SCRIPTS = Path(__file__).resolve().parents[1]
 # What the script itself is written with.
-TOOLS = "bash dirname env find grep head sed sort uname".split()
+TOOLS = "bash dirname env find grep head sed sort touch uname".split()
 ALL_PACKAGES = (
     "build-essential pkg-config libasound2-dev pulseaudio pulseaudio-utils alsa-utils "
-    "libasound2-plugins python3-venv"
+    "libasound2-plugins strace python3-venv"
 )
 
 
@@ -60,7 +60,7 @@ class Setup(unittest.TestCase):
         )
 
     def everything_is_there(self):
-        for name in "cc pkg-config pulseaudio paplay parec aplay".split():
+        for name in "cc pkg-config pulseaudio paplay parec aplay strace".split():
             self.program(name, "")
         self.program("find", "echo found")
         self.python(with_venv=True)

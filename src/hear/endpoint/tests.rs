@@ -69,6 +69,7 @@ fn mark(event: &Heard) -> &'static str {
         Heard::SpeechEnd { why: EndReason::TooLong, .. } => "!",
         Heard::SpeechEnd { why: EndReason::EndOfSound, .. } => "$",
         Heard::EndOfSound { .. } => "",
+        Heard::Due { .. } => unreachable!("deadlines are the listener's, not the policy's"),
     }
 }
 
@@ -352,6 +353,7 @@ proptest! {
                     prop_assert!(open.is_none());
                     prop_assert_eq!(at, frame_span(picture.len()).start);
                 }
+                Heard::Due { .. } => prop_assert!(false, "the policy keeps no deadlines"),
             }
         }
         let closed = matches!(events.last(), Some(Heard::EndOfSound { .. }));
