@@ -59,7 +59,7 @@ pub fn run(args: &Args, context: &Context) -> Result<(), Failure> {
     }
     let lines = read_lines(&folder.join("demo.txt"))?;
     let agent = Arc::new(Agent::load(&folder).map_err(Failure::input)?);
-    let mut engines = Engines::load(&context.models()?).map_err(anyhow::Error::from)?;
+    let mut engines = Engines::load(&context.models()?).map_err(Failure::input)?;
     let lines = speak_lines(&mut engines.voice, lines)?;
 
     context.say(format_args!("A customer walks up to “{}” in a noisy kitchen.\n", agent.name));

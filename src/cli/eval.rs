@@ -76,7 +76,7 @@ pub fn run(args: &Args, context: &Context) -> Result<(), Failure> {
     }
     warn_of_unknown_intents(&agent, &jobs);
     let mode = if args.whole { Mode::Whole } else { Mode::Streamed };
-    let mut engines = Engines::load(&context.models()?).map_err(anyhow::Error::from)?;
+    let mut engines = Engines::load(&context.models()?).map_err(Failure::input)?;
     engines.warm_up().map_err(anyhow::Error::from)?;
     let period_ms = Board::default_for_build().audio.period_ms;
     let mut evaluation = Evaluation::new(engines, agent, mode, period_ms);

@@ -36,7 +36,7 @@ pub struct Args {
 pub fn run(args: &Args, context: &Context) -> Result<(), Failure> {
     let agent = Arc::new(Agent::load(&args.agent).map_err(Failure::input)?);
     let clip = file::read(&args.input).map_err(Failure::input)?.to_rate(SAMPLE_RATE_HZ);
-    let mut engines = Engines::load(&context.models()?).map_err(anyhow::Error::from)?;
+    let mut engines = Engines::load(&context.models()?).map_err(Failure::input)?;
     let mut console = Console::new(context.json);
     let clip = ClipSource::new(clip.samples);
     let track = if args.realtime {

@@ -9,6 +9,9 @@ use super::{Context, Failure};
 use crate::agent::Agent;
 use crate::audio::devices::{DeviceChoice, DeviceError};
 use crate::config::board::Board;
+use crate::nn::kernels::Kernel;
+use crate::observe::Event;
+use crate::observe::budget::BudgetWatch;
 use crate::observe::console::Console;
 use crate::runtime::listener::Duplex;
 use crate::runtime::{Engines, LiveOptions, RuntimeError, live};
@@ -55,7 +58,7 @@ pub fn run(args: &Args, context: &Context) -> Result<(), Failure> {
         None => Board::default_for_build(),
     };
     let agent = Arc::new(Agent::load(&args.agent).map_err(Failure::input)?);
-    let mut engines = Engines::load(&context.models()?).map_err(anyhow::Error::from)?;
+    let mut engines = Engines::load(&context.models()?).map_err(Failure::input)?;
     engines.warm_up().map_err(anyhow::Error::from)?;
     let stop = Arc::new(AtomicBool::new(false));
     for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
@@ -77,10 +80,18 @@ pub fn run(args: &Args, context: &Context) -> Result<(), Failure> {
         started,
     };
     let mut console = Console::new(context.json);
-    live(&mut engines, &agent, &options, &stop, |event| console.show(event)).map_err(|error| {
-        match error {
-            RuntimeError::Device(DeviceError::NotFound { .. }) => Failure::input(error),
-            error => Failure::Runtime(error.into()),
-        }
+    if let Ok(kernel) = Kernel::current()
+        && let Some(warning) = board.slower_than_expected(kernel.name())
+    {
+        eprintln!("mynah: {warning}");
+    }
+    let mut budget = BudgetWatch::new(board);
+    let show = |event: &Event| {
+        console.show(event);
+        budget.see(event).iter().for_each(|fault| console.show(fault));
+    };
+    live(&mut engines, &agent, &options, &stop, show).map_err(|error| match error {
+        RuntimeError::Device(DeviceError::NotFound { .. }) => Failure::input(error),
+        error => Failure::Runtime(error.into()),
     })
 }

@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use super::outcome::Outcome;
 use super::scores::{Percentiles, Scores};
+use crate::observe::resident_mb;
 
 /// One evaluation.
 #[derive(Debug, Serialize)]
@@ -42,14 +43,6 @@ impl<'o> Report<'o> {
             items: outcomes.iter().map(|o| Item { outcome: o, right: o.right() }).collect(),
         }
     }
-}
-
-/// From the kernel; `None` where there is no `/proc`.
-fn resident_mb() -> Option<f64> {
-    let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
-    let kibibytes: f64 = line.split_whitespace().next()?.parse().ok()?;
-    Some(kibibytes * 1024.0 / 1e6)
 }
 
 const HEAD: &str = "n     WER command  accept confirm  reject  false slot F1  cut-in     gap ms";

@@ -1,7 +1,10 @@
 //! What the outside may see: events as JSON lines.
 
+pub mod budget;
 pub mod console;
 mod events;
+mod process;
 pub mod timeline;
 
 pub use events::{EVENT_SCHEMA, Event, StageTimes};
+pub use process::resident_mb;
