@@ -213,14 +213,15 @@ class Models(unittest.TestCase):
         self.assert_whole()
         self.assertFalse((self.cache / "tmp").exists())
 
-    def test_an_interrupted_run_stops_its_converter_and_says_how_to_go_on(self):
+    def test_a_stopped_run_stops_its_converter_and_says_how_to_go_on(self):
+        # Not an interrupt from the keyboard: a shell in the background ignores these for its children.
         outlived = self.root / "outlived"
-        interrupt = (
+        stop = (
             "import os, signal, time\nfrom pathlib import Path\n"
-            "os.kill(os.getppid(), signal.SIGINT)\ntime.sleep(60)\n"
+            "os.kill(os.getppid(), signal.SIGTERM)\ntime.sleep(60)\n"
             f"Path({str(outlived)!r}).touch()\n"
         )
-        (self.convert / "two.py").write_text(interrupt + CONVERTER)
+        (self.convert / "two.py").write_text(stop + CONVERTER)
         self.assertIn("run the same command again", self.models(expect=130))
         self.assertFalse(outlived.exists())
 
