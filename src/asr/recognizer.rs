@@ -70,8 +70,8 @@ impl Recognizer {
     ///
     /// The caller has evidence of speech (see [`guards`]). Any length works; memory and time of the
     /// encoder grow with its square beyond some 30 s, so cut longer sound first ([`super::long`]).
-    /// Samples that are not finite count as silence. Returns [`AsrError::Cancelled`] within one
-    /// decoding step of a cancel.
+    /// Samples that are not finite count as silence. A cancel is seen before the encoder
+    /// runs and before every decoding step.
     pub fn recognize(
         &mut self,
         audio: &[f32],
@@ -80,6 +80,9 @@ impl Recognizer {
         if audio.is_empty() {
             let best = Hypothesis::default();
             return Ok(Recognition { best, nbest: Vec::new(), ended: Ended::Nothing });
+        }
+        if cancel.is_cancelled() {
+            return Err(AsrError::Cancelled);
         }
         let cross = if audio.iter().all(|sample| sample.is_finite()) {
             self.encoder.encode(audio)?

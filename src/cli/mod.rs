@@ -117,6 +117,37 @@ pub fn main() -> ExitCode {
         Err(Failure::Input(error)) => (error, 2),
         Err(Failure::Runtime(error)) => (error, 1),
     };
-    eprintln!("mynah: {error:#}");
+    eprintln!("mynah: {}", told_once(&error));
     ExitCode::from(code)
+}
+
+/// An error with its causes, each said once: many of our messages quote their cause themselves.
+fn told_once(error: &anyhow::Error) -> String {
+    error.chain().fold(String::new(), |told, cause| {
+        let cause = cause.to_string();
+        match told {
+            told if told.is_empty() => cause,
+            told if told.contains(&cause) => told,
+            told => format!("{told}: {cause}"),
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cause_that_is_quoted_is_not_said_twice() {
+        let plain = anyhow::anyhow!("no space left").context("cannot write a.wav");
+        assert_eq!(told_once(&plain), "cannot write a.wav: no space left");
+        let quoting = anyhow::anyhow!("no space left").context("a.wav: no space left; make room");
+        assert_eq!(told_once(&quoting), "a.wav: no space left; make room");
+    }
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        use clap::CommandFactory;
+        Cli::command().debug_assert();
+    }
 }

@@ -167,12 +167,15 @@ fn cardinal(value: usize, words: &mut Vec<String>) {
         if group >= 100 {
             words.extend([SMALL[group / 100].to_owned(), "hundred".to_owned()]);
         }
-        let below = group % 100;
-        if below >= 20 {
-            words.push(TENS[below / 10].to_owned());
-        }
-        if below >= 20 && below % 10 > 0 || (1..20).contains(&below) {
-            words.push(SMALL[if below < 20 { below } else { below % 10 }].to_owned());
+        match group % 100 {
+            0 => {}
+            below @ 1..20 => words.push(SMALL[below].to_owned()),
+            below => {
+                words.push(TENS[below / 10].to_owned());
+                if !below.is_multiple_of(10) {
+                    words.push(SMALL[below % 10].to_owned());
+                }
+            }
         }
         if group > 0 && !name.is_empty() {
             words.push(name.to_owned());

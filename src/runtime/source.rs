@@ -6,6 +6,7 @@ use crate::audio::frames::TimedFrame;
 use crate::units::{FRAME_LEN, FRAME_MS, SamplePos};
 
 /// The next piece of sound.
+#[expect(clippy::large_enum_variant, reason = "a box would allocate once per frame")]
 pub enum Next {
     Frame(TimedFrame),
     /// Nothing yet; ask again (the source has waited a little).

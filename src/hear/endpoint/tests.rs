@@ -349,11 +349,11 @@ proptest! {
                     prop_assert!(span.end <= decided_at);
                     last_end = span.end;
                 }
+                Heard::Due { .. } => prop_assert!(false, "the policy has no deadlines"),
                 Heard::EndOfSound { at } => {
                     prop_assert!(open.is_none());
                     prop_assert_eq!(at, frame_span(picture.len()).start);
                 }
-                Heard::Due { .. } => prop_assert!(false, "the policy keeps no deadlines"),
             }
         }
         let closed = matches!(events.last(), Some(Heard::EndOfSound { .. }));

@@ -63,6 +63,10 @@ impl Kernel {
 
     /// All kernels of this CPU, the best last.
     pub fn available() -> Vec<Kernel> {
+        #[cfg_attr(
+            not(target_arch = "x86_64"),
+            expect(unused_mut, reason = "other architectures have no second kernel yet")
+        )]
         let mut kernels = vec![Self::SCALAR];
         #[cfg(target_arch = "x86_64")]
         {

@@ -102,7 +102,7 @@ struct Constants<'a> {
 }
 
 impl Constants<'_> {
-    /// The inputs at these places, for those that are computed and not constant.
+    /// The inputs at these places: those that stay inputs of the operator.
     fn kept(&self, places: impl IntoIterator<Item = usize>) -> TractResult<TVec<OutletId>> {
         places.into_iter().map(|place| self.at(place)).collect()
     }
@@ -154,3 +154,6 @@ fn channels(fact: &TypedFact) -> TractResult<(TDim, usize)> {
 fn time_major_fact(time: TDim, channels: usize) -> TVec<TypedFact> {
     tvec!(f32::fact([1.to_dim(), time, channels.to_dim()]))
 }
+
+#[cfg(test)]
+mod tests;

@@ -90,9 +90,9 @@ pub struct Phonemizer {
 impl Phonemizer {
     pub fn load(models: &ModelStore) -> Result<Self, TextError> {
         let tables = Tables::parse(&models.bytes(tables::FILE)?)?;
-        let network = models.bytes(oov::FILE)?;
         let Tables { letters, sounds, slots, longest, .. } = &tables;
-        let guesser = Guesser::load(&network, letters, sounds.clone(), *slots, *longest)?;
+        let guesser =
+            Guesser::load(&models.bytes(oov::FILE)?, letters, sounds.clone(), *slots, *longest)?;
         let normaliser = Normaliser::new(&tables);
         let reader = Reader {
             tokeniser: Tokeniser::new(tables.exceptions),

@@ -155,6 +155,7 @@ fn odd_texts_are_spoken_or_skipped() {
         ("the \t\r cup", "the cup"),
         ("ｃｕｐ ５", "cup 5"),
         ("the ﬁrst", "the first"),
+        ("a cafe\u{301}", "a caf\u{e9}"),
     ] {
         assert_eq!(phonemes(odd), phonemes(plain), "{odd:?}");
     }

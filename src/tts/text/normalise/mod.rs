@@ -12,6 +12,8 @@ mod quantities;
 mod rewrite;
 mod symbols;
 
+use unicode_normalization::UnicodeNormalization;
+
 use super::tables::Tables;
 
 pub(super) struct Normaliser {
@@ -44,7 +46,9 @@ impl Normaliser {
 
     /// Normalises one sentence; the result has single spaces and none at its ends.
     pub fn normalise(&self, sentence: &str) -> String {
-        let text = single_spaces(sentence).replace('’', "'").replace('‒', "-").replace('―', "—");
+        // A letter and its accent are one character to every later step.
+        let text: String = single_spaces(sentence).nfc().collect();
+        let text = text.replace('’', "'").replace('‒', "-").replace('―', "—");
         let text = self.clock.apply(text);
         let text = self.dates.apply_numeric(text);
         let text = self.amounts.apply(text);

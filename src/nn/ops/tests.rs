@@ -1,0 +1,181 @@
+//! Small graphs through the ONNX reader and tract's optimiser: what runs, and what is refused.
+
+use tract_onnx::pb::{
+    AttributeProto, GraphProto, ModelProto, NodeProto, TensorProto, TensorShapeProto, TypeProto,
+    ValueInfoProto, attribute_proto, tensor_proto, tensor_shape_proto, type_proto,
+};
+use tract_onnx::prelude::*;
+
+const F32: i32 = tensor_proto::DataType::Float as i32;
+const U8: i32 = tensor_proto::DataType::Uint8 as i32;
+
+/// One operator on input `x` f32 `[1, T, channels]`, behind whose name its other inputs follow.
+struct Graph {
+    channels: i64,
+    node: NodeProto,
+    constants: Vec<TensorProto>,
+}
+
+impl Graph {
+    fn new(op: &str, channels: i64) -> Self {
+        let node = NodeProto {
+            op_type: op.into(),
+            domain: "ai.mynah".into(),
+            input: vec!["x".into()],
+            output: vec!["y".into()],
+            ..Default::default()
+        };
+        Self { channels, node, constants: Vec::new() }
+    }
+
+    fn constant(mut self, data_type: i32, dims: &[i64], raw_data: Vec<u8>) -> Self {
+        let name = format!("c{}", self.constants.len());
+        self.node.input.push(name.clone());
+        let dims = dims.to_vec();
+        let tensor = TensorProto { name, dims, data_type, raw_data, ..Default::default() };
+        self.constants.push(tensor);
+        self
+    }
+
+    fn floats(self, dims: &[i64], values: &[f32]) -> Self {
+        self.constant(F32, dims, values.iter().flat_map(|value| value.to_le_bytes()).collect())
+    }
+
+    fn bytes(self, dims: &[i64], values: &[u8]) -> Self {
+        self.constant(U8, dims, values.to_vec())
+    }
+
+    /// `x` once more, as another input.
+    fn again(mut self) -> Self {
+        self.node.input.push("x".into());
+        self
+    }
+
+    fn text(mut self, name: &str, value: &str) -> Self {
+        self.node.attribute.push(AttributeProto {
+            name: name.into(),
+            r#type: attribute_proto::AttributeType::String as i32,
+            s: value.as_bytes().to_vec(),
+            ..Default::default()
+        });
+        self
+    }
+
+    fn number(mut self, name: &str, i: i64) -> Self {
+        let r#type = attribute_proto::AttributeType::Int as i32;
+        self.node.attribute.push(AttributeProto {
+            name: name.into(),
+            r#type,
+            i,
+            ..Default::default()
+        });
+        self
+    }
+
+    fn plan(self) -> TractResult<Arc<TypedRunnableModel>> {
+        use tensor_shape_proto::{Dimension, dimension::Value};
+        let dim = |value| Dimension { value: Some(value), ..Default::default() };
+        let dims = vec![
+            dim(Value::DimValue(1)),
+            dim(Value::DimParam("T".into())),
+            dim(Value::DimValue(self.channels)),
+        ];
+        let tensor =
+            type_proto::Tensor { elem_type: F32, shape: Some(TensorShapeProto { dim: dims }) };
+        let value = Some(type_proto::Value::TensorType(tensor));
+        let x = ValueInfoProto {
+            name: "x".into(),
+            r#type: Some(TypeProto { value, ..Default::default() }),
+            ..Default::default()
+        };
+        let y = ValueInfoProto { name: "y".into(), ..Default::default() };
+        let graph = GraphProto {
+            node: vec![self.node],
+            initializer: self.constants,
+            input: vec![x],
+            output: vec![y],
+            ..Default::default()
+        };
+        let model = ModelProto { graph: Some(graph), ..Default::default() };
+        let mut onnx = tract_onnx::onnx();
+        super::register(&mut onnx.op_register);
+        onnx.model_for_proto_model(&model)?.into_optimized()?.into_runnable()
+    }
+
+    /// Runs on `x`, whose time follows from its length.
+    fn run(self, x: &[f32]) -> TractResult<Vec<f32>> {
+        let channels = self.channels as usize;
+        let x = Tensor::from_shape(&[1, x.len() / channels, channels], x)?;
+        let y = self.plan()?.run(tvec!(x.into()))?.remove(0);
+        Ok(y.try_as_plain_ram()?.as_slice()?.to_vec())
+    }
+
+    fn refused(self, why: &str) {
+        let error = format!("{:?}", self.plan().expect_err("a graph that cannot be run"));
+        assert!(error.contains(why), "{error}");
+    }
+}
+
+/// Two inputs, three outputs: the sum, the difference, and nothing but the bias.
+fn linear() -> Graph {
+    Graph::new("QuantLinear", 2)
+        .bytes(&[2, 3], &[11, 11, 10, 11, 9, 10])
+        .floats(&[], &[1.0])
+        .bytes(&[], &[10])
+        .floats(&[3], &[0.0, 0.0, 5.0])
+}
+
+fn close(got: TractResult<Vec<f32>>, want: &[f32]) {
+    let got = got.unwrap();
+    assert_eq!(got.len(), want.len());
+    assert!(got.iter().zip(want).all(|(g, w)| (g - w).abs() < 0.02), "{got:?} {want:?}");
+}
+
+#[test]
+fn a_quantised_layer_runs_on_any_number_of_steps() {
+    close(linear().run(&[1.0, 0.5]), &[1.5, 0.5, 5.0]);
+    close(linear().run(&[1.0, 0.5, -2.0, 1.0]), &[1.5, 0.5, 5.0, -1.0, -3.0, 5.0]);
+    close(linear().text("activation", "tanh").run(&[1.0, 0.5]), &[0.905, 0.462, 1.0]);
+}
+
+#[test]
+fn a_residual_is_added() {
+    let layer = Graph::new("QuantLinear", 1).bytes(&[1, 1], &[12]).floats(&[], &[1.0]);
+    close(layer.bytes(&[], &[10]).floats(&[1], &[0.5]).again().run(&[1.0, 3.0]), &[3.5, 9.5]);
+}
+
+#[test]
+fn a_convolution_steps_over_time() {
+    // Two steps of one channel: the difference of neighbours, every second one.
+    let kernel = Graph::new("TimeConv", 1).bytes(&[2, 1], &[9, 11]).floats(&[], &[1.0]);
+    let kernel = kernel.bytes(&[], &[10]).floats(&[1], &[0.0]).number("stride", 2);
+    close(kernel.run(&[1.0, 3.0, 7.0, 4.0, 9.0]), &[2.0, -3.0]);
+}
+
+#[test]
+fn norms_and_gates_keep_to_their_definitions() {
+    close(Graph::new("LayerNorm", 2).floats(&[2], &[1.0, 2.0]).run(&[3.0, 1.0]), &[1.0, -2.0]);
+    let norm = Graph::new("ClipNorm", 1).floats(&[1], &[2.0]).floats(&[1], &[0.5]);
+    close(norm.run(&[1.0, 3.0]), &[-1.5, 2.5]);
+    close(Graph::new("SwiGlu", 2).run(&[3.0, 0.0, 2.0, 1.0]), &[0.0, 1.462]);
+}
+
+#[test]
+fn attention_to_itself_mixes_the_steps() {
+    // A large key takes all the attention.
+    close(Graph::new("FullAttention", 1).again().again().run(&[9.0, 1.0]), &[9.0, 9.0]);
+}
+
+#[test]
+fn a_wrong_graph_is_refused_when_it_is_loaded() {
+    linear().text("activation", "relu").refused("activation `relu`");
+    linear().again().refused("residual has another shape");
+    Graph::new("QuantLinear", 2).again().refused("must be constant");
+    Graph::new("QuantLinear", 2).refused("missing");
+    Graph { channels: 3, ..linear() }.refused("3 channels for 2");
+    Graph::new("LayerNorm", 3).floats(&[2], &[1.0, 1.0]).refused("3 channels, 2 gains");
+    Graph::new("SwiGlu", 3).refused("no two halves");
+    let heads = Graph::new("FullAttention", 3).again().again().number("heads", 2);
+    heads.refused("2 heads in 3 channels");
+    Graph::new("FullAttention", 3).again().again().number("heads", 0).refused("positive");
+}
