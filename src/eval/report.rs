@@ -45,19 +45,20 @@ impl<'o> Report<'o> {
     }
 }
 
-const HEAD: &str = "n     WER command  accept confirm  reject  false slot F1  cut-in     gap ms";
+const RATES: [&str; 8] =
+    ["WER", "command", "accept", "confirm", "reject", "false", "slot F1", "cut-in"];
 
 impl fmt::Display for Report<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let names = self.by_condition.keys().map(|name| name.chars().count());
         let width = names.max().unwrap_or(0).max("condition".len());
-        writeln!(f, "{:width$}  {:>5}", "condition", HEAD)?;
+        writeln!(f, "{:width$}  {}", "condition", line("n", RATES, "gap ms"))?;
         if self.by_condition.len() > 1 {
             for (name, scores) in &self.by_condition {
-                writeln!(f, "{name:width$}  {}", Line(scores))?;
+                writeln!(f, "{name:width$}  {}", figures(scores))?;
             }
         }
-        writeln!(f, "{:width$}  {}", "all", Line(&self.scores))?;
+        writeln!(f, "{:width$}  {}", "all", figures(&self.scores))?;
         let number = |value: Option<f64>, digits| match value {
             Some(value) => format!("{value:.digits$}"),
             None => "–".into(),
@@ -78,30 +79,56 @@ impl fmt::Display for Report<'_> {
     }
 }
 
-struct Line<'s>(&'s Scores);
+/// One line of the table, for names and figures alike.
+fn line(n: impl fmt::Display, rates: [impl fmt::Display; 8], gap: impl fmt::Display) -> String {
+    let rates = rates.map(|rate| format!(" {rate:>7}")).concat();
+    format!("{n:>5}{rates} {gap:>10}")
+}
 
-impl fmt::Display for Line<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let s = self.0;
-        write!(f, "{:>5}", s.n)?;
-        let rates = [
-            s.wer,
-            s.command_accuracy,
-            s.accept_rate,
-            s.confirm_rate,
-            s.reject_rate,
-            s.false_accept_rate,
-            s.slot_f1,
-            s.cut_in_rate,
-        ];
-        for rate in rates {
-            write!(f, " {:>7}", percent(rate))?;
-        }
-        let gap = |p: Percentiles| format!("{:.0}/{:.0}", p.p50, p.p95);
-        write!(f, " {:>10}", s.response_gap_ms.map_or("–".into(), gap))
-    }
+fn figures(s: &Scores) -> String {
+    let rates = [
+        s.wer,
+        s.command_accuracy,
+        s.accept_rate,
+        s.confirm_rate,
+        s.reject_rate,
+        s.false_accept_rate,
+        s.slot_f1,
+        s.cut_in_rate,
+    ];
+    let gap = |p: Percentiles| format!("{:.0}/{:.0}", p.p50, p.p95);
+    line(s.n, rates.map(percent), s.response_gap_ms.map_or("–".into(), gap))
 }
 
 fn percent(rate: Option<f64>) -> String {
     rate.map_or("–".into(), |rate| format!("{:.1}%", 100.0 * rate))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::eval::outcome::Latencies;
+
+    #[test]
+    fn names_stand_over_their_figures() {
+        let row = |condition: &str| crate::eval::dataset::Row {
+            name: "x.wav".into(),
+            path: "x.wav".into(),
+            transcript: Some("hello".into()),
+            gold: None,
+            speaker: String::new(),
+            condition: condition.into(),
+            speech_start_s: None,
+            speech_end_s: None,
+        };
+        let latencies = Latencies { pause_ms: 200, output_period_ms: 20 };
+        let outcomes = ["clean", "much noise"].map(|c| Outcome::streamed(&row(c), &[], latencies));
+        let text = Report::new(&outcomes, 3).to_string();
+        let lines: Vec<&str> = text.lines().take(4).collect();
+        assert!(lines[0].starts_with("condition ") && lines[0].ends_with("    gap ms"), "{text}");
+        assert!(lines[1].starts_with("clean ") && lines[3].starts_with("all "), "{text}");
+        let width = lines[0].chars().count();
+        assert!(lines.iter().all(|line| line.chars().count() == width), "{text}");
+        assert!(text.contains("skipped 3"), "{text}");
+    }
 }
