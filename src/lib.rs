@@ -20,6 +20,7 @@ pub mod hear;
 pub mod models;
 pub mod nlu;
 pub mod nn;
+pub mod numerals;
 pub mod observe;
 pub mod runtime;
 pub mod tts;

@@ -10,6 +10,7 @@ use toml::de::{DeTable, DeValue, ValueDeserializer};
 use crate::config::diagnostic::{Diagnostic, Source, nearest};
 use crate::hear::EndpointSettings;
 use crate::nlu::Status;
+use crate::tts::{PACE, PITCH};
 
 /// The checked settings of an agent.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -150,8 +151,6 @@ struct WrittenThresholds {
 const SECTIONS: &[&str] =
     &["name", "listening", "voice", "endpoint", "time_outs", "limits", "thresholds"];
 
-/// Half to double: beyond that speech is hard to follow.
-const VOICE_FACTOR: RangeInclusive<f64> = 0.5..=2.0;
 /// A second is the least a person needs; after ten minutes nobody is there.
 const TIME_OUT_S: RangeInclusive<f64> = 1.0..=600.0;
 const NOT_UNDERSTOOD: RangeInclusive<f64> = 1.0..=20.0;
@@ -229,6 +228,19 @@ impl Toml<'_> {
         self.problems.push(Diagnostic::new(self.source, at, message.trim_end()).help_if(help));
     }
 
+    /// A factor of the voice, in the bounds that the voice itself keeps.
+    fn factor(
+        &mut self,
+        written: Option<Spanned<f64>>,
+        field: &str,
+        bounds: RangeInclusive<f32>,
+    ) -> Option<f32> {
+        // Through text, so that a bound is shown and compared as it is written.
+        let exact = |bound: &f32| bound.to_string().parse::<f64>().unwrap_or(f64::from(*bound));
+        let range = exact(bounds.start())..=exact(bounds.end());
+        self.number(written, field, &range).map(|value| value as f32)
+    }
+
     fn number(
         &mut self,
         written: Option<Spanned<f64>>,
@@ -273,11 +285,11 @@ impl Toml<'_> {
 
     fn voice(&mut self, value: Spanned<DeValue<'_>>, into: &mut VoiceSettings) {
         let Some(written) = self.section::<WrittenVoice>(value) else { return };
-        if let Some(pace) = self.number(written.pace, "voice.pace", &VOICE_FACTOR) {
-            into.pace = pace as f32;
+        if let Some(pace) = self.factor(written.pace, "voice.pace", PACE) {
+            into.pace = pace;
         }
-        if let Some(pitch) = self.number(written.pitch, "voice.pitch", &VOICE_FACTOR) {
-            into.pitch = pitch as f32;
+        if let Some(pitch) = self.factor(written.pitch, "voice.pitch", PITCH) {
+            into.pitch = pitch;
         }
     }
 

@@ -12,6 +12,8 @@
 //! Nothing else is forgiven: contractions, "okay"/"ok", British spellings and hyphenation of
 //! compounds count as they stand.
 
+use crate::numerals::{BELOW_TWENTY, TENS};
+
 /// Edits that turn a reference into what was heard, and the reference's length in words.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct WordErrors {
@@ -120,33 +122,8 @@ fn digits(text: &str) -> usize {
     text.bytes().take_while(u8::is_ascii_digit).count()
 }
 
-const SMALL: [&str; 20] = [
-    "zero",
-    "one",
-    "two",
-    "three",
-    "four",
-    "five",
-    "six",
-    "seven",
-    "eight",
-    "nine",
-    "ten",
-    "eleven",
-    "twelve",
-    "thirteen",
-    "fourteen",
-    "fifteen",
-    "sixteen",
-    "seventeen",
-    "eighteen",
-    "nineteen",
-];
-const TENS: [&str; 10] =
-    ["", "", "twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"];
-
 fn one_by_one(number: &str, words: &mut Vec<String>) {
-    words.extend(number.bytes().map(|digit| SMALL[usize::from(digit - b'0')].to_owned()));
+    words.extend(number.bytes().map(|digit| BELOW_TWENTY[usize::from(digit - b'0')].to_owned()));
 }
 
 fn spell(number: &str, words: &mut Vec<String>) {
@@ -160,20 +137,20 @@ fn spell(number: &str, words: &mut Vec<String>) {
 /// Values below a milliard.
 fn cardinal(value: usize, words: &mut Vec<String>) {
     if value == 0 {
-        return words.push(SMALL[0].to_owned());
+        return words.push(BELOW_TWENTY[0].to_owned());
     }
     for (scale, name) in [(1_000_000, "million"), (1_000, "thousand"), (1, "")] {
         let group = value / scale % 1000;
         if group >= 100 {
-            words.extend([SMALL[group / 100].to_owned(), "hundred".to_owned()]);
+            words.extend([BELOW_TWENTY[group / 100].to_owned(), "hundred".to_owned()]);
         }
         match group % 100 {
             0 => {}
-            below @ 1..20 => words.push(SMALL[below].to_owned()),
+            below @ 1..20 => words.push(BELOW_TWENTY[below].to_owned()),
             below => {
-                words.push(TENS[below / 10].to_owned());
+                words.push(TENS[below / 10 - 2].to_owned());
                 if !below.is_multiple_of(10) {
-                    words.push(SMALL[below % 10].to_owned());
+                    words.push(BELOW_TWENTY[below % 10].to_owned());
                 }
             }
         }

@@ -1,5 +1,7 @@
 //! Numbers in digits and in English words, at any place of a text in normal spelling.
 
+use crate::numerals::{BELOW_TWENTY, TENS};
+
 /// A number that starts at the place asked for.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Spoken {
@@ -121,31 +123,18 @@ enum Word {
 }
 
 fn number_word(word: &str) -> Option<Word> {
-    const UNITS: [&str; 9] =
-        ["one", "two", "three", "four", "five", "six", "seven", "eight", "nine"];
-    const TEENS: [&str; 10] = [
-        "ten",
-        "eleven",
-        "twelve",
-        "thirteen",
-        "fourteen",
-        "fifteen",
-        "sixteen",
-        "seventeen",
-        "eighteen",
-        "nineteen",
-    ];
-    const TENS: [&str; 8] =
-        ["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"];
     let index = |of: &[&str]| of.iter().position(|w| *w == word).map(|i| i as i64);
     match word {
         "hundred" => Some(Word::Hundred),
         "thousand" => Some(Word::Scale(1_000)),
         "million" => Some(Word::Scale(1_000_000)),
-        _ => index(&UNITS)
-            .map(|i| Word::Unit(i + 1))
-            .or_else(|| index(&TEENS).map(|i| Word::Teen(i + 10)))
-            .or_else(|| index(&TENS).map(|i| Word::Tens(10 * (i + 2)))),
+        _ => match index(&BELOW_TWENTY) {
+            // A zero stands alone and is read elsewhere.
+            Some(0) => None,
+            Some(unit @ 1..=9) => Some(Word::Unit(unit)),
+            Some(teen) => Some(Word::Teen(teen)),
+            None => index(&TENS).map(|i| Word::Tens(10 * (i + 2))),
+        },
     }
 }
 

@@ -2,32 +2,10 @@
 
 use std::borrow::Cow;
 
+use crate::numerals::{BELOW_TWENTY, TENS};
+
 pub(super) type NumberWord = Cow<'static, str>;
 
-const ONES: [&str; 20] = [
-    "zero",
-    "one",
-    "two",
-    "three",
-    "four",
-    "five",
-    "six",
-    "seven",
-    "eight",
-    "nine",
-    "ten",
-    "eleven",
-    "twelve",
-    "thirteen",
-    "fourteen",
-    "fifteen",
-    "sixteen",
-    "seventeen",
-    "eighteen",
-    "nineteen",
-];
-const TENS: [&str; 8] =
-    ["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"];
 /// Names of the powers of a thousand. Beyond the last one, figures are read one by one.
 const SCALES: [&str; 12] = [
     "",
@@ -46,7 +24,7 @@ const SCALES: [&str; 12] = [
 
 /// The words of a digit, none for anything else.
 pub(super) fn digit(c: char) -> Option<NumberWord> {
-    Some(ONES[c.to_digit(10)? as usize].into())
+    Some(BELOW_TWENTY[c.to_digit(10)? as usize].into())
 }
 
 /// Whole number in words: "1204" → one thousand two hundred four. Other characters are ignored.
@@ -55,7 +33,7 @@ pub(super) fn cardinal(figures: &str) -> Vec<NumberWord> {
     let leading = digits.iter().take_while(|&&d| d == 0).count();
     let digits = &digits[leading.min(digits.len().saturating_sub(1))..];
     if digits.len() > 3 * SCALES.len() {
-        return digits.iter().map(|&d| ONES[usize::from(d)].into()).collect();
+        return digits.iter().map(|&d| BELOW_TWENTY[usize::from(d)].into()).collect();
     }
     let mut words = Vec::new();
     let groups = digits.rchunks(3).enumerate().collect::<Vec<_>>();
@@ -67,7 +45,7 @@ pub(super) fn cardinal(figures: &str) -> Vec<NumberWord> {
         }
     }
     if words.is_empty() && !digits.is_empty() {
-        words.push(ONES[0].into());
+        words.push(BELOW_TWENTY[0].into());
     }
     words
 }
@@ -75,7 +53,7 @@ pub(super) fn cardinal(figures: &str) -> Vec<NumberWord> {
 /// Words of 1–999; nothing for 0.
 fn below_thousand(value: usize, words: &mut Vec<NumberWord>) {
     if value >= 100 {
-        words.extend([ONES[value / 100].into(), "hundred".into()]);
+        words.extend([BELOW_TWENTY[value / 100].into(), "hundred".into()]);
     }
     let rest = value % 100;
     if rest >= 20 {
@@ -83,7 +61,7 @@ fn below_thousand(value: usize, words: &mut Vec<NumberWord>) {
     }
     let ones = if rest >= 20 { rest % 10 } else { rest };
     if ones > 0 {
-        words.push(ONES[ones].into());
+        words.push(BELOW_TWENTY[ones].into());
     }
 }
 
@@ -150,7 +128,7 @@ pub(super) fn written(value: u32, ordinal: bool) -> String {
     let mut words = Vec::new();
     below_thousand(value as usize % 1000, &mut words);
     if words.is_empty() {
-        words.push(ONES[0].into());
+        words.push(BELOW_TWENTY[0].into());
     }
     if ordinal && let Some(last) = words.last_mut() {
         *last = ordinal_word(last).into();
