@@ -1,6 +1,6 @@
 //! The shared vocabulary of quantities: positions in sound, frames, levels.
 
-use std::ops::{Add, Sub};
+use std::ops::Add;
 
 use serde::{Deserialize, Serialize};
 
@@ -60,14 +60,6 @@ impl Add<u64> for SamplePos {
     }
 }
 
-impl Sub for SamplePos {
-    type Output = u64;
-    /// Samples between two positions. Panics in debug builds when `earlier` is later.
-    fn sub(self, earlier: Self) -> u64 {
-        self.0 - earlier.0
-    }
-}
-
 /// A stretch of captured sound, `start` inclusive, `end` exclusive.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Span {
@@ -107,11 +99,6 @@ pub fn rms_dbfs(samples: &[f32]) -> f32 {
     (10.0 * power.max(1e-12).log10()).max(SILENCE_DBFS)
 }
 
-/// Amplitude factor for a gain in decibels.
-pub fn db_to_gain(db: f32) -> f32 {
-    10f32.powf(db / 20.0)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -131,6 +118,5 @@ mod tests {
         assert_eq!(rms_dbfs(&[]), SILENCE_DBFS);
         assert_eq!(rms_dbfs(&[0.0; 16]), SILENCE_DBFS);
         assert!((rms_dbfs(&[0.1; 16]) + 20.0).abs() < 1e-4);
-        assert!((db_to_gain(-6.0) - 0.501_187).abs() < 1e-5);
     }
 }
