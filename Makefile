@@ -6,7 +6,7 @@ CARGO ?= cargo
 
 # Says so where a build from nothing is ahead: $(1) its folder below target, $(2) who speaks.
 first_build = test -d "$${CARGO_TARGET_DIR:-target}/$(1)/deps" || \
-	echo '$(2): building everything for the first time (about 6 minutes on 2 cores)' >&2
+	echo '$(2): building everything for the first time (about 8 minutes on 2 cores)' >&2
 
 help:
 	@echo 'make demo      a whole spoken conversation, no sound card needed (ARGS=--live: with one)'
