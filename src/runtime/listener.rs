@@ -24,12 +24,11 @@ pub struct Listener<S> {
     ear: Ear,
     link: ListenerEnd,
     duplex: Duplex,
-    at: SamplePos,
 }
 
 impl<S: Source> Listener<S> {
     pub fn new(source: S, ear: Ear, link: ListenerEnd, duplex: Duplex) -> Self {
-        Self { source, ear, link, duplex, at: SamplePos(0) }
+        Self { source, ear, link, duplex }
     }
 
     /// Listens until the sound or the thinker ends.
@@ -42,19 +41,19 @@ impl<S: Source> Listener<S> {
         while !self.link.shared.is_stopped() {
             match self.source.next_frame() {
                 Next::Frame(frame) => {
-                    self.at = frame.at + FRAME_LEN as u64;
                     self.link.push_frame(&frame)?;
                     self.hear(frame.at, &frame.samples)?;
-                    self.link.keep_deadline(self.at)?;
+                    self.link.keep_deadline(frame.at + FRAME_LEN as u64)?;
                 }
                 Next::Waiting => {}
                 Next::End => break,
             }
         }
+        // The last of these is the end of the sound, after which the thinker is gone.
         for heard in self.ear.finish() {
             self.link.send(heard)?;
         }
-        self.link.send(Heard::EndOfSound { at: self.at })
+        Ok(())
     }
 
     fn hear(&mut self, at: SamplePos, samples: &Frame) -> Result<(), Disconnected> {
