@@ -3,6 +3,7 @@
 //! [`capture`] and [`playback`] are the two live ends, each a callback, a ring and a reader or
 //! writer; [`file`] reads and writes clips; [`resample`] stands between every other rate and ours.
 
+pub mod aside;
 pub mod capture;
 pub mod devices;
 pub mod file;

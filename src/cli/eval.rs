@@ -89,7 +89,7 @@ pub fn run(args: &Args, context: &Context) -> Result<(), Failure> {
     let report = Report::new(&outcomes, unreadable);
     context.say(&report);
     if context.json {
-        println!("{}", serde_json::to_string(&report).map_err(anyhow::Error::from)?);
+        super::put(serde_json::to_string(&report).map_err(anyhow::Error::from)?);
     }
     Ok(())
 }

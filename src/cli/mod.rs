@@ -49,7 +49,22 @@ impl Context {
 
     /// A line for people: stdout, or stderr when stdout carries JSON.
     pub fn say(&self, line: impl std::fmt::Display) {
-        if self.json { eprintln!("{line}") } else { println!("{line}") }
+        if self.json { eprintln!("{line}") } else { put(line) }
+    }
+}
+
+/// Writes a line to stdout. A reader that has left (`| head`) wants no more, so the command has done
+/// its work; any other failure ends it.
+pub fn put(line: impl std::fmt::Display) {
+    use std::io::{ErrorKind, Write};
+    let mut out = std::io::stdout().lock();
+    match writeln!(out, "{line}").and_then(|()| out.flush()) {
+        Ok(()) => {}
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => std::process::exit(0),
+        Err(error) => {
+            eprintln!("mynah: cannot write to standard output: {error}");
+            std::process::exit(1)
+        }
     }
 }
 

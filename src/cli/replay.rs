@@ -34,6 +34,15 @@ pub struct Args {
 }
 
 pub fn run(args: &Args, context: &Context) -> Result<(), Failure> {
+    if let Some(out) = &args.out
+        && std::fs::canonicalize(out)
+            .is_ok_and(|o| std::fs::canonicalize(&args.input).is_ok_and(|i| i == o))
+    {
+        return Err(Failure::Input(anyhow::anyhow!(
+            "{}: --out names the input itself; give the answer another name",
+            out.display()
+        )));
+    }
     let agent = Arc::new(Agent::load(&args.agent).map_err(Failure::input)?);
     let clip = file::read(&args.input).map_err(Failure::input)?.to_rate(SAMPLE_RATE_HZ);
     let mut engines = Engines::load(&context.models()?).map_err(Failure::input)?;

@@ -82,7 +82,7 @@ pub fn run(args: &Args, context: &Context) -> Result<(), Failure> {
     let report = speak(&mut voice, &text, &style, &mut sink, load_ms)?;
     sink.finish()?;
     if context.json {
-        println!("{}", serde_json::to_string(&report).map_err(anyhow::Error::from)?);
+        super::put(serde_json::to_string(&report).map_err(anyhow::Error::from)?);
     } else if let Some(path) = &args.output {
         context.say(format_args!(
             "{}: {:.1} s of speech, made in {:.0} ms (first sound after {:.0} ms)",
@@ -224,7 +224,10 @@ fn no_speaker(error: DeviceError) -> Failure {
 impl From<TtsError> for Failure {
     fn from(error: TtsError) -> Self {
         match error {
-            TtsError::Model(error) => error.into(),
+            // A model that is damaged or does not load is bad input, whichever part noticed.
+            TtsError::Model(_) | TtsError::Text(_) | TtsError::Load(_) | TtsError::Plan { .. } => {
+                Self::input(error)
+            }
             error => Self::Runtime(error.into()),
         }
     }

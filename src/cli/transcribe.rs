@@ -96,17 +96,17 @@ fn print(transcript: &Transcript, named: bool, context: &Context) -> Result<(), 
     if context.json {
         print_json(transcript)?;
     } else if named {
-        println!("{}: {text}", path.display());
+        super::put(format_args!("{}: {text}", path.display()));
     } else if text.is_empty() {
         eprintln!("`{}`: no speech heard", path.display());
     } else {
-        println!("{text}");
+        super::put(text);
     }
     Ok(())
 }
 
 fn print_json(value: &impl Serialize) -> Result<(), Failure> {
-    println!("{}", serde_json::to_string(value).map_err(anyhow::Error::from)?);
+    super::put(serde_json::to_string(value).map_err(anyhow::Error::from)?);
     Ok(())
 }
 

@@ -11,6 +11,22 @@ pub const MAX_OUTPUT: usize = 16 * 1024;
 /// Most bytes handed to a program: Linux pipes hold 64 KiB, so writing this never blocks.
 pub const MAX_INPUT: usize = 32 * 1024;
 
+/// Has the kernel kill the program when the thread that started it is gone, however that came: a
+/// signal that ends us leaves no order half taken in the background.
+fn die_with_us(command: &mut Command) {
+    // SAFETY: between fork and exec the closure makes one system call, with numbers only, and
+    // allocates nothing.
+    unsafe {
+        command.pre_exec(|| {
+            if libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL) == 0 {
+                Ok(())
+            } else {
+                Err(io::Error::last_os_error())
+            }
+        });
+    }
+}
+
 /// A running program, leader of its own process group.
 pub struct Process {
     child: Child,
@@ -43,7 +59,9 @@ impl Process {
         // A relative path means the agent's folder, whatever folder we were started in.
         let program =
             if program.contains('/') { folder.join(program) } else { Path::new(program).into() };
-        let mut child = Command::new(program)
+        let mut command = Command::new(program);
+        die_with_us(&mut command);
+        let mut child = command
             .args(arguments)
             .current_dir(folder)
             .envs(environment.iter().copied())

@@ -43,11 +43,18 @@ static ENVIRONMENT: LazyLock<Environment<'static>> = LazyLock::new(|| {
     // A slot that is not filled prints nothing; misspelt names are found when the agent is checked.
     environment.set_undefined_behavior(UndefinedBehavior::Lenient);
     environment.add_filter("a_or_an", a_or_an);
+    // A reply is a sentence or two; whatever takes longer than this is a loop by mistake. Without
+    // `namespace` nothing can grow from one round of a loop to the next.
+    environment.set_fuel(Some(RENDER_FUEL));
+    environment.remove_global("namespace");
     environment
 });
 
 /// Names that templates may call without declaring them.
-const FUNCTIONS: &[&str] = &["range", "dict", "namespace", "loop"];
+const FUNCTIONS: &[&str] = &["range", "dict", "loop"];
+
+/// Steps of the template engine that one reply may take; a long one takes some hundred.
+const RENDER_FUEL: u64 = 50_000;
 
 impl Template {
     pub fn new(source: impl Into<String>) -> Result<Self, TemplateError> {
@@ -203,5 +210,17 @@ mod tests {
         assert!(!render("{{ slots.size | shout }}").depends_on_facts);
         assert!(render("{{ slots.size + 1 }}").depends_on_facts);
         assert!(render("{{ 'ha' * 600 }}").depends_on_facts);
+    }
+
+    #[test]
+    fn a_loop_without_end_is_an_error_and_not_a_hang() {
+        let facts = Facts { agent: "a", slots: None, summary: None, outcome: None, said: None };
+        for source in [
+            "{% for i in range(9999) %}{% for j in range(9999) %}{% endfor %}{% endfor %}x",
+            "{% set ns = namespace(x='ab') %}{{ ns.x }}",
+        ] {
+            let template = Template::new(source);
+            assert!(template.and_then(|t| t.render(&facts)).is_err(), "{source}");
+        }
     }
 }

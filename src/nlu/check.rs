@@ -41,6 +41,10 @@ pub(super) fn check(
     slots_of
 }
 
+/// Rules inside rules that are followed; deeper chains would overflow the stack of a small thread,
+/// and nobody writes them by hand.
+const MAX_NESTING: usize = 200;
+
 /// What a template can do.
 #[derive(Clone, Debug, Default)]
 struct Facts {
@@ -230,6 +234,12 @@ impl<'d> Checker<'d> {
         }
         if let Some(facts) = self.known.get(&name) {
             return facts.clone();
+        }
+        if self.active.len() >= MAX_NESTING {
+            let message = format!("{name} is nested more than {MAX_NESTING} rules deep");
+            let problem = place.wrong_at(self.sources, at.clone(), message);
+            self.report(problem.help("write the middle rules out"));
+            return Facts::default();
         }
         self.active.push(name.clone());
         let facts = look(self);

@@ -15,6 +15,7 @@ use super::report::{Reporter, reporter};
 use super::source::{Next, Source};
 use super::thinker::Thinker;
 use crate::agent::Agent;
+use crate::audio::aside;
 use crate::audio::capture::Capture;
 use crate::audio::devices::{DeviceChoice, DeviceError};
 use crate::audio::frames::TimedFrame;
@@ -105,7 +106,7 @@ pub fn live(
                 shared.stop();
             }
         }
-        drop(join(thinking));
+        join(thinking).close();
         join(listening)
     })
 }
@@ -147,13 +148,15 @@ impl Microphone {
     }
 
     fn lose(&mut self, error: &DeviceError) {
-        self.capture = None;
-        self.silence_due = Instant::now();
-        self.back_off = BackOff::new(Instant::now());
         self.report.send(Event::Fault {
             what: error.to_string(),
             hint: "check its cable; it is opened again as soon as it is back".into(),
         });
+        if let Some(capture) = self.capture.take() {
+            aside::close(capture);
+        }
+        self.silence_due = Instant::now();
+        self.back_off = BackOff::new(Instant::now());
     }
 
     /// Tries to open the microphone again when it is time to.
@@ -167,6 +170,14 @@ impl Microphone {
         let frame = TimedFrame { at: self.at, samples };
         self.at = self.at + FRAME_LEN as u64;
         Next::Frame(frame)
+    }
+}
+
+impl Drop for Microphone {
+    fn drop(&mut self) {
+        if let Some(capture) = self.capture.take() {
+            aside::close(capture);
+        }
     }
 }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::back_off::BackOff;
+use crate::audio::aside;
 use crate::audio::devices::DeviceError;
 use crate::audio::playback::{Flushed, Playback, PlaybackControl};
 use crate::tts::VOICE_RATE_HZ;
@@ -169,7 +170,8 @@ impl Mouth {
             Output::Device(playback) => match playback.check() {
                 Ok(()) => Change::None,
                 Err(error) => {
-                    self.output = Output::Lost(BackOff::new(Instant::now()));
+                    let lost = Output::Lost(BackOff::new(Instant::now()));
+                    aside::close(std::mem::replace(&mut self.output, lost));
                     self.pending.clear();
                     self.ends = None;
                     Change::Lost(error)
@@ -192,11 +194,14 @@ impl Mouth {
         }
     }
 
-    /// Everything that was said, when this is a track.
-    pub fn into_track(self) -> Vec<f32> {
+    /// Closes the device. Everything that was said, when this is a track.
+    pub fn close(self) -> Vec<f32> {
         match self.output {
             Output::Track(track) => track,
-            Output::Device(_) | Output::Lost(_) => Vec::new(),
+            device => {
+                aside::close(device);
+                Vec::new()
+            }
         }
     }
 }
@@ -230,7 +235,7 @@ mod tests {
         assert_eq!(mouth.ended(at(2499)), None);
         assert_eq!(mouth.ended(at(2600)), Some(at(2500)));
         assert_eq!(mouth.ended(at(2700)), None);
-        let track = mouth.into_track();
+        let track = mouth.close();
         assert_eq!(track.len(), SECOND / 2 + 2 * SECOND);
         assert_eq!((track[0], track[SECOND / 2], track[SECOND * 2]), (0.0, 0.5, 0.25));
     }
@@ -241,7 +246,7 @@ mod tests {
         mouth.say(at(0), &[0.5; SECOND]);
         assert_eq!(mouth.stop(at(300)), Some(at(300)));
         assert_eq!(mouth.stop(at(300)), None, "nothing left to stop");
-        let track = mouth.into_track();
+        let track = mouth.close();
         assert_eq!(track.len(), SECOND * 3 / 10 + STOP_FADE);
         assert_eq!(track.last(), Some(&0.0));
         let steepest = track.windows(2).map(|w| (w[1] - w[0]).abs()).fold(0.0, f32::max);

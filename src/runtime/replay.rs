@@ -48,7 +48,7 @@ pub fn replay<S: Source>(
         }
         let heard: Result<(), RuntimeError> = join(listening);
         let mouth = join(thinking);
-        heard.map(|()| mouth.into_track())
+        heard.map(|()| mouth.close())
     })
 }
 

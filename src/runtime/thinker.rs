@@ -250,10 +250,14 @@ impl<'m> Thinker<'m> {
             });
             self.actions.start(action);
         }
-        for text in &step.say {
+        // A visitor is never left in silence because a reply could not be made.
+        let apology = [APOLOGY.to_owned()];
+        let broken = step.say.is_empty() && !step.faults.is_empty();
+        let say = if broken { &apology[..] } else { &step.say };
+        for text in say {
             self.report.send(Event::Say { text: text.clone() });
         }
-        self.speak(at, &step.say, since, times);
+        self.speak(at, say, since, times);
         self.link.shared.set_view(View {
             span: Span::new(at, at),
             completeness: Default::default(),
@@ -372,13 +376,16 @@ impl<'m> Thinker<'m> {
         }
     }
 
-    /// No more sound will come: lets the last reply end.
+    /// No more sound will come. A replay lets the last reply end; live, whoever stops the agent does
+    /// not wait for it, and programs that still run are killed with their runner.
     fn wind_up(&mut self, at: SamplePos) {
+        if self.link.pace() == Pace::Free {
+            return;
+        }
         for outcome in self.actions.wait_all() {
             self.action_ended(at, &outcome, Instant::now(), &mut StageTimes::default());
         }
-        if self.link.pace() == Pace::LockStep
-            && let Some(ends) = self.mouth.ends()
+        if let Some(ends) = self.mouth.ends()
             && let Some(at) = self.mouth.ended(ends)
         {
             self.report.send(Event::AudioEnd { at });

@@ -243,3 +243,16 @@ fn one_name_in_two_files_must_mean_the_same() {
     let found = Grammar::parse(&[list(), list()]).expect_err("twice");
     assert_eq!(found[0].help.as_deref(), Some("the first one is at l.yaml:1"));
 }
+
+#[test]
+fn a_tower_of_rules_is_refused_and_does_not_overflow_the_stack() {
+    use std::fmt::Write as _;
+    let mut yaml = String::from(
+        "intents: {I: {data: [{sentences: [\"<r3000>\"]}]}}\nexpansion_rules:\n  r0: a\n",
+    );
+    for floor in 1..=3000 {
+        writeln!(yaml, "  r{floor}: <r{}> b", floor - 1).expect("strings take all");
+    }
+    let found = problems(&yaml);
+    assert!(found.iter().any(|p| p.message.contains("nested more than")), "{found:#?}");
+}
