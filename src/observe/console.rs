@@ -46,7 +46,7 @@ fn readable(event: &Event) -> Option<String> {
         ),
         Event::Partial { at, text } => format!("{}  …      {text}", clock(*at)),
         Event::Transcript { text, confidence, span, .. } if !text.is_empty() => {
-            format!("{}  heard  “{text}”  ({:.0} %)", clock(span.start), confidence * 100.0)
+            format!("{}  heard  “{text}”  ({:.0} %)", clock(span.end), confidence * 100.0)
         }
         Event::Intent { intent: Some(intent), slots, status, .. } => {
             let status = match status {
