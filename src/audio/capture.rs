@@ -7,13 +7,14 @@ use std::thread::{self, Thread};
 use std::time::{Duration, Instant};
 
 use cpal::traits::{DeviceTrait, StreamTrait};
-use cpal::{BufferSize, ErrorKind, SizedSample};
+use cpal::{ErrorKind, SizedSample};
 use ringbuf::traits::{Consumer, Observer, Producer, Split};
 use ringbuf::{HeapCons, HeapProd, HeapRb};
 
-use super::devices::{self, DeviceChoice, DeviceError, Direction};
+use super::devices::{DeviceChoice, DeviceError, Direction};
 use super::frames::{FrameReader, TimedFrame};
-use super::stream::{self, Format, Health, Picked, StreamWish, Watch};
+use super::line::Line;
+use super::stream::{Format, Health, Picked, StreamWish};
 
 /// Capacity of the ring between callback and listener. The listener never computes longer than a
 /// frame, so two seconds mean that the whole machine stood still. When the ring is full, the
@@ -231,33 +232,14 @@ pub struct Capture {
     /// Keeps the callbacks coming.
     _stream: cpal::Stream,
     output: Output,
-    watch: Watch,
-    device: String,
-    format: Format,
+    line: Line,
 }
 
 impl Capture {
     /// Opens a device and starts it.
     pub fn open(choice: &DeviceChoice, wish: &StreamWish) -> Result<Self, DeviceError> {
-        let direction = Direction::Record;
-        let found = devices::find(choice, direction)?;
-        let device = found.id;
-        let picked = stream::pick(&found.configs, direction, wish)
-            .map_err(|what| DeviceError::Format { direction, device: device.clone(), what })?;
-        let format = picked.format;
-        let opened = devices::quietly(|| {
-            start(&found.device, &picked).or_else(|error| match error.kind() {
-                // The device knows its limits only when they are tried.
-                ErrorKind::UnsupportedConfig => {
-                    start(&found.device, &Picked { buffer: BufferSize::Default, ..picked })
-                }
-                _ => Err(error),
-            })
-        });
-        let (stream, output) =
-            opened.map_err(|error| devices::open_error(direction, device.clone(), &error))?;
-        let watch = Watch::new(Instant::now());
-        Ok(Self { _stream: stream, output, watch, device, format })
+        let ((stream, output), line) = Line::open(Direction::Record, choice, wish, start)?;
+        Ok(Self { _stream: stream, output, line })
     }
 
     /// The next frame; waits for it at most `wait`. After `None`, ask [`check`](Self::check) why.
@@ -269,14 +251,7 @@ impl Capture {
     /// Says when the device was lost. Then drop this, wait (a sound server needs some seconds to
     /// come back) and open it anew.
     pub fn check(&mut self) -> Result<(), DeviceError> {
-        match self.watch.judge(&self.output.shared.health, Instant::now()) {
-            None => Ok(()),
-            Some(what) => Err(DeviceError::Lost {
-                direction: Direction::Record,
-                device: self.device.clone(),
-                what,
-            }),
-        }
+        self.line.check(&self.output.shared.health)
     }
 
     pub fn stats(&self) -> CaptureStats {
@@ -285,12 +260,12 @@ impl Capture {
 
     /// The id of the device that is open.
     pub fn device(&self) -> &str {
-        &self.device
+        &self.line.device
     }
 
     /// The format it delivers.
     pub fn format(&self) -> Format {
-        self.format
+        self.line.format
     }
 }
 

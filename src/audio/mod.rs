@@ -9,6 +9,7 @@ pub mod devices;
 pub mod file;
 mod flac;
 pub mod frames;
+mod line;
 pub mod playback;
 mod render;
 pub mod resample;

@@ -2,17 +2,18 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use cpal::traits::{DeviceTrait, StreamTrait};
-use cpal::{BufferSize, ErrorKind, FromSample, OutputCallbackInfo, SizedSample};
+use cpal::{ErrorKind, FromSample, OutputCallbackInfo, SizedSample};
 use ringbuf::traits::{Producer, Split};
 use ringbuf::{HeapProd, HeapRb};
 
-use super::devices::{self, DeviceChoice, DeviceError, Direction};
+use super::devices::{DeviceChoice, DeviceError, Direction};
+use super::line::Line;
 pub use super::render::{FADE_MS, GAIN_RAMP_MS, PlaybackControl, Renderer};
 use super::resample::Resampler;
-use super::stream::{self, Format, Health, Picked, StreamWish, Watch};
+use super::stream::{Format, Health, Picked, StreamWish};
 
 /// Sample rate of the speech that is pushed, in hertz.
 pub const SPEECH_RATE_HZ: u32 = 24_000;
@@ -178,33 +179,14 @@ pub struct Playback {
     _stream: cpal::Stream,
     feeder: Feeder,
     health: Arc<Health>,
-    watch: Watch,
-    device: String,
-    format: Format,
+    line: Line,
 }
 
 impl Playback {
     /// Opens a device and starts it; it plays silence until speech is pushed.
     pub fn open(choice: &DeviceChoice, wish: &StreamWish) -> Result<Self, DeviceError> {
-        let direction = Direction::Play;
-        let found = devices::find(choice, direction)?;
-        let device = found.id;
-        let picked = stream::pick(&found.configs, direction, wish)
-            .map_err(|what| DeviceError::Format { direction, device: device.clone(), what })?;
-        let format = picked.format;
-        let opened = devices::quietly(|| {
-            start(&found.device, &picked).or_else(|error| match error.kind() {
-                // The device knows its limits only when they are tried.
-                ErrorKind::UnsupportedConfig => {
-                    start(&found.device, &Picked { buffer: BufferSize::Default, ..picked })
-                }
-                _ => Err(error),
-            })
-        });
-        let (stream, feeder, health) =
-            opened.map_err(|error| devices::open_error(direction, device.clone(), &error))?;
-        let watch = Watch::new(Instant::now());
-        Ok(Self { _stream: stream, feeder, health, watch, device, format })
+        let ((stream, feeder, health), line) = Line::open(Direction::Play, choice, wish, start)?;
+        Ok(Self { _stream: stream, feeder, health, line })
     }
 
     /// Where speech goes in.
@@ -220,14 +202,7 @@ impl Playback {
     /// Says when the device was lost. Then drop this, wait (a sound server needs some seconds to
     /// come back) and open it anew.
     pub fn check(&mut self) -> Result<(), DeviceError> {
-        match self.watch.judge(&self.health, Instant::now()) {
-            None => Ok(()),
-            Some(what) => Err(DeviceError::Lost {
-                direction: Direction::Play,
-                device: self.device.clone(),
-                what,
-            }),
-        }
+        self.line.check(&self.health)
     }
 
     pub fn stats(&self) -> PlaybackStats {
@@ -241,12 +216,12 @@ impl Playback {
 
     /// The id of the device that is open.
     pub fn device(&self) -> &str {
-        &self.device
+        &self.line.device
     }
 
     /// The format it takes.
     pub fn format(&self) -> Format {
-        self.format
+        self.line.format
     }
 }
 

@@ -12,7 +12,7 @@
 //! Nothing else is forgiven: contractions, "okay"/"ok", British spellings and hyphenation of
 //! compounds count as they stand.
 
-use crate::numerals::{BELOW_TWENTY, TENS};
+use crate::numerals::{self, BELOW_TWENTY, TENS};
 
 /// Edits that turn a reference into what was heard, and the reference's length in words.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -162,18 +162,9 @@ fn cardinal(value: usize, words: &mut Vec<String>) {
 
 fn spell_ordinal(number: &str, words: &mut Vec<String>) {
     spell(number, words);
-    let Some(last) = words.last_mut() else { return };
-    *last = match last.as_str() {
-        "one" => "first".into(),
-        "two" => "second".into(),
-        "three" => "third".into(),
-        "five" => "fifth".into(),
-        "eight" => "eighth".into(),
-        "nine" => "ninth".into(),
-        "twelve" => "twelfth".into(),
-        tens if tens.ends_with('y') => format!("{}ieth", &tens[..tens.len() - 1]),
-        other => format!("{other}th"),
-    };
+    if let Some(last) = words.last_mut() {
+        *last = numerals::ordinal(last);
+    }
 }
 
 /// Levenshtein distance in words.

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use crate::numerals::{BELOW_TWENTY, TENS};
+use crate::numerals::{self, BELOW_TWENTY, TENS};
 
 pub(super) type NumberWord = Cow<'static, str>;
 
@@ -68,25 +68,9 @@ fn below_thousand(value: usize, words: &mut Vec<NumberWord>) {
 pub(super) fn ordinal(figures: &str) -> Vec<NumberWord> {
     let mut words = cardinal(figures);
     if let Some(last) = words.last_mut() {
-        *last = ordinal_word(last).into();
+        *last = numerals::ordinal(last).into();
     }
     words
-}
-
-fn ordinal_word(word: &str) -> String {
-    match word {
-        "one" => "first".into(),
-        "two" => "second".into(),
-        "three" => "third".into(),
-        "five" => "fifth".into(),
-        "eight" => "eighth".into(),
-        "nine" => "ninth".into(),
-        "twelve" => "twelfth".into(),
-        _ => match word.strip_suffix('y') {
-            Some(stem) => format!("{stem}ieth"),
-            None => format!("{word}th"),
-        },
-    }
 }
 
 /// Four figures as a year: "1905" → nineteen oh five, "2010" → twenty ten, "2005" → two thousand
@@ -131,7 +115,7 @@ pub(super) fn written(value: u32, ordinal: bool) -> String {
         words.push(BELOW_TWENTY[0].into());
     }
     if ordinal && let Some(last) = words.last_mut() {
-        *last = ordinal_word(last).into();
+        *last = numerals::ordinal(last).into();
     }
     let mut text = String::new();
     for (i, word) in words.iter().enumerate() {
