@@ -75,7 +75,8 @@ fn speech_is_heard_from_the_speaker_until_it_is_stopped() {
         let wav = dir.path().join("heard.wav");
         let speech = sweep(SPEECH_RATE_HZ, 3.0);
 
-        let mut playback = Playback::open(&named(Card::SPEAKER), &StreamWish::default()).unwrap();
+        let open = || Playback::open(&named(Card::SPEAKER), &StreamWish::default()).unwrap();
+        let mut playback = open();
         assert_eq!(playback.format().rate_hz, SPEAKER_RATE_HZ);
         undisturbed(|| {
             let before = playback.stats();
@@ -93,7 +94,12 @@ fn speech_is_heard_from_the_speaker_until_it_is_stopped() {
             let stats = playback.stats();
             println!("{}: {found:.5} at {shift}, {stats:?}", playback.format());
             let disturbed = stats.xruns + stats.errors > before.xruns + before.errors;
-            disturbed || found <= 0.98
+            let again = disturbed || found <= 0.98;
+            if again {
+                // A stream that began badly stays bad.
+                playback = open();
+            }
+            again
         });
         playback.check().unwrap();
 
