@@ -4,7 +4,7 @@
 
 use std::hint::black_box;
 
-use mynah::asr::{Decoder, Encoder, Meta, Recognizer};
+use mynah::asr::{Branch, Decoder, Encoder, Meta, Recognizer};
 use mynah::cancel::CancelToken;
 use mynah::models::ModelStore;
 use mynah::nn::kernels::Kernel;
@@ -66,16 +66,32 @@ fn main() {
         let cross = encoder.encode(audio).expect("encodes");
         const STEPS: usize = 20;
         let step = median(|| {
-            let mut cache = decoder.cache(STEPS).expect("a cache");
+            let mut cache = decoder.cache(&cross, STEPS);
+            let mut parent = None;
             for token in 0..STEPS as u32 {
-                black_box(decoder.step(500 + token, &mut cache, &cross).expect("steps"));
+                let branch = Branch { token: 500 + token, parent };
+                let step = decoder.step(&mut cache, &[branch]).expect("steps");
+                parent = Some(black_box(step).node(0));
+            }
+        }) / STEPS as f64;
+        const ROWS: usize = 6;
+        let batch = median(|| {
+            let mut cache = decoder.cache(&cross, STEPS * ROWS);
+            let mut parents = [None; ROWS];
+            for token in 0..STEPS as u32 {
+                let branches = parents.map(|parent| Branch { token: 500 + token, parent });
+                let step = decoder.step(&mut cache, &branches).expect("steps");
+                parents = std::array::from_fn(|row| Some(step.node(row)));
             }
         }) / STEPS as f64;
         let whole = median(|| {
             let heard = recognizer.recognize(audio, &CancelToken::never());
             drop(black_box(heard.expect("recognises")));
         });
-        println!("{seconds:2} s        encode {encode:6.2}  step {step:5.2}  whole {whole:6.1}");
+        println!(
+            "{seconds:2} s        encode {encode:6.2}  step {step:5.2}  of {ROWS} {batch:5.2}  \
+             whole {whole:6.1}"
+        );
     }
     drop((encoder, decoder));
     println!("after       {}", memory_mb());

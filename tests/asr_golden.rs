@@ -1,9 +1,10 @@
 //! The converted recogniser, as optimised by tract and run by our operators, against what
 //! onnxruntime says (`models/convert/asr_golden.py`).
 
-use mynah::asr::{Decoder, Encoder, Ended, Meta, Recognizer, Tokenizer};
+use mynah::asr::{Branch, Decoder, Encoder, Ended, Meta, Recognizer, Tokenizer};
 use mynah::cancel::{CancelEpoch, CancelToken};
 use mynah::models::ModelStore;
+use mynah::nn::tree::Node;
 use serde::Deserialize;
 
 #[derive(Deserialize)]
@@ -55,9 +56,9 @@ fn the_encoder_is_closer_to_float_arithmetic_than_the_shipped_model() {
     let meta = Meta::load(&golden.models).unwrap();
     let mut encoder = Encoder::load(&golden.models, &meta).unwrap();
     for case in &golden.cases {
-        let cross = encoder.encode(&golden.floats(case, "audio")).unwrap();
-        assert_eq!(cross.steps(), case.cross_shape[1], "{}", case.name);
-        let got: Vec<f32> = cross.parts().flat_map(Option::unwrap).copied().collect();
+        let encoded = encoder.run(&golden.floats(case, "audio")).unwrap();
+        assert_eq!(encoded.steps(), case.cross_shape[1], "{}", case.name);
+        let got: Vec<f32> = encoded.parts().unwrap().concat();
         let error = relative_error(&got, &golden.floats(case, "cross"));
         println!("{}: cross error {error}, shipped {}", case.name, case.shipped_cross_error);
         assert!(error < case.shipped_cross_error, "{}: {error}", case.name);
@@ -73,18 +74,27 @@ fn the_decoder_gives_the_logits_of_the_reference() {
     let mut decoder = Decoder::load(&golden.models, &meta).unwrap();
     for case in &golden.cases {
         let cross = encoder.encode(&golden.floats(case, "audio")).unwrap();
-        let mut cache = decoder.cache(case.logits_shape[0]).unwrap();
-        let fed = [meta.bos].into_iter().chain(golden.ids(case));
+        let mut cache = decoder.cache(&cross, case.logits_shape[0]);
         let mut got = Vec::new();
-        for token in fed.take(case.logits_shape[0]) {
-            let logits = decoder.step(token, &mut cache, &cross).unwrap();
-            got.extend_from_slice(logits.as_slice().unwrap());
+        let mut parent = None;
+        for token in fed(&golden, case, &meta) {
+            let logits = decoder.step(&mut cache, &[Branch { token, parent }]).unwrap();
+            got.extend_from_slice(logits.rows().unwrap().next().unwrap());
+            parent = Some(logits.node(0));
         }
         let error = relative_error(&got, &golden.floats(case, "logits"));
         println!("{}: logits error {error}, shipped {}", case.name, case.shipped_logits_error);
         assert!(error < 1.5 * case.shipped_logits_error, "{}: {error}", case.name);
-        assert!(decoder.step(meta.bos, &mut cache, &cross).is_err(), "a full cache is refused");
+        let more = [Branch { token: meta.bos, parent }];
+        let error = decoder.step(&mut cache, &more).err().expect("a full cache is refused");
+        assert!(error.to_string().contains("room for 0"), "{error}");
     }
+}
+
+/// What the reference decoder was given: the first token and as many of its own as have logits.
+fn fed(golden: &Golden, case: &Case, meta: &Meta) -> Vec<u32> {
+    let tokens = [meta.bos].into_iter().chain(golden.ids(case));
+    tokens.take(case.logits_shape[0]).collect()
 }
 
 #[test]
@@ -105,29 +115,75 @@ fn the_words_are_those_of_the_shipped_model() {
     }
 }
 
+/// Searching many hypotheses, and checking an old one, must not change what the network says.
 #[test]
 #[cfg_attr(not(have_models), ignore = "needs models: run `make models`")]
-fn caches_part_after_a_clone() {
+fn tokens_in_one_pass_get_the_logits_of_one_by_one() {
     let golden = Golden::open();
     let meta = Meta::load(&golden.models).unwrap();
     let mut encoder = Encoder::load(&golden.models, &meta).unwrap();
     let mut decoder = Decoder::load(&golden.models, &meta).unwrap();
     let cross = encoder.encode(&golden.floats(&golden.cases[0], "audio")).unwrap();
-    let mut one = decoder.cache(4).unwrap();
-    let mut logits = |cache: &mut _, token| {
-        decoder.step(token, cache, &cross).unwrap().as_slice().unwrap().to_vec()
-    };
-    logits(&mut one, meta.bos);
-    let mut other = one.clone();
-    logits(&mut one, 500);
-    let after_500 = logits(&mut one.clone(), 700);
-    logits(&mut other, 900);
-    assert_eq!(
-        logits(&mut one, 700),
-        after_500,
-        "the other hypothesis did not write into this one"
-    );
-    assert_ne!(logits(&mut other, 700), after_500);
+    // The root, its two children, and under either another token, each with what it follows.
+    let tree: [(u32, Option<usize>); 6] = [
+        (meta.bos, None),
+        (500, Some(0)),
+        (900, Some(0)),
+        (700, Some(1)),
+        (700, Some(2)),
+        (9, None),
+    ];
+    let alone: Vec<Vec<f32>> = (0..tree.len())
+        .map(|at| {
+            let path = std::iter::successors(Some(at), |at| tree[*at].1).collect::<Vec<_>>();
+            let mut cache = decoder.cache(&cross, 8);
+            let mut parent = None;
+            let mut last = Vec::new();
+            for at in path.into_iter().rev() {
+                let step =
+                    decoder.step(&mut cache, &[Branch { token: tree[at].0, parent }]).unwrap();
+                last = step.rows().unwrap().next().unwrap().to_vec();
+                parent = Some(step.node(0));
+            }
+            last
+        })
+        .collect();
+    assert_ne!(alone[3], alone[4], "a token sees its own path");
+    for batches in [&[0..6][..], &[0..1, 1..3, 3..6], &[0..1, 1..2, 2..3, 3..6]] {
+        let mut cache = decoder.cache(&cross, tree.len());
+        let mut together = Vec::new();
+        for batch in batches {
+            let branch = |at: usize| Branch { token: tree[at].0, parent: tree[at].1.map(Node::at) };
+            let branches: Vec<Branch> = batch.clone().map(branch).collect();
+            let step = decoder.step(&mut cache, &branches).unwrap();
+            assert_eq!(step.node(0), Node::at(batch.start));
+            together.extend(step.rows().unwrap().map(<[f32]>::to_vec));
+        }
+        assert_eq!(together, alone, "{batches:?}");
+        assert_eq!((cache.len(), cache.room()), (6, 0));
+    }
+}
+
+#[test]
+#[cfg_attr(not(have_models), ignore = "needs models: run `make models`")]
+fn a_step_that_fails_leaves_the_cache_as_it_was() {
+    let golden = Golden::open();
+    let meta = Meta::load(&golden.models).unwrap();
+    let mut encoder = Encoder::load(&golden.models, &meta).unwrap();
+    let mut decoder = Decoder::load(&golden.models, &meta).unwrap();
+    let cross = encoder.encode(&[0.1; 16_000]).unwrap();
+    let mut cache = decoder.cache(&cross, 2);
+    let branch = |token| Branch { token, parent: None };
+    for (branches, why) in [
+        (vec![branch(meta.vocabulary as u32)], "token 32768 of a vocabulary of 32768"),
+        (vec![branch(5); 3], "3 tokens for a cache with room for 2"),
+        (vec![], "0 tokens"),
+    ] {
+        let error = decoder.step(&mut cache, &branches).err().unwrap().to_string();
+        assert!(error.contains(why), "{error}");
+        assert!(cache.is_empty());
+    }
+    assert!(decoder.step(&mut cache, &[branch(5), branch(6)]).is_ok());
 }
 
 #[test]

@@ -11,7 +11,8 @@ Three liberties, none of which changes a number beyond rounding:
   overlapping rows and heads are never transposed;
 - columns of the self-attention's q and k are reordered so that rotary pairs (2i, 2i+1) stand half a
   rotation apart (i, i+16); dot products do not see a common order;
-- the decoder's cache has a fixed capacity and a length, so that a step copies nothing.
+- what the decoder attends to is no input of our graph: the program shares it with the operators, so
+  that a step copies nothing.
 """
 
 import json
@@ -26,7 +27,7 @@ from onnx import TensorProto, helper, numpy_helper
 import ort
 
 DOMAIN = "ai.mynah"
-FORMAT = 1
+FORMAT = 2
 ASSETS = Path("moonshine_voice/assets")
 
 LAYERS = 6
@@ -170,6 +171,11 @@ class Ours(Net):
 
     def convolution(self, x, name, weight, stride, activation):
         inputs = [x, *self._weight(name, weight)]
+        return self.own("QuantConv", inputs, stride=stride, activation=activation)
+
+    def float_convolution(self, x, name, weight, stride, activation):
+        kernel = self.constant(weight.dequantised(), f"{name}.weight")
+        inputs = [x, kernel, self.constant(weight.bias, f"{name}.bias")]
         return self.own("TimeConv", inputs, stride=stride, activation=activation)
 
     def clip_norm(self, x, gain, shift):
@@ -178,14 +184,21 @@ class Ours(Net):
     def layer_norm(self, x, gain):
         return self.own("LayerNorm", [x, self.constant(gain)])
 
-    def rotate(self, x, out=None):
-        return self.own("Rope", [x, "cos", "sin"], out=out, heads=HEADS)
+    def rotate(self, x):
+        return self.own("Rope", [x, "cos", "sin"], heads=HEADS)
 
     def attention(self, q, k, v):
         return self.own("FullAttention", [q, k, v], heads=HEADS)
 
-    def cached_attention(self, q, k, v, past_k, past_v):
-        return self.own("CachedAttention", [q, k, v, past_k, past_v, "past_len"], heads=HEADS)
+    def token_attention(self, q, k, v, layer):
+        return self.own("TokenAttention", [q, k, v], heads=HEADS, layer=layer)
+
+    def sound_attention(self, q, layer):
+        return self.own("SoundAttention", [q], heads=HEADS, layer=layer)
+
+    def decoder_memory(self):
+        """Inputs and outputs for what the decoder attends to: none."""
+        return [], []
 
     def swiglu(self, x):
         return self.own("SwiGlu", [x])
@@ -199,13 +212,13 @@ def projection(weights, module, rotary=False):
     return Quantised(weight.bytes[:, order], weight.scale, weight.zero, weight.bias[order])
 
 
-def self_attention(net, h, weights, layer, attend, new_k=None, new_v=None):
-    """`attend(q, k, v)` behind its three projections; `new_k` and `new_v` name k and v."""
+def self_attention(net, h, weights, layer, attend):
+    """`attend(q, k, v)` behind its three projections."""
     at = f"layers.{layer}.self_attn"
     q = net.rotate(net.linear(h, f"{at}.q", projection(weights, f"{at}.q_proj", rotary=True)))
-    k = net.linear(h, f"{at}.k", projection(weights, f"{at}.k_proj", rotary=True))
-    v = net.linear(h, f"{at}.v", projection(weights, f"{at}.v_proj"), out=new_v)
-    return attend(q, net.rotate(k, out=new_k), v)
+    k = net.rotate(net.linear(h, f"{at}.k", projection(weights, f"{at}.k_proj", rotary=True)))
+    v = net.linear(h, f"{at}.v", projection(weights, f"{at}.v_proj"))
+    return attend(q, k, v)
 
 
 def encoder(net, weights, decoder_weights):
@@ -213,7 +226,9 @@ def encoder(net, weights, decoder_weights):
     x = "audio"
     for index, activation in enumerate(("tanh", "gelu", "gelu")):
         kernel = weights.convolution(index)
-        x = net.convolution(x, f"conv{index + 1}", kernel, STRIDES[index], activation)
+        # The first sees raw sound, whose quiet parts 8 bits would lose.
+        convolve = net.convolution if index else net.float_convolution
+        x = convolve(x, f"conv{index + 1}", kernel, STRIDES[index], activation)
         if index == 0:
             gain, shift = (weights.tensors[f"onnx::{name}"] for name in ("Mul_2080", "Add_2081"))
             x = net.clip_norm(x, gain.reshape(-1), shift.reshape(-1))
@@ -239,24 +254,20 @@ def encoder(net, weights, decoder_weights):
 
 
 def decoder(net, weights):
-    """x [1, S, 288], cos, sin [S, 16], past_len, past_*, cross_* -> logits [1, S, vocab], new_*
-
-    `past_{k,v}_{layer}` [1, C, 288] hold `past_len` positions in a capacity of C; the caller puts
-    the `new_{k,v}_{layer}` [1, S, 288] behind them before the next step.
-    """
+    """x [1, S, 288], cos, sin [S, 16] -> logits [1, S, vocabulary]"""
     x = "x"
     for layer in range(LAYERS):
         at = f"layers.{layer}"
 
         def attend(q, k, v):
-            return net.cached_attention(q, k, v, f"past_k_{layer}", f"past_v_{layer}")
+            return net.token_attention(q, k, v, layer)
 
         h = net.layer_norm(x, weights.gain[f"{at}.input_layernorm"])
-        h = self_attention(net, h, weights, layer, attend, f"new_k_{layer}", f"new_v_{layer}")
+        h = self_attention(net, h, weights, layer, attend)
         x = net.linear(h, f"{at}.o", weights.linear[f"{at}.self_attn.o_proj"], residual=x)
         h = net.layer_norm(x, weights.gain[f"{at}.post_attention_layernorm"])
         q = net.linear(h, f"{at}.cross_q", weights.linear[f"{at}.encoder_attn.q_proj"])
-        h = net.attention(q, f"cross_k_{layer}", f"cross_v_{layer}")
+        h = net.sound_attention(q, layer)
         x = net.linear(h, f"{at}.cross_o", weights.linear[f"{at}.encoder_attn.o_proj"], residual=x)
         h = net.layer_norm(x, weights.gain[f"{at}.final_layernorm"])
         h = net.swiglu(net.linear(h, f"{at}.fc1", weights.linear[f"{at}.mlp.fc1"]))
@@ -265,12 +276,9 @@ def decoder(net, weights):
     net.linear(net.layer_norm(x, weights.gain["norm"]), "head", head, out="logits")
     f32, rotary = TensorProto.FLOAT, ["S", ROTARY // 2]
     inputs = [("x", f32, [1, "S", HIDDEN]), ("cos", f32, rotary), ("sin", f32, rotary)]
-    inputs += [("past_len", TensorProto.INT64, [])]
-    inputs += [(name, f32, [1, "C", HIDDEN]) for name in layer_values("past")]
-    inputs += [(name, f32, [1, "T", HIDDEN]) for name in layer_values("cross")]
     outputs = [("logits", f32, [1, "S", head.bias.size])]
-    outputs += [(name, f32, [1, "S", HIDDEN]) for name in layer_values("new")]
-    return net.model(inputs, outputs)
+    memory_inputs, memory_outputs = net.decoder_memory()
+    return net.model(inputs + memory_inputs, outputs + memory_outputs)
 
 
 def layer_values(prefix):
@@ -301,6 +309,7 @@ def convert(packages: Path, out: Path) -> None:
     meta = {
         "format": FORMAT,
         "layers": LAYERS,
+        "heads": HEADS,
         "hidden": HIDDEN,
         "vocabulary": int(head.bias.size),
         "bos": BOS,

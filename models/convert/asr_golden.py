@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import onnxruntime
+from onnx import TensorProto
 
 from asr import ASSETS, BOS, EOS, EPSILON, HEAD_DIM, HEADS, HIDDEN, HOP, KERNELS, LAYERS
 from asr import OVERHANG, ROTARY, STRIDES, Net, decoder, encoder, layer_values, load_weights
@@ -46,6 +47,8 @@ class Plain(Net):
         ])
         return self.op("Transpose", [x], perm=[0, 2, 1])
 
+    float_convolution = convolution
+
     def clip_norm(self, x, gain, shift):
         axes = self.constant(np.array([1, 2]))
         centred = self.op("Sub", [x, self.op("ReduceMean", [x, axes])])
@@ -67,19 +70,18 @@ class Plain(Net):
         bounds = [self.constant(np.array([value])) for value in (start, stop, axis)]
         return self.op("Slice", [x, *bounds])
 
-    def rotate(self, x, out=None):
+    def rotate(self, x):
         x, half = self.heads(x), ROTARY // 2
         a, b, rest = (
             self.cut(x, *bounds, 3) for bounds in ((0, half), (half, ROTARY), (ROTARY, HEAD_DIM))
         )
         real = self.op("Sub", [self.op("Mul", [a, "cos"]), self.op("Mul", [b, "sin"])])
         imaginary = self.add(self.op("Mul", [b, "cos"]), self.op("Mul", [a, "sin"]))
-        return self.unheads(self.op("Concat", [real, imaginary, rest], axis=3), out)
+        return self.unheads(self.op("Concat", [real, imaginary, rest], axis=3))
 
-    def unheads(self, x, out=None):
+    def unheads(self, x):
         shape = self.constant(np.array([1, -1, HIDDEN]))
-        x = self.op("Transpose", [x], perm=[0, 2, 1, 3])
-        return self.op("Reshape", [x, shape], out=out)
+        return self.op("Reshape", [self.op("Transpose", [x], perm=[0, 2, 1, 3]), shape])
 
     def attention(self, q, k, v):
         q, k, v = self.heads(q), self.heads(k), self.heads(v)
@@ -87,15 +89,22 @@ class Plain(Net):
         scores = self.op("MatMul", [q, self.op("Transpose", [k], perm=[0, 1, 3, 2])])
         return self.unheads(self.op("MatMul", [self.op("Softmax", [scores], axis=-1), v]))
 
-    def cached_attention(self, q, k, v, past_k, past_v):
-        axis = self.constant(np.array([1]))
-        length = self.op("Unsqueeze", ["past_len", self.constant(np.array([0]))])
-        start = self.constant(np.array([0]))
-        k, v = (
-            self.op("Concat", [self.op("Slice", [past, start, length, axis]), new], axis=1)
-            for past, new in ((past_k, k), (past_v, v))
-        )
+    def token_attention(self, q, k, v, layer):
+        """Over `past_*` and the new rows; hands `new_*` to the caller, who puts them behind."""
+        self.op("Identity", [k], out=f"new_k_{layer}")
+        self.op("Identity", [v], out=f"new_v_{layer}")
+        k = self.op("Concat", [f"past_k_{layer}", k], axis=1)
+        v = self.op("Concat", [f"past_v_{layer}", v], axis=1)
         return self.attention(q, k, v)
+
+    def sound_attention(self, q, layer):
+        return self.attention(q, f"cross_k_{layer}", f"cross_v_{layer}")
+
+    def decoder_memory(self):
+        f32 = TensorProto.FLOAT
+        inputs = [(name, f32, [1, "P", HIDDEN]) for name in layer_values("past")]
+        inputs += [(name, f32, [1, "T", HIDDEN]) for name in layer_values("cross")]
+        return inputs, [(name, f32, [1, "S", HIDDEN]) for name in layer_values("new")]
 
     def swiglu(self, x):
         width = 1152
@@ -177,7 +186,6 @@ class Clean:
             column = self.head.bytes[:, token].astype(np.float32) - np.float32(self.head.zero)
             feed = {
                 "x": (column * self.head.scale)[None, None],
-                "past_len": np.array(step),
                 **self.rotary(step, step + 1),
                 **past,
                 **fixed,

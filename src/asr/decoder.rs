@@ -1,69 +1,61 @@
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use tract_onnx::prelude::*;
-use tract_onnx::tract_hir::internal::*;
 
 use super::rope::Angles;
 use super::{AsrError, Cross, Meta};
 use crate::models::ModelStore;
 use crate::nn::linear::ByteLinear;
-use crate::nn::ops::QuantLinear;
-use crate::nn::{self, Plan};
+use crate::nn::ops::{DecoderMemory, QuantLinear};
+use crate::nn::tree::{Node, TokenTree};
+use crate::nn::{Network, Session};
 
-/// One token and everything before it → the logits of the next.
+/// Tokens and everything before them → the logits of what follows each.
 pub struct Decoder {
-    state: TypedSimpleState,
+    /// For one token, in which every shape is known: such a step allocates nothing.
+    single: Session,
+    /// For any number of tokens, which share one pass over the weights.
+    batch: Session,
+    /// What the operators of both attend to during a run.
+    memory: Arc<Mutex<DecoderMemory>>,
     /// The vocabulary head, whose columns are the embeddings of the tokens.
     head: Arc<ByteLinear>,
     meta: Meta,
     angles: Angles,
 }
 
-/// Self-attention keys and values of a token sequence, for every layer.
-///
-/// A clone shares the memory; the first step on either side copies it, so that hypotheses can part.
-#[derive(Clone)]
-pub struct Cache {
-    /// `[1, capacity, hidden]` each, layer by layer, key first.
-    parts: TVec<Arc<Tensor>>,
-    len: usize,
-}
+/// What one utterance has been told so far: its sound, and a tree of tokens.
+pub struct Cache(DecoderMemory);
 
 impl Cache {
     /// Tokens inside.
     pub fn len(&self) -> usize {
-        self.len
+        self.0.tokens.len()
     }
 
     pub fn is_empty(&self) -> bool {
-        self.len == 0
+        self.0.tokens.is_empty()
     }
 
-    fn capacity(&self) -> usize {
-        self.parts.first().map_or(0, |part| part.shape()[1])
+    /// How many more tokens fit.
+    pub fn room(&self) -> usize {
+        self.0.tokens.room()
     }
+}
 
-    /// Appends one row to every part.
-    fn append(&mut self, rows: &[TValue]) -> TractResult<()> {
-        for (part, row) in self.parts.iter_mut().zip(rows) {
-            if Arc::get_mut(part).is_none() {
-                *part = Arc::new(part.deep_clone());
-            }
-            let part = Arc::get_mut(part).context("a part of the cache is shared")?;
-            let row = row.try_as_plain_ram()?.as_slice::<f32>()?;
-            let at = self.len * row.len();
-            part.try_as_plain_ram_mut()?.as_slice_mut::<f32>()?[at..at + row.len()]
-                .copy_from_slice(row);
-        }
-        self.len += 1;
-        Ok(())
-    }
+/// A token to follow `parent`, or the first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Branch {
+    pub token: u32,
+    pub parent: Option<Node>,
 }
 
 impl Decoder {
     pub fn load(models: &ModelStore, meta: &Meta) -> Result<Self, AsrError> {
         let file = "asr/decoder.onnx";
-        let plan: Arc<Plan> = nn::load(file, &models.bytes(file)?)?;
+        let network = Network::read(file, &models.bytes(file)?)?;
+        let memory = Arc::new(Mutex::new(DecoderMemory::default()));
+        let plan = network.plan(&[("S", 1)])?;
         let logits = plan.model().output_outlets().map_err(AsrError::run)?[0].node;
         let head = plan.model().node(logits).op_as::<QuantLinear>().map(QuantLinear::layer);
         let damaged = |why: &str| AsrError::Damaged { file, why: why.to_owned() };
@@ -71,56 +63,93 @@ impl Decoder {
         if head.inputs() != meta.hidden || head.outputs() != meta.vocabulary {
             return Err(damaged("the vocabulary head does not have the size meta.json gives"));
         }
-        Ok(Self {
-            state: plan.spawn().map_err(AsrError::run)?,
-            head,
-            meta: meta.clone(),
-            angles: Angles::new(meta.rope_inv_freq.clone()),
-        })
-    }
-
-    /// An empty cache for at most `capacity` tokens.
-    pub fn cache(&self, capacity: usize) -> Result<Cache, AsrError> {
-        let shape = [1, capacity, self.meta.hidden];
-        let part = || Tensor::zero::<f32>(&shape).map(Arc::new).map_err(AsrError::run);
-        let parts = (0..2 * self.meta.layers).map(|_| part()).collect::<Result<_, _>>()?;
-        Ok(Cache { parts, len: 0 })
-    }
-
-    /// Feeds `token` behind what `cache` holds, and gives the logits of the next token, one per
-    /// entry of the vocabulary.
-    pub fn step(
-        &mut self,
-        token: u32,
-        cache: &mut Cache,
-        cross: &Cross,
-    ) -> Result<Logits, AsrError> {
-        let embedding = self.head.column(token as usize).ok_or_else(|| {
-            AsrError::run(format!("token {token} of a vocabulary of {}", self.meta.vocabulary))
-        })?;
-        if cache.len == cache.capacity() {
-            return Err(AsrError::run(format!("a cache of {} tokens is full", cache.len)));
-        }
-        let mut run = || -> TractResult<Logits> {
-            let (cos, sin) = self.angles.slice(cache.len, cache.len + 1)?;
-            let x = Tensor::from_shape(&[1, 1, self.meta.hidden], &embedding)?;
-            let past_len = tensor0(cache.len as i64);
-            let mut inputs: TVec<TValue> = tvec!(x.into(), cos.into(), sin.into(), past_len.into());
-            inputs.extend(cache.parts.iter().map(|part| part.clone().into_tvalue()));
-            inputs.extend(cross.0.iter().cloned());
-            let outputs = self.state.run(inputs)?;
-            cache.append(&outputs[1..])?;
-            Ok(Logits(outputs[0].clone()))
+        let session = |plan| -> Result<Session, AsrError> {
+            let mut session = Session::new(&plan).map_err(AsrError::run)?;
+            session.share(Arc::clone(&memory));
+            Ok(session)
         };
-        run().map_err(AsrError::run)
+        let (single, batch) = (session(plan)?, session(network.plan(&[])?)?);
+        let angles = Angles::new(meta.rope_inv_freq.clone());
+        Ok(Self { single, batch, memory, head, meta: meta.clone(), angles })
+    }
+
+    /// What to decode `cross` with: an empty tree for at most `capacity` tokens.
+    pub fn cache(&mut self, cross: &Cross, capacity: usize) -> Cache {
+        self.angles.reach(capacity);
+        let tokens = TokenTree::new(self.meta.layers, self.meta.hidden, capacity);
+        Cache(DecoderMemory { tokens, sound: Arc::clone(&cross.0) })
+    }
+
+    /// Adds `branches` to the tree in `cache`, all in one pass over the weights, and gives what
+    /// follows each. A parent may be an earlier branch of the same call, see [`Node::at`].
+    ///
+    /// Fails, and leaves the tree as it was, where there is no room for them or a token does not
+    /// exist.
+    pub fn step(&mut self, cache: &mut Cache, branches: &[Branch]) -> Result<Logits, AsrError> {
+        let vocabulary = self.meta.vocabulary;
+        if let Some(branch) = branches.iter().find(|branch| branch.token as usize >= vocabulary) {
+            let why = format!("token {} of a vocabulary of {vocabulary}", branch.token);
+            return Err(AsrError::run(why));
+        }
+        if branches.is_empty() || branches.len() > cache.room() {
+            let (count, room) = (branches.len(), cache.room());
+            return Err(AsrError::run(format!("{count} tokens for a cache with room for {room}")));
+        }
+        cache.0.tokens.grow(branches.iter().map(|branch| branch.parent));
+        let logits = self.run(cache, branches);
+        if logits.is_err() {
+            cache.0.tokens.shrink(branches.len());
+        }
+        logits.map_err(AsrError::run)
+    }
+
+    /// Runs the rows by which the tree has just grown.
+    fn run(&mut self, cache: &mut Cache, branches: &[Branch]) -> TractResult<Logits> {
+        let Self { single, batch, memory, head, meta, angles } = self;
+        let session = if branches.len() == 1 { single } else { batch };
+        let (rows, hidden) = (branches.len(), meta.hidden);
+        let x = session.input(&[1, rows, hidden], |x| {
+            for (x, branch) in x.chunks_exact_mut(hidden).zip(branches) {
+                let embedding = head.column(branch.token as usize).expect("tokens were checked");
+                x.iter_mut().zip(embedding).for_each(|(x, value)| *x = value);
+            }
+        })?;
+        let table = [rows, angles.pairs()];
+        let tokens = &cache.0.tokens;
+        let cos = session.input(&table, |to| angles.cos(tokens.grown_depths(), to))?;
+        let sin = session.input(&table, |to| angles.sin(tokens.grown_depths(), to))?;
+        // A poisoned memory held what a panicking run left there; what comes back is ours.
+        let swap = |cache: &mut Cache| {
+            let mut shared = memory.lock().unwrap_or_else(PoisonError::into_inner);
+            std::mem::swap(&mut *shared, &mut cache.0);
+        };
+        let first = tokens.len() - rows;
+        swap(cache);
+        let outputs = session.run(tvec!(x, cos, sin));
+        swap(cache);
+        memory.clear_poison();
+        let mut outputs = outputs?;
+        Ok(Logits { values: outputs.remove(0), first })
     }
 }
 
-/// Scores of every token of the vocabulary, before softmax.
-pub struct Logits(TValue);
+/// Scores of every token of the vocabulary, before softmax, behind each branch of a step.
+pub struct Logits {
+    values: TValue,
+    /// Tokens in the tree before the first branch.
+    first: usize,
+}
 
 impl Logits {
-    pub fn as_slice(&self) -> Result<&[f32], AsrError> {
-        self.0.try_as_plain_ram().and_then(|view| view.as_slice()).map_err(AsrError::run)
+    /// What follows the branches, in their order.
+    pub fn rows(&self) -> Result<impl ExactSizeIterator<Item = &[f32]>, AsrError> {
+        let vocabulary = self.values.shape()[2];
+        let values = self.values.try_as_plain_ram().and_then(|view| view.as_slice::<f32>());
+        Ok(values.map_err(AsrError::run)?.chunks_exact(vocabulary))
+    }
+
+    /// The node of one of the branches in the tree.
+    pub fn node(&self, branch: usize) -> Node {
+        Node::at(self.first + branch)
     }
 }

@@ -5,7 +5,9 @@ use tract_onnx::prelude::*;
 use super::rope::Angles;
 use super::{AsrError, Meta};
 use crate::models::ModelStore;
-use crate::nn::{self, Plan};
+use crate::nn::attention::{Memory, PackedMemory};
+use crate::nn::kernels::Kernel;
+use crate::nn::{self, NnError, Session};
 use crate::units::SAMPLE_RATE_HZ;
 
 /// Shorter sound is padded with silence to this: below one second the network babbles.
@@ -16,48 +18,81 @@ pub const MIN_SAMPLES: usize = SAMPLE_RATE_HZ as usize;
 /// One plan serves every length: all its operators are ours and take any number of steps at full
 /// speed, so no length needs a plan, or a copy of the weights, of its own.
 pub struct Encoder {
-    state: TypedSimpleState,
+    session: Session,
     meta: Meta,
     angles: Angles,
 }
 
-/// Keys and values of one utterance for every decoder layer, `[1, steps, hidden]` each, layer by
-/// layer, key first. Cheap to clone.
-#[derive(Debug, Clone)]
-pub struct Cross(pub(super) TVec<TValue>);
+/// What the encoder says about one utterance: keys and values for every decoder layer.
+#[derive(Debug)]
+pub struct Encoded {
+    /// `[1, steps, hidden]` each, layer by layer, key first.
+    parts: TVec<TValue>,
+}
 
-impl Cross {
+impl Encoded {
     /// Encoder steps.
     pub fn steps(&self) -> usize {
-        self.0.first().map_or(0, |value| value.shape()[1])
+        self.parts.first().map_or(0, |value| value.shape()[1])
     }
 
     /// The values as `[part][step][channel]`, parts in layer order, key first.
-    pub fn parts(&self) -> impl Iterator<Item = Option<&[f32]>> {
-        self.0.iter().map(|value| value.as_plain_ram()?.as_slice().ok())
+    pub fn parts(&self) -> Result<Vec<&[f32]>, AsrError> {
+        fn values(part: &TValue) -> TractResult<&[f32]> {
+            part.try_as_plain_ram()?.as_slice()
+        }
+        self.parts.iter().map(values).collect::<TractResult<_>>().map_err(AsrError::run)
+    }
+}
+
+/// An utterance as the decoder attends to it. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Cross(pub(super) Arc<Vec<PackedMemory>>);
+
+impl Cross {
+    fn pack(encoded: &Encoded, meta: &Meta) -> Result<Self, AsrError> {
+        let kernel = Kernel::current().map_err(NnError::from)?;
+        let pack = |pair: &[&[f32]]| {
+            let memory = Memory { keys: pair[0], values: pair[1] };
+            PackedMemory::pack(kernel, meta.heads, meta.hidden, memory)
+        };
+        Ok(Self(Arc::new(encoded.parts()?.chunks_exact(2).map(pack).collect())))
     }
 }
 
 impl Encoder {
     pub fn load(models: &ModelStore, meta: &Meta) -> Result<Self, AsrError> {
-        let plan: Arc<Plan> = nn::load("asr/encoder.onnx", &models.bytes("asr/encoder.onnx")?)?;
+        let plan = nn::load("asr/encoder.onnx", &models.bytes("asr/encoder.onnx")?)?;
+        let session = Session::new(&plan).map_err(AsrError::run)?;
         let angles = Angles::new(meta.rope_inv_freq.clone());
-        Ok(Self { state: plan.spawn().map_err(AsrError::run)?, meta: meta.clone(), angles })
+        Ok(Self { session, meta: meta.clone(), angles })
     }
 
-    /// Encodes mono sound at 16 kHz, padded to [`MIN_SAMPLES`] and to whole steps.
+    /// Mono sound at 16 kHz, padded to [`MIN_SAMPLES`] and to whole steps, ready for the decoder.
     pub fn encode(&mut self, audio: &[f32]) -> Result<Cross, AsrError> {
+        Cross::pack(&self.run(audio)?, &self.meta)
+    }
+
+    /// As [`Encoder::encode`], as the network gives it.
+    pub fn run(&mut self, audio: &[f32]) -> Result<Encoded, AsrError> {
         let steps = self.meta.steps(audio.len().max(MIN_SAMPLES)).max(1);
         let samples = self.meta.samples(steps);
         // What does not fill a step is less than 24 ms, and the network would not see it either.
         let kept = audio.len().min(samples);
-        let mut padded = vec![0.0; samples];
-        padded[..kept].copy_from_slice(&audio[..kept]);
+        self.angles.reach(steps);
         let mut run = || -> TractResult<TVec<TValue>> {
-            let audio = Tensor::from_shape(&[1, samples, 1], &padded)?;
-            let (cos, sin) = self.angles.slice(0, steps)?;
-            self.state.run(tvec!(audio.into(), cos.into(), sin.into()))
+            let sound = self.session.input(&[1, samples, 1], |sound| {
+                sound[..kept].copy_from_slice(&audio[..kept]);
+                sound[kept..].fill(0.0);
+            })?;
+            let table = [steps, self.angles.pairs()];
+            let cos = self.session.input(&table, |to| self.angles.cos(0..steps, to))?;
+            let sin = self.session.input(&table, |to| self.angles.sin(0..steps, to))?;
+            let parts = self.session.run(tvec!(sound, cos, sin));
+            // The next utterance has another length: nothing would be reused.
+            self.session.release()?;
+            parts
         };
-        Ok(Cross(run().map_err(AsrError::run)?))
+        Ok(Encoded { parts: run().map_err(AsrError::run)? })
     }
 }

@@ -4,7 +4,7 @@ use super::AsrError;
 use crate::models::ModelStore;
 
 /// Layout version of the converted recogniser. The converter writes the same number.
-pub const FORMAT: u32 = 1;
+pub const FORMAT: u32 = 2;
 
 /// What the converter says about the network.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -12,6 +12,8 @@ pub const FORMAT: u32 = 1;
 pub struct Meta {
     pub format: u32,
     pub layers: usize,
+    /// Attention heads of every layer.
+    pub heads: usize,
     /// Channels of every hidden value.
     pub hidden: usize,
     pub vocabulary: usize,
@@ -42,6 +44,9 @@ impl Meta {
             return Err(damaged(format!("format {}, this program reads {FORMAT}", meta.format)));
         }
         let vocabulary = u32::try_from(meta.vocabulary).unwrap_or(u32::MAX);
+        if meta.heads == 0 || !meta.hidden.is_multiple_of(meta.heads) {
+            return Err(damaged(format!("{} channels in {} heads", meta.hidden, meta.heads)));
+        }
         if meta.hop_samples == 0 || meta.bos >= vocabulary || meta.eos >= vocabulary {
             return Err(damaged("hop_samples, bos or eos is out of range".into()));
         }
@@ -63,8 +68,8 @@ impl Meta {
 pub(super) mod tests {
     use super::*;
 
-    pub const JSON: &str = r#"{"format":1,"layers":6,"hidden":288,"vocabulary":32768,"bos":1,"eos":2,
-        "hop_samples":384,"overhang_samples":511,"rope_inv_freq":[1.0,0.5]}"#;
+    pub const JSON: &str = r#"{"format":2,"layers":6,"heads":8,"hidden":288,"vocabulary":32768,"bos":1,
+        "eos":2,"hop_samples":384,"overhang_samples":511,"rope_inv_freq":[1.0,0.5]}"#;
 
     #[test]
     fn steps_and_samples_fit_each_other() {
@@ -79,7 +84,8 @@ pub(super) mod tests {
     #[test]
     fn another_format_and_nonsense_are_named() {
         for (from, to, why) in [
-            ("\"format\":1", "\"format\":2", "format 2"),
+            ("\"format\":2", "\"format\":3", "format 3"),
+            ("\"heads\":8", "\"heads\":7", "288 channels in 7 heads"),
             ("\"eos\":2", "\"eos\":32768", "eos"),
             ("\"eos\":2,", "", "eos"),
             ("\"layers\"", "\"leyers\"", "leyers"),

@@ -18,8 +18,8 @@ mod recognizer;
 mod rope;
 mod tokens;
 
-pub use decoder::{Cache, Decoder};
-pub use encoder::{Cross, Encoder, MIN_SAMPLES};
+pub use decoder::{Branch, Cache, Decoder, Logits};
+pub use encoder::{Cross, Encoded, Encoder, MIN_SAMPLES};
 pub use meta::Meta;
 pub use recognizer::{Ended, Hypothesis, Recognition, Recognizer};
 pub use tokens::Tokenizer;

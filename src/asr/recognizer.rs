@@ -1,4 +1,4 @@
-use super::{AsrError, Cache, Cross, Decoder, Encoder, MIN_SAMPLES, Meta, Tokenizer, guards};
+use super::{AsrError, Branch, Cross, Decoder, Encoder, MIN_SAMPLES, Meta, Tokenizer, guards};
 use crate::cancel::CancelToken;
 use crate::models::ModelStore;
 use crate::nn::kernels::Kernel;
@@ -101,17 +101,17 @@ impl Recognizer {
         limit: usize,
         cancel: &CancelToken,
     ) -> Result<Recognition, AsrError> {
-        let mut cache: Cache = self.decoder.cache(limit)?;
+        let mut cache = self.decoder.cache(cross, limit);
         let mut tokens: Vec<u32> = Vec::with_capacity(limit);
         let mut log_probs: Vec<f32> = Vec::with_capacity(limit);
-        let mut last = self.meta.bos;
+        let mut last = Branch { token: self.meta.bos, parent: None };
         let mut ended = Ended::TokenLimit;
         while log_probs.len() < limit {
             if cancel.is_cancelled() {
                 return Err(AsrError::Cancelled);
             }
-            let logits = self.decoder.step(last, &mut cache, cross)?;
-            let logits = logits.as_slice()?;
+            let step = self.decoder.step(&mut cache, &[last])?;
+            let logits = step.rows()?.next().expect("a row for the one branch");
             let (best, score) = likeliest(logits);
             log_probs.push(score - self.kernel.log_sum_exp(logits));
             if best == self.meta.eos {
@@ -119,7 +119,7 @@ impl Recognizer {
                 break;
             }
             tokens.push(best);
-            last = best;
+            last = Branch { token: best, parent: Some(step.node(0)) };
             if let Some(kept) = guards::cut_loop(&tokens, log_probs.len() == limit) {
                 tokens.truncate(kept);
                 log_probs.truncate(kept);

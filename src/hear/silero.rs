@@ -12,7 +12,7 @@ use tract_onnx::prelude::*;
 use super::HearError;
 use super::endpoint::Evidence;
 use crate::models::ModelStore;
-use crate::nn::{self, NnError, Plan};
+use crate::nn::{self, NnError, Plan, Session};
 use crate::units::{SamplePos, Span};
 
 /// Name of the model in the store.
@@ -22,9 +22,12 @@ pub const MODEL_FILE: &str = "vad/silero.onnx";
 pub const WINDOW_LEN: usize = 512;
 /// Samples before the window that the network also sees.
 const CONTEXT_LEN: usize = 64;
-const INPUT_LEN: usize = CONTEXT_LEN + WINDOW_LEN;
+const SEEN_LEN: usize = CONTEXT_LEN + WINDOW_LEN;
+/// Behind the window the network sees its end once more, mirrored.
+const MIRRORED_LEN: usize = 64;
+const INPUT_SHAPE: [usize; 3] = [1, SEEN_LEN + MIRRORED_LEN, 1];
 /// Hidden and cell state of the recurrent layer.
-const STATE_SHAPE: [usize; 3] = [2, 1, 128];
+const STATE_SHAPE: [usize; 3] = [1, 1, 256];
 
 /// The network's weights and plan; immutable and shared.
 pub struct SileroModel {
@@ -41,7 +44,7 @@ impl SileroModel {
         let model = Arc::new(Self { plan: nn::load(MODEL_FILE, bytes)? });
         // One window of silence, so that a model of another shape fails here and not in a turn.
         let p = SileroStream::new(Arc::clone(&model))?
-            .judge(&[0.0; INPUT_LEN])
+            .judge(&[0.0; SEEN_LEN])
             .map_err(|error| unusable(format!("{error:#}")))?;
         if !(0.0..=1.0).contains(&p) {
             return Err(unusable(format!("silence is speech with probability {p}")));
@@ -56,9 +59,9 @@ fn unusable(why: String) -> HearError {
 
 /// Listens to one stream.
 pub struct SileroStream {
-    run: TypedSimpleState,
-    /// `[1,576]`; exclusively ours between runs, so it is refilled in place.
-    input: Arc<Tensor>,
+    session: Session,
+    /// No memory at all; shared with whatever begins.
+    blank: TValue,
     memory: TValue,
     windows: Windows,
     /// Position of the next sample.
@@ -68,10 +71,12 @@ pub struct SileroStream {
 impl SileroStream {
     /// A stream that starts at position zero with no memory.
     pub fn new(model: Arc<SileroModel>) -> Result<Self, HearError> {
+        let blank: TValue =
+            Tensor::zero::<f32>(&STATE_SHAPE).expect("a kilobyte of a fixed shape").into();
         Ok(Self {
-            run: model.plan.spawn().map_err(|error| unusable(format!("{error:#}")))?,
-            input: Arc::new(zeros(&[1, INPUT_LEN])),
-            memory: blank_memory(),
+            session: Session::new(&model.plan).map_err(|error| unusable(format!("{error:#}")))?,
+            memory: blank.clone(),
+            blank,
             windows: Windows::default(),
             at: SamplePos::default(),
         })
@@ -79,7 +84,7 @@ impl SileroStream {
 
     /// Forgets everything; the next sample lies at `at`.
     pub fn restart(&mut self, at: SamplePos) {
-        self.memory = blank_memory();
+        self.memory = self.blank.clone();
         self.windows = Windows::default();
         self.at = at;
     }
@@ -99,11 +104,15 @@ impl SileroStream {
         }
     }
 
-    fn judge(&mut self, window: &[f32; INPUT_LEN]) -> TractResult<f32> {
-        let input = Arc::make_mut(&mut self.input);
-        input.try_as_plain_ram_mut()?.as_slice_mut::<f32>()?.copy_from_slice(window);
-        let inputs = tvec!(TValue::from_const(Arc::clone(&self.input)), self.memory.clone());
-        let mut outputs = self.run.run(inputs)?;
+    fn judge(&mut self, window: &[f32; SEEN_LEN]) -> TractResult<f32> {
+        let input = self.session.input(&INPUT_SHAPE, |input| {
+            let (seen, mirrored) = input.split_at_mut(SEEN_LEN);
+            seen.copy_from_slice(window);
+            for (to, from) in mirrored.iter_mut().zip(window[..SEEN_LEN - 1].iter().rev()) {
+                *to = *from;
+            }
+        })?;
+        let mut outputs = self.session.run(tvec!(input, self.memory.clone()))?;
         let (Some(memory), Some(probability)) = (outputs.pop(), outputs.pop()) else {
             return Err(TractError::msg("it must have two outputs, probability and state"));
         };
@@ -116,40 +125,32 @@ impl SileroStream {
     }
 }
 
-fn blank_memory() -> TValue {
-    zeros(&STATE_SHAPE).into()
-}
-
-fn zeros(shape: &[usize]) -> Tensor {
-    Tensor::zero::<f32>(shape).expect("a few kilobytes of a fixed shape")
-}
-
 /// Cuts a stream into windows that overlap by the network's context.
 #[derive(Debug)]
 struct Windows {
-    buffer: [f32; INPUT_LEN],
+    buffer: [f32; SEEN_LEN],
     filled: usize,
 }
 
 impl Default for Windows {
     /// Before the stream there was silence.
     fn default() -> Self {
-        Self { buffer: [0.0; INPUT_LEN], filled: CONTEXT_LEN }
+        Self { buffer: [0.0; SEEN_LEN], filled: CONTEXT_LEN }
     }
 }
 
 impl Windows {
     /// Takes samples up to the end of the current window; returns how many.
     fn take(&mut self, samples: &[f32]) -> usize {
-        let count = samples.len().min(INPUT_LEN - self.filled);
+        let count = samples.len().min(SEEN_LEN - self.filled);
         self.buffer[self.filled..][..count].copy_from_slice(&samples[..count]);
         self.filled += count;
         count
     }
 
     /// The window, when it is full; the next one then begins.
-    fn whole(&mut self) -> Option<[f32; INPUT_LEN]> {
-        if self.filled < INPUT_LEN {
+    fn whole(&mut self) -> Option<[f32; SEEN_LEN]> {
+        if self.filled < SEEN_LEN {
             return None;
         }
         let window = self.buffer;
@@ -173,7 +174,7 @@ mod tests {
         owned::<SileroStream>();
     }
 
-    fn windows_of(chunks: &[&[f32]]) -> Vec<[f32; INPUT_LEN]> {
+    fn windows_of(chunks: &[&[f32]]) -> Vec<[f32; SEEN_LEN]> {
         let mut windows = Windows::default();
         let mut whole = Vec::new();
         for chunk in chunks {

@@ -1,5 +1,7 @@
 //! Attention over time-major values: heads lie side by side in every row.
 
+use std::ops::Range;
+
 use super::kernels::{Aligned, Kernel, MAX_COLUMNS, TILE_ROWS};
 
 /// Keys and values of one stretch of time, `width` numbers per row.
@@ -9,8 +11,20 @@ pub struct Memory<'a> {
     pub values: &'a [f32],
 }
 
-/// Up to this many queries are answered one by one; more are worth packing the memory for.
-const FEW_QUERIES: usize = 4;
+/// Room for what attention computes on the way.
+#[derive(Debug, Default)]
+pub struct AttentionScratch {
+    head: Head,
+    weights: Vec<f32>,
+}
+
+impl AttentionScratch {
+    /// Takes the memory now that paths of up to `steps` rows will need.
+    pub fn reserve(&mut self, heads: usize, steps: usize) {
+        self.weights.clear();
+        self.weights.reserve(heads * steps);
+    }
+}
 
 /// `softmax(q kᵀ / √d) v` for every row of `q`, per head, over the whole memory.
 ///
@@ -22,36 +36,77 @@ pub fn attend(
     q: &[f32],
     memory: Memory,
     y: &mut [f32],
+    scratch: &mut AttentionScratch,
 ) {
     check(heads, width, q, memory, y);
-    if q.len() / width <= FEW_QUERIES {
-        for (q, y) in q.chunks_exact(width).zip(y.chunks_exact_mut(width)) {
-            attend_one(kernel, heads, q, &[memory], y);
-        }
-    } else {
-        for head in 0..heads {
-            attend_many(kernel, heads, head, width, q, memory, y);
+    assert!(!memory.keys.is_empty(), "something to attend to");
+    let AttentionScratch { head, weights } = scratch;
+    for first in (0..width).step_by(width / heads) {
+        head.pack(kernel, memory, width, first..first + width / heads);
+        head.attend(kernel, q, y, width, first, weights);
+    }
+}
+
+/// What many queries attend to, one after the other: keys and values packed for `kernel` once.
+#[derive(Debug)]
+pub struct PackedMemory {
+    kernel: Kernel,
+    heads: Vec<Head>,
+    width: usize,
+}
+
+impl PackedMemory {
+    /// Packs `memory`, whose rows hold `heads` heads in `width` numbers.
+    pub fn pack(kernel: Kernel, heads: usize, width: usize, memory: Memory) -> Self {
+        check(heads, width, &[], memory, &[]);
+        let depth = width / heads;
+        let pack = |first| {
+            let mut head = Head::default();
+            head.pack(kernel, memory, width, first..first + depth);
+            head
+        };
+        Self { kernel, heads: (0..width).step_by(depth).map(pack).collect(), width }
+    }
+
+    /// Numbers in a row, all heads together.
+    pub fn width(&self) -> usize {
+        self.width
+    }
+
+    pub fn heads(&self) -> usize {
+        self.heads.len()
+    }
+
+    /// As [`attend`].
+    pub fn attend(&self, q: &[f32], y: &mut [f32], scratch: &mut AttentionScratch) {
+        assert!(q.len() == y.len() && q.len().is_multiple_of(self.width), "rows of {}", self.width);
+        let depth = self.width / self.heads.len();
+        for (head, first) in self.heads.iter().zip((0..).step_by(depth)) {
+            head.attend(self.kernel, q, y, self.width, first, &mut scratch.weights);
         }
     }
 }
 
-/// As [`attend`], each query over `past` and then over the rows of `new` up to its own.
-pub fn attend_causal(
+/// As [`attend`], each query over the rows of `memory` that its path names.
+pub fn attend_paths<'a>(
     kernel: Kernel,
     heads: usize,
     width: usize,
     q: &[f32],
-    past: Memory,
-    new: Memory,
+    (memory, paths): (Memory, impl Iterator<Item = &'a [u32]>),
     y: &mut [f32],
+    scratch: &mut AttentionScratch,
 ) {
-    check(heads, width, q, new, y);
-    assert!(past.keys.len() == past.values.len() && past.keys.len().is_multiple_of(width));
-    assert_eq!(new.keys.len(), q.len(), "a new key per query");
-    for (row, (q, y)) in q.chunks_exact(width).zip(y.chunks_exact_mut(width)).enumerate() {
-        let seen = (row + 1) * width;
-        let new = Memory { keys: &new.keys[..seen], values: &new.values[..seen] };
-        attend_one(kernel, heads, q, &[past, new], y);
+    check(heads, width, q, memory, y);
+    let weights = &mut scratch.weights;
+    for ((q, y), path) in q.chunks_exact(width).zip(y.chunks_exact_mut(width)).zip(paths) {
+        weights.clear();
+        weights.resize(heads * path.len(), 0.0);
+        kernel.path_scores(q, memory.keys, path, heads, weights);
+        for weights in weights.chunks_exact_mut(path.len()) {
+            kernel.softmax(weights, scale(width / heads));
+        }
+        kernel.path_mix(weights, memory.values, path, heads, y);
     }
 }
 
@@ -59,62 +114,72 @@ fn check(heads: usize, width: usize, q: &[f32], memory: Memory, y: &[f32]) {
     assert!(heads > 0 && width.is_multiple_of(heads), "{heads} heads in {width} channels");
     assert!(q.len() == y.len() && q.len().is_multiple_of(width), "rows of {width}");
     assert!(memory.keys.len() == memory.values.len() && memory.keys.len().is_multiple_of(width));
-    assert!(!memory.keys.is_empty(), "something to attend to");
 }
 
-/// One query over several memories in sequence.
-fn attend_one(kernel: Kernel, heads: usize, q: &[f32], memories: &[Memory], y: &mut [f32]) {
-    let width = q.len();
-    let steps: usize = memories.iter().map(|memory| memory.keys.len() / width).sum();
-    let mut weights = vec![0.0; heads * steps];
-    let mut at = 0;
-    for memory in memories {
-        kernel.head_scores(q, memory.keys, heads, &mut weights[at..], steps);
-        at += memory.keys.len() / width;
-    }
-    for weights in weights.chunks_exact_mut(steps) {
-        kernel.softmax(weights, scale(width / heads));
-    }
-    y.fill(0.0);
-    at = 0;
-    for memory in memories {
-        kernel.add_weighted(&weights[at..], steps, memory.values, heads, y);
-        at += memory.values.len() / width;
-    }
+/// Keys and values of one head in panels, so that attention is two matrix products.
+#[derive(Debug, Default)]
+struct Head {
+    steps: usize,
+    depth: usize,
+    /// The transpose: one input per channel, one column per step.
+    keys: Aligned<f32>,
+    /// As they are: one input per step, one column per channel.
+    values: Aligned<f32>,
 }
 
-/// All queries of one head, as two matrix products over packed keys and values.
-fn attend_many(
-    kernel: Kernel,
-    heads: usize,
-    head: usize,
-    width: usize,
-    q: &[f32],
-    memory: Memory,
-    y: &mut [f32],
-) {
-    let (depth, columns) = (width / heads, kernel.columns());
-    let (rows, steps) = (q.len() / width, memory.keys.len() / width);
-    let first = head * depth;
-    let keys = pack_transposed(columns, &memory.keys[first..], width, steps, depth);
-    let values = pack(columns, &memory.values[first..], width, steps, depth);
-    let padded = steps.next_multiple_of(columns);
-    let mut weights = vec![0.0; TILE_ROWS * padded];
-    let mut sums = [0.0; TILE_ROWS * MAX_COLUMNS];
-    for top in (0..rows).step_by(TILE_ROWS) {
-        let tile = top..rows.min(top + TILE_ROWS);
-        let q = &q[top * width + first..];
-        for (panel, at) in keys.chunks_exact(depth * columns).zip((0..).step_by(columns)) {
-            kernel.float_tile(panel, q, width, tile.len(), &mut weights[at..], padded);
+impl Head {
+    fn pack(&mut self, kernel: Kernel, memory: Memory, width: usize, channels: Range<usize>) {
+        let columns = kernel.columns();
+        let (steps, depth) = (memory.keys.len() / width, channels.len());
+        (self.steps, self.depth) = (steps, depth);
+        self.keys.resize(steps.div_ceil(columns) * depth * columns);
+        for (step, row) in memory.keys.chunks_exact(width).enumerate() {
+            let panel = &mut self.keys[step / columns * depth * columns + step % columns..];
+            for (slot, value) in panel.iter_mut().step_by(columns).zip(&row[channels.clone()]) {
+                *slot = *value;
+            }
         }
-        for row in weights.chunks_exact_mut(padded).take(tile.len()) {
-            kernel.softmax(&mut row[..steps], scale(depth));
+        self.values.resize(depth.div_ceil(columns) * steps * columns);
+        for (step, row) in memory.values.chunks_exact(width).enumerate() {
+            let panels = self.values.chunks_exact_mut(steps * columns);
+            for (panel, part) in panels.zip(row[channels.clone()].chunks(columns)) {
+                panel[step * columns..][..part.len()].copy_from_slice(part);
+            }
         }
-        for (panel, at) in values.chunks_exact(steps * columns).zip((0..).step_by(columns)) {
-            kernel.float_tile(panel, &weights, padded, tile.len(), &mut sums, columns);
-            let kept = columns.min(depth - at);
-            for (row, sums) in tile.clone().zip(sums.chunks_exact(columns)) {
-                y[row * width + first + at..][..kept].copy_from_slice(&sums[..kept]);
+    }
+
+    /// Answers every query in `q` into `y`, rows of `width` in which this head begins at `first`.
+    fn attend(
+        &self,
+        kernel: Kernel,
+        q: &[f32],
+        y: &mut [f32],
+        width: usize,
+        first: usize,
+        weights: &mut Vec<f32>,
+    ) {
+        let Self { steps, depth, .. } = *self;
+        let (rows, columns) = (q.len() / width, kernel.columns());
+        let padded = steps.next_multiple_of(columns);
+        weights.clear();
+        weights.resize(rows.min(TILE_ROWS) * padded, 0.0);
+        let mut sums = [0.0; TILE_ROWS * MAX_COLUMNS];
+        for top in (0..rows).step_by(TILE_ROWS) {
+            let tile = top..rows.min(top + TILE_ROWS);
+            let q = &q[top * width + first..];
+            for (panel, at) in self.keys.chunks_exact(depth * columns).zip((0..).step_by(columns)) {
+                kernel.float_tile(panel, q, width, tile.len(), &mut weights[at..], padded);
+            }
+            for row in weights.chunks_exact_mut(padded).take(tile.len()) {
+                kernel.softmax(&mut row[..steps], scale(depth));
+            }
+            let panels = self.values.chunks_exact(steps * columns);
+            for (panel, at) in panels.zip((0..).step_by(columns)) {
+                kernel.float_tile(panel, weights, padded, tile.len(), &mut sums, columns);
+                let kept = columns.min(depth - at);
+                for (row, sums) in tile.clone().zip(sums.chunks_exact(columns)) {
+                    y[row * width + first + at..][..kept].copy_from_slice(&sums[..kept]);
+                }
             }
         }
     }
@@ -123,36 +188,6 @@ fn attend_many(
 /// Dot products of `depth` terms grow with its root; so softmax sees them at unit scale.
 fn scale(depth: usize) -> f32 {
     1.0 / (depth as f32).sqrt()
-}
-
-/// Panels of the transpose: one input per channel, one column per step.
-fn pack_transposed(
-    columns: usize,
-    x: &[f32],
-    width: usize,
-    steps: usize,
-    depth: usize,
-) -> Aligned<f32> {
-    let mut panels = Aligned::new(steps.div_ceil(columns) * depth * columns);
-    for (step, row) in x.chunks(width).take(steps).enumerate() {
-        let panel = &mut panels[step / columns * depth * columns + step % columns..];
-        for (slot, value) in panel.iter_mut().step_by(columns).zip(&row[..depth]) {
-            *slot = *value;
-        }
-    }
-    panels
-}
-
-/// Panels as they are: one input per step, one column per channel.
-fn pack(columns: usize, x: &[f32], width: usize, steps: usize, depth: usize) -> Aligned<f32> {
-    let mut panels = Aligned::new(depth.div_ceil(columns) * steps * columns);
-    for (step, row) in x.chunks(width).take(steps).enumerate() {
-        let panels = panels.chunks_exact_mut(steps * columns);
-        for (panel, part) in panels.zip(row[..depth].chunks(columns)) {
-            panel[step * columns..][..part.len()].copy_from_slice(part);
-        }
-    }
-    panels
 }
 
 #[cfg(test)]
@@ -208,35 +243,43 @@ mod tests {
             let (q, keys, values) =
                 (floats(queries * width, 1), floats(steps * width, 2), floats(steps * width, 3));
             let memory = Memory { keys: &keys, values: &values };
+            let mut scratch = AttentionScratch::default();
             for kernel in Kernel::available() {
-                let mut y = vec![0.0; q.len()];
-                attend(kernel, heads, width, &q, memory, &mut y);
+                let (mut y, mut packed) = (vec![0.0; q.len()], vec![0.0; q.len()]);
+                attend(kernel, heads, width, &q, memory, &mut y, &mut scratch);
+                let memory = PackedMemory::pack(kernel, heads, width, memory);
+                memory.attend(&q, &mut packed, &mut scratch);
+                prop_assert_eq!(&y, &packed);
                 for (q, y) in q.chunks(width).zip(y.chunks(width)) {
+                    let memory = Memory { keys: &keys, values: &values };
                     prop_assert!(close(y, &plain(heads, q, memory)), "{}", kernel.name());
                 }
             }
         }
 
         #[test]
-        fn a_causal_query_sees_the_past_and_itself(
-            past in 0usize..9, queries in 1usize..5, depth in 1usize..20,
+        fn a_query_sees_only_its_path(
+            depth in 1usize..40, heads in 1usize..4,
+            paths in prop::collection::vec(prop::collection::vec(0u32..9, 1..12), 1..6),
         ) {
-            let (heads, width) = (2, 2 * depth);
-            let q = floats(queries * width, 1);
-            let keys = floats((past + queries) * width, 2);
-            let values = floats((past + queries) * width, 3);
-            let at = past * width;
-            let mut y = vec![0.0; q.len()];
-            attend_causal(
-                Kernel::SCALAR, heads, width, &q,
-                Memory { keys: &keys[..at], values: &values[..at] },
-                Memory { keys: &keys[at..], values: &values[at..] },
-                &mut y,
-            );
-            for (row, (q, y)) in q.chunks(width).zip(y.chunks(width)).enumerate() {
-                let seen = (past + row + 1) * width;
-                let memory = Memory { keys: &keys[..seen], values: &values[..seen] };
-                prop_assert!(close(y, &plain(heads, q, memory)));
+            let width = heads * depth;
+            let q = floats(paths.len() * width, 1);
+            let (keys, values) = (floats(9 * width, 2), floats(9 * width, 3));
+            let memory = Memory { keys: &keys, values: &values };
+            let mut scratch = AttentionScratch::default();
+            for kernel in Kernel::available() {
+                let mut y = vec![0.0; q.len()];
+                let seen = (memory, paths.iter().map(Vec::as_slice));
+                attend_paths(kernel, heads, width, &q, seen, &mut y, &mut scratch);
+                for ((q, y), path) in q.chunks(width).zip(y.chunks(width)).zip(&paths) {
+                    let along = |x: &[f32]| -> Vec<f32> {
+                        path.iter().flat_map(|row| &x[*row as usize * width..][..width]).copied()
+                            .collect()
+                    };
+                    let (keys, values) = (along(&keys), along(&values));
+                    let memory = Memory { keys: &keys, values: &values };
+                    prop_assert!(close(y, &plain(heads, q, memory)), "{}", kernel.name());
+                }
             }
         }
     }

@@ -1,4 +1,4 @@
-//! Linear layers over packed weights: bytes with quantised inputs, floats over sliding windows.
+//! Linear layers over packed weights, in bytes with quantised inputs and in floats.
 //!
 //! Weights are packed once, into panels of [`Kernel::columns`] outputs, and never change; plans and
 //! streams share them behind an `Arc`.
@@ -20,12 +20,24 @@ pub struct Quantised<'a> {
     pub bias: &'a [f32],
 }
 
+/// Room for quantised inputs.
+#[derive(Debug, Default)]
+pub struct LinearScratch {
+    codes: Vec<i8>,
+    words: Vec<u32>,
+    scales: Vec<RowScale>,
+}
+
 /// `y = activation(x W + b) + residual`, weights in 8 bits, each row of `x` quantised to 8 bits over
 /// its own range. The products are summed exactly, so every kernel gives the same bits.
+///
+/// Rows of `x` begin every [`ByteLinear::stride`] numbers: one behind the other in a plain layer,
+/// overlapping in a convolution along time.
 #[derive(Debug)]
 pub struct ByteLinear {
     kernel: Kernel,
     inputs: usize,
+    stride: usize,
     outputs: usize,
     /// Words of one row of quantised inputs.
     words: usize,
@@ -37,11 +49,17 @@ pub struct ByteLinear {
 }
 
 impl ByteLinear {
-    /// Packs `weight` for `kernel`.
+    /// Packs `weight` for `kernel`, for rows that lie one behind the other.
     ///
     /// Panics unless there are 1 to [`MAX_BYTE_INPUTS`] inputs for each of the outputs that `bias`
     /// counts.
     pub fn pack(kernel: Kernel, weight: &Quantised) -> Self {
+        Self::pack_windows(kernel, weight, weight.bytes.len() / weight.bias.len())
+    }
+
+    /// As [`ByteLinear::pack`], for rows that begin every `stride` numbers, which must not be 0.
+    pub fn pack_windows(kernel: Kernel, weight: &Quantised, stride: usize) -> Self {
+        assert!(stride > 0, "rows that begin apart");
         let outputs = weight.bias.len();
         let inputs = weight.bytes.len() / outputs;
         assert_eq!(inputs * outputs, weight.bytes.len(), "weights of {outputs} outputs");
@@ -65,6 +83,7 @@ impl ByteLinear {
         Self {
             kernel,
             inputs,
+            stride,
             outputs,
             words,
             panels,
@@ -83,14 +102,31 @@ impl ByteLinear {
         self.outputs
     }
 
-    /// Runs every row of `x` ([`ByteLinear::inputs`] wide) into a row of `y`
+    /// Numbers between the beginnings of neighbouring rows.
+    pub fn stride(&self) -> usize {
+        self.stride
+    }
+
+    /// Whole rows in `len` numbers.
+    pub fn rows(&self, len: usize) -> usize {
+        whole_rows(len, self.inputs, self.stride)
+    }
+
+    /// Runs every whole row of `x` ([`ByteLinear::inputs`] wide) into a row of `y`
     /// ([`ByteLinear::outputs`] wide). `residual` is as long as `y`, or empty.
-    pub fn run(&self, x: &[f32], activation: Activation, residual: &[f32], y: &mut [f32]) {
-        let rows = x.len() / self.inputs;
-        assert_eq!(x.len(), rows * self.inputs, "whole rows of {}", self.inputs);
+    pub fn run(
+        &self,
+        x: &[f32],
+        activation: Activation,
+        residual: &[f32],
+        y: &mut [f32],
+        scratch: &mut LinearScratch,
+    ) {
+        let rows = self.rows(x.len());
         assert_eq!(y.len(), rows * self.outputs, "{rows} rows of {}", self.outputs);
         assert!(residual.is_empty() || residual.len() == y.len(), "residual as long as y");
-        let (words, scales) = self.quantise(x);
+        self.quantise(x, rows, scratch);
+        let LinearScratch { words, scales, .. } = scratch;
         let columns = self.kernel.columns();
         let panel_len = self.words * columns * self.kernel.group();
         let mut sums = [0; TILE_ROWS * MAX_COLUMNS];
@@ -118,35 +154,34 @@ impl ByteLinear {
         }
     }
 
-    fn quantise(&self, x: &[f32]) -> (Vec<u32>, Vec<RowScale>) {
-        let rows = x.len() / self.inputs;
-        let mut codes = vec![0; self.inputs];
-        let mut words = Vec::with_capacity(rows * self.words);
-        let scales = x
-            .chunks_exact(self.inputs)
-            .map(|row| {
-                let scale = self.kernel.quantise_row(row, &mut codes);
-                self.kernel.pack_codes(&codes, &mut words);
-                scale
-            })
-            .collect();
-        (words, scales)
+    fn quantise(&self, x: &[f32], rows: usize, scratch: &mut LinearScratch) {
+        let LinearScratch { codes, words, scales } = scratch;
+        words.clear();
+        scales.clear();
+        codes.resize(self.inputs, 0);
+        for row in x.windows(self.inputs).step_by(self.stride).take(rows) {
+            scales.push(self.kernel.quantise_row(row, codes));
+            self.kernel.pack_codes(codes, words);
+        }
     }
 
     /// The weights of one output, as floats: the embedding of a token when this is a vocabulary
     /// head tied to it. `None` when there is no such output.
-    pub fn column(&self, output: usize) -> Option<Vec<f32>> {
-        if output >= self.outputs {
-            return None;
-        }
+    pub fn column(&self, output: usize) -> Option<impl Iterator<Item = f32>> {
         let (columns, group) = (self.kernel.columns(), self.kernel.group());
         let panel = output / columns * self.words * columns * group;
-        let weights = (0..self.inputs).map(|input| {
-            let at = (input / group * columns + output % columns) * group + input % group;
-            (i32::from(self.panels[panel + at]) - self.zero) as f32 * self.scale
-        });
-        Some(weights.collect())
+        (output < self.outputs).then(|| {
+            (0..self.inputs).map(move |input| {
+                let at = (input / group * columns + output % columns) * group + input % group;
+                (i32::from(self.panels[panel + at]) - self.zero) as f32 * self.scale
+            })
+        })
     }
+}
+
+/// Whole rows of `width` numbers, one beginning every `stride`, in `len` numbers.
+fn whole_rows(len: usize, width: usize, stride: usize) -> usize {
+    if len < width { 0 } else { (len - width) / stride + 1 }
 }
 
 /// A linear layer over overlapping windows of time-major sound: a convolution along time.
@@ -164,26 +199,24 @@ pub struct WindowLinear {
 }
 
 impl WindowLinear {
-    /// Packs `weight`, whose inputs are the window, as floats for `kernel`.
+    /// Packs `weights`, a row of outputs for every number of the window, for `kernel`. There is a
+    /// bias for every output.
     ///
     /// Panics unless every output has the same, non-zero number of weights and `stride` is not 0.
-    pub fn pack(kernel: Kernel, weight: &Quantised, stride: usize) -> Self {
-        let outputs = weight.bias.len();
-        let window = weight.bytes.len() / outputs;
+    pub fn pack(kernel: Kernel, weights: &[f32], bias: &[f32], stride: usize) -> Self {
+        let outputs = bias.len();
+        let window = weights.len() / outputs;
         assert!(window > 0 && stride > 0, "window {window}, stride {stride}");
-        assert_eq!(window * outputs, weight.bytes.len(), "weights of {outputs} outputs");
-        let float = |byte: &u8| f32::from(i16::from(*byte) - i16::from(weight.zero)) * weight.scale;
+        assert_eq!(window * outputs, weights.len(), "weights of {outputs} outputs");
         let columns = kernel.columns();
         let mut panels = Aligned::new(outputs.div_ceil(columns) * window * columns);
-        for (input, row) in weight.bytes.chunks_exact(outputs).enumerate() {
+        for (input, row) in weights.chunks_exact(outputs).enumerate() {
             let panels = panels.chunks_exact_mut(window * columns);
             for (panel, row) in panels.zip(row.chunks(columns)) {
-                for (slot, byte) in panel[input * columns..].iter_mut().zip(row) {
-                    *slot = float(byte);
-                }
+                panel[input * columns..][..row.len()].copy_from_slice(row);
             }
         }
-        Self { kernel, window, stride, outputs, panels, bias: weight.bias.to_vec() }
+        Self { kernel, window, stride, outputs, panels, bias: bias.to_vec() }
     }
 
     pub fn outputs(&self) -> usize {
@@ -202,7 +235,7 @@ impl WindowLinear {
 
     /// Whole windows in `len` numbers.
     pub fn rows(&self, len: usize) -> usize {
-        if len < self.window { 0 } else { (len - self.window) / self.stride + 1 }
+        whole_rows(len, self.window, self.stride)
     }
 
     /// Runs every whole window of `x` into a row of `y`.
@@ -254,7 +287,8 @@ mod tests {
             let (x, residual) = (floats(rows * inputs, 2), floats(rows * outputs, 3));
             let run = |kernel| {
                 let mut y = vec![0.0; rows * outputs];
-                ByteLinear::pack(kernel, &weight).run(&x, Activation::Gelu, &residual, &mut y);
+                let layer = ByteLinear::pack(kernel, &weight);
+                layer.run(&x, Activation::Gelu, &residual, &mut y, &mut LinearScratch::default());
                 y.iter().map(|y| y.to_bits()).collect::<Vec<_>>()
             };
             let reference = run(Kernel::SCALAR);
@@ -272,10 +306,10 @@ mod tests {
             let x = floats(inputs, 2);
             let mut y = vec![0.0; outputs];
             let layer = ByteLinear::pack(Kernel::SCALAR, &weight);
-            layer.run(&x, Activation::None, &[], &mut y);
+            layer.run(&x, Activation::None, &[], &mut y, &mut LinearScratch::default());
             for (output, y) in y.iter().enumerate() {
                 let column = layer.column(output).unwrap();
-                let want = bias[output] + x.iter().zip(&column).map(|(x, w)| x * w).sum::<f32>();
+                let want = bias[output] + x.iter().zip(column).map(|(x, w)| x * w).sum::<f32>();
                 // Half a step of at most 2/255 per input, times a weight of at most 1.36.
                 prop_assert!((y - want).abs() < inputs as f32 * 0.0055 + 1e-4, "{y} {want}");
             }
@@ -285,24 +319,40 @@ mod tests {
         fn windows_are_a_convolution_on_every_kernel(
             window in 1usize..30, stride in 1usize..40, outputs in 1usize..60, len in 0usize..300,
         ) {
-            let (bytes, bias) = (bytes(window * outputs, 7), floats(outputs, 1));
-            let weight = Quantised { bytes: &bytes, scale: 0.01, zero: 120, bias: &bias };
+            let (weights, bias) = (floats(window * outputs, 7), floats(outputs, 1));
             let x = floats(len, 2);
             for kernel in Kernel::available() {
-                let layer = WindowLinear::pack(kernel, &weight, stride);
+                let layer = WindowLinear::pack(kernel, &weights, &bias, stride);
                 let rows = layer.rows(len);
                 let mut y = vec![0.0; rows * outputs];
                 layer.run(&x, Activation::None, &mut y);
                 for (at, y) in y.iter().enumerate() {
                     let (row, output) = (at / outputs, at % outputs);
                     let products = (0..window).map(|i| {
-                        let weight = f32::from(bytes[i * outputs + output]) - 120.0;
-                        f64::from(x[row * stride + i]) * f64::from(weight) * 0.01
+                        f64::from(x[row * stride + i]) * f64::from(weights[i * outputs + output])
                     });
                     let want = f64::from(bias[output]) + products.sum::<f64>();
                     prop_assert!((f64::from(*y) - want).abs() < 1e-4, "{}", kernel.name());
                 }
             }
+        }
+    }
+
+    #[test]
+    fn overlapping_rows_are_those_of_the_windows_apart() {
+        let (bytes, bias) = (bytes(5 * 3, 9), floats(3, 1));
+        let weight = Quantised { bytes: &bytes, scale: 0.01, zero: 120, bias: &bias };
+        let x = floats(12, 2);
+        let apart: Vec<f32> = x.windows(5).step_by(2).flatten().copied().collect();
+        let mut scratch = LinearScratch::default();
+        for kernel in Kernel::available() {
+            let layer = ByteLinear::pack_windows(kernel, &weight, 2);
+            assert_eq!((layer.rows(12), layer.rows(4)), (4, 0));
+            let (mut y, mut want) = ([0.0; 4 * 3], [0.0; 4 * 3]);
+            layer.run(&x, Activation::Gelu, &[], &mut y, &mut scratch);
+            let plain = ByteLinear::pack(kernel, &weight);
+            plain.run(&apart, Activation::Gelu, &[], &mut want, &mut scratch);
+            assert_eq!(y, want, "{}", kernel.name());
         }
     }
 
@@ -317,9 +367,10 @@ mod tests {
                 let want: Vec<f32> = (0..inputs)
                     .map(|input| (f32::from(bytes[input * outputs + output]) - 7.0) * 0.5)
                     .collect();
-                assert_eq!(layer.column(output), Some(want), "{}", kernel.name());
+                let column: Vec<f32> = layer.column(output).unwrap().collect();
+                assert_eq!(column, want, "{}", kernel.name());
             }
-            assert_eq!(layer.column(outputs), None);
+            assert!(layer.column(outputs).is_none());
         }
     }
 }

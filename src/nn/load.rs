@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use tract_onnx::prelude::*;
+use tract_onnx::tract_hir::internal::ToDim;
 
 use super::kernels::{Kernel, KernelError};
 use super::ops;
@@ -18,22 +19,50 @@ pub enum NnError {
     Unusable { model: String, why: String },
 }
 
-/// Loads an ONNX model with our operators registered, and optimises it.
-///
-/// `name` stands in error messages. Shapes the file claims for its outputs are ignored: they follow
-/// from the inputs.
+/// A network as it was loaded, of which plans for known or open shapes are made. Its packed
+/// weights exist once, however many plans there are.
+pub struct Network {
+    name: String,
+    model: TypedModel,
+}
+
+impl Network {
+    /// Reads an ONNX model with our operators registered.
+    ///
+    /// `name` stands in error messages. Shapes the file claims for its outputs are ignored: they
+    /// follow from the inputs.
+    pub fn read(name: &str, onnx: &[u8]) -> Result<Self, NnError> {
+        // An impossible choice of kernel is the user's, and must not look like a broken model.
+        Kernel::current()?;
+        let read = || -> TractResult<TypedModel> {
+            let mut framework = tract_onnx::onnx().with_ignore_output_shapes(true);
+            ops::register(&mut framework.op_register);
+            framework.model_for_read(&mut &*onnx)?.into_typed()?.into_decluttered()
+        };
+        let model = read().map_err(|error| unusable(name, &error))?;
+        Ok(Self { name: name.to_owned(), model })
+    }
+
+    /// An optimised plan with these dimensions fixed, by the names the graph gives them. The others
+    /// stay open.
+    pub fn plan(&self, fixed: &[(&str, usize)]) -> Result<Arc<Plan>, NnError> {
+        let plan = || -> TractResult<Arc<Plan>> {
+            let symbol = |name: &str| self.model.symbols.sym(name);
+            let sizes = fixed.iter().map(|(name, size)| (symbol(name), size.to_dim())).collect();
+            self.model.set_symbols(&sizes)?.into_optimized()?.into_runnable()
+        };
+        plan().map_err(|error| unusable(&self.name, &error))
+    }
+}
+
+/// The plan of an ONNX model in which every open dimension stays open; see [`Network::read`].
 pub fn load(name: &str, onnx: &[u8]) -> Result<Arc<Plan>, NnError> {
-    // An impossible choice of kernel is the user's, and must not look like a broken model.
-    Kernel::current()?;
-    let plan = || -> TractResult<Arc<Plan>> {
-        let mut framework = tract_onnx::onnx().with_ignore_output_shapes(true);
-        ops::register(&mut framework.op_register);
-        framework.model_for_read(&mut &*onnx)?.into_optimized()?.into_runnable()
-    };
-    plan().map_err(|error| NnError::Unusable {
-        model: name.to_owned(),
-        why: format!("{error:#}").lines().collect::<Vec<_>>().join(" "),
-    })
+    Network::read(name, onnx)?.plan(&[])
+}
+
+fn unusable(model: &str, error: &TractError) -> NnError {
+    let why = format!("{error:#}").lines().collect::<Vec<_>>().join(" ");
+    NnError::Unusable { model: model.to_owned(), why }
 }
 
 #[cfg(test)]

@@ -2,12 +2,16 @@
 //!
 //! [`load()`] turns ONNX bytes into an optimised plan in which the operators of domain `ai.mynah`
 //! ([`ops`]) run on the best [`kernels::Kernel`] of this CPU. [`linear`] and [`attention`] hold what
-//! those operators compute, free of tract, so that tests and other stages can use them directly.
+//! those operators compute, free of tract, so that tests and other stages can use them directly. A
+//! [`Session`] runs a plan again and again without new memory.
 
 pub mod attention;
 pub mod kernels;
 pub mod linear;
 mod load;
 pub mod ops;
+pub mod tree;
+mod workspace;
 
-pub use load::{NnError, Plan, load};
+pub use load::{Network, NnError, Plan, load};
+pub use workspace::Session;

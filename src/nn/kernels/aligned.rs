@@ -4,10 +4,10 @@ use std::ops::{Deref, DerefMut};
 
 const LINE_BYTES: usize = 64;
 
-/// A fixed number of zero-initialised values whose first stands on a cache line.
+/// A number of values, zero at first, whose first stands on a cache line.
 #[derive(Debug)]
 pub struct Aligned<T> {
-    /// One line longer than asked for; never resized, so `start` stays right.
+    /// At least one line longer than `len`; replaced and never grown, so `start` stays right.
     values: Vec<T>,
     start: usize,
     len: usize,
@@ -18,6 +18,21 @@ impl<T: Copy + Default> Aligned<T> {
         let values = vec![T::default(); len + LINE_BYTES / size_of::<T>()];
         let start = values.as_ptr().align_offset(LINE_BYTES);
         Self { values, start, len }
+    }
+
+    /// Makes this `len` values long; they are zero or what stood there before.
+    pub fn resize(&mut self, len: usize) {
+        if self.start + len <= self.values.len() {
+            self.len = len;
+        } else {
+            *self = Self::new(len);
+        }
+    }
+}
+
+impl<T: Copy + Default> Default for Aligned<T> {
+    fn default() -> Self {
+        Self::new(0)
     }
 }
 

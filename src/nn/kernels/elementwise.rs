@@ -15,6 +15,23 @@ pub enum Activation {
     None,
     Gelu,
     Tanh,
+    Relu,
+    Sigmoid,
+}
+
+impl Activation {
+    pub const ALL: [Self; 5] = [Self::None, Self::Gelu, Self::Tanh, Self::Relu, Self::Sigmoid];
+
+    /// As converted models spell it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Gelu => "gelu",
+            Self::Tanh => "tanh",
+            Self::Relu => "relu",
+            Self::Sigmoid => "sigmoid",
+        }
+    }
 }
 
 /// How one row was quantised: `x ≈ (code - zero) * scale`.
@@ -113,11 +130,13 @@ pub fn quantise_row(x: &[f32], codes: &mut [i8]) -> RowScale {
 }
 
 #[inline(always)]
-fn activate(y: &mut [f32], activation: Activation) {
+pub fn activate(y: &mut [f32], activation: Activation) {
     match activation {
         Activation::None => {}
         Activation::Gelu => y.iter_mut().for_each(|y| *y = math::gelu(*y)),
         Activation::Tanh => y.iter_mut().for_each(|y| *y = math::tanh(*y)),
+        Activation::Relu => y.iter_mut().for_each(|y| *y = larger(*y, 0.0)),
+        Activation::Sigmoid => y.iter_mut().for_each(|y| *y = math::sigmoid(*y)),
     }
 }
 
@@ -217,6 +236,30 @@ pub fn swiglu(x: &[f32], y: &mut [f32], width: usize) {
 }
 
 #[inline(always)]
+pub fn magnitude(x: &[f32], y: &mut [f32], width: usize) {
+    for (x, y) in x.chunks_exact(2 * width).zip(y.chunks_exact_mut(width)) {
+        let (real, imaginary) = x.split_at(width);
+        for ((y, real), imaginary) in y.iter_mut().zip(real).zip(imaginary) {
+            *y = (real * real + imaginary * imaginary).sqrt();
+        }
+    }
+}
+
+#[inline(always)]
+pub fn lstm_cell(gates: &[f32], cell: &[f32], next: &mut [f32]) {
+    let width = cell.len();
+    let (input, gates) = gates.split_at(width);
+    let (forget, gates) = gates.split_at(width);
+    let (candidate, output) = gates.split_at(width);
+    let (next_hidden, next_cell) = next.split_at_mut(width);
+    for i in 0..width {
+        let kept = math::sigmoid(forget[i]) * cell[i];
+        next_cell[i] = kept + math::sigmoid(input[i]) * math::tanh(candidate[i]);
+        next_hidden[i] = math::sigmoid(output[i]) * math::tanh(next_cell[i]);
+    }
+}
+
+#[inline(always)]
 pub fn softmax(x: &mut [f32], scale: f32) {
     let top = largest(x) * scale;
     for x in x.iter_mut() {
@@ -254,24 +297,27 @@ fn dot(a: &[f32], b: &[f32]) -> f32 {
 }
 
 #[inline(always)]
-pub fn head_scores(q: &[f32], keys: &[f32], heads: usize, scores: &mut [f32], stride: usize) {
+pub fn path_scores(q: &[f32], keys: &[f32], path: &[u32], heads: usize, scores: &mut [f32]) {
     let depth = q.len() / heads;
     // Step by step and not head by head, so that every key passes through the cache once.
-    for (step, key) in keys.chunks_exact(q.len()).enumerate() {
+    for (step, row) in path.iter().enumerate() {
+        let key = &keys[*row as usize * q.len()..][..q.len()];
         for (head, (q, key)) in q.chunks_exact(depth).zip(key.chunks_exact(depth)).enumerate() {
-            scores[head * stride + step] = dot(q, key);
+            scores[head * path.len() + step] = dot(q, key);
         }
     }
 }
 
 #[inline(always)]
-pub fn add_weighted(weights: &[f32], stride: usize, values: &[f32], heads: usize, y: &mut [f32]) {
+pub fn path_mix(weights: &[f32], values: &[f32], path: &[u32], heads: usize, y: &mut [f32]) {
     let depth = y.len() / heads;
-    for (step, value) in values.chunks_exact(y.len()).enumerate() {
+    y.fill(0.0);
+    for (step, row) in path.iter().enumerate() {
+        let value = &values[*row as usize * y.len()..][..y.len()];
         for (head, (y, value)) in
             y.chunks_exact_mut(depth).zip(value.chunks_exact(depth)).enumerate()
         {
-            let weight = weights[head * stride + step];
+            let weight = weights[head * path.len() + step];
             for (y, value) in y.iter_mut().zip(value) {
                 *y += weight * value;
             }

@@ -276,10 +276,21 @@ per_instruction_set! {
     fn softmax(x: &mut [f32], scale: f32);
     /// `ln Σ exp(x)`.
     fn log_sum_exp(x: &[f32]) -> f32;
-    /// Dot products of one query with every key, per head: `scores[head * stride + step]`.
-    fn head_scores(q: &[f32], keys: &[f32], heads: usize, scores: &mut [f32], stride: usize);
-    /// Adds every value to `y`, per head, times `weights[head * stride + step]`.
-    fn add_weighted(weights: &[f32], stride: usize, values: &[f32], heads: usize, y: &mut [f32]);
+    /// Applies `activation` to every value.
+    fn activate(y: &mut [f32], activation: Activation);
+    /// Sizes of complex numbers: the first half of each row of `x` is real, the second imaginary.
+    fn magnitude(x: &[f32], y: &mut [f32], width: usize);
+    /// One step of a long short-term memory (Hochreiter and Schmidhuber, 1997) as wide as `cell`.
+    ///
+    /// `gates` holds, before their activations, the input, forget, candidate and output gate; `next`
+    /// gets the hidden and the cell state.
+    fn lstm_cell(gates: &[f32], cell: &[f32], next: &mut [f32]);
+    /// Dot products of one query, per head, with the keys in the rows that `path` names:
+    /// `scores[head * path.len() + step]`.
+    fn path_scores(q: &[f32], keys: &[f32], path: &[u32], heads: usize, scores: &mut [f32]);
+    /// The values in the rows that `path` names, each times its
+    /// `weights[head * path.len() + step]`, summed per head.
+    fn path_mix(weights: &[f32], values: &[f32], path: &[u32], heads: usize, y: &mut [f32]);
 }
 
 #[cfg(test)]

@@ -105,7 +105,7 @@ fn element_wise(kernel: Kernel, x: &[f32], gain: &[f32], width: usize) -> Vec<u3
     keep(&[row.scale, row.zero as f32, row.sum as f32]);
     keep(&codes.iter().map(|code| f32::from(*code)).collect::<Vec<_>>());
     let mut y = vec![0.0; width];
-    for activation in [Activation::None, Activation::Gelu, Activation::Tanh] {
+    for activation in Activation::ALL {
         kernel.finish_floats(x, gain, activation, &mut y);
         keep(&y);
         let sums: Vec<i32> = x.iter().map(|x| (x * 1000.0) as i32).collect();
@@ -133,10 +133,17 @@ fn element_wise(kernel: Kernel, x: &[f32], gain: &[f32], width: usize) -> Vec<u3
     kernel.swiglu(&x[..width / 2 * 2], &mut gated, (width / 2).max(1));
     keep(&gated);
     let mut score = [0.0; 1];
-    kernel.head_scores(x, gain, 1, &mut score, 1);
+    kernel.path_scores(x, gain, &[0], 1, &mut score);
     keep(&score);
-    kernel.add_weighted(&score, 1, x, 1, &mut y);
+    kernel.path_mix(&score, x, &[0], 1, &mut y);
     keep(&y);
+    let mut sizes = vec![0.0; width / 2];
+    kernel.magnitude(&x[..width / 2 * 2], &mut sizes, (width / 2).max(1));
+    keep(&sizes);
+    let gates: Vec<f32> = x.iter().chain(gain).chain(x).chain(gain).copied().collect();
+    let mut next = vec![0.0; 2 * width];
+    kernel.lstm_cell(&gates, x, &mut next);
+    keep(&next);
     bits
 }
 

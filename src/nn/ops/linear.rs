@@ -2,17 +2,23 @@ use std::sync::Arc;
 
 use tract_onnx::tract_hir::internal::*;
 
-use super::{Constants, Spelling, channels, filled, floats, time_major, time_major_fact};
+use super::{Constants, Scratch, Spelling, channels, filled, floats, time_major, time_major_fact};
 use crate::nn::kernels::Activation;
 use crate::nn::linear::{ByteLinear, Quantised, WindowLinear};
 
-/// [`ByteLinear`] on every step of time, with activation and an optional residual.
+/// [`ByteLinear`] along time, with activation and an optional residual.
 ///
-/// ONNX inputs: x, weight u8 `[inputs, outputs]`, scale, zero point u8, bias, and the residual if
-/// there is one. Attribute `activation`.
+/// As `QuantLinear` on every step. ONNX inputs: x, weight u8 `[inputs, outputs]`, scale, zero point
+/// u8, bias, and the residual if there is one. Attribute `activation`.
+///
+/// As `QuantConv` on windows of some steps: a convolution without padding. ONNX inputs: x, weight u8
+/// `[kernel * channels, outputs]`, scale, zero point u8, bias. Attributes `stride` (in steps of
+/// time) and `activation`.
 #[derive(Debug, Clone)]
 pub struct QuantLinear {
     layer: Arc<ByteLinear>,
+    /// Of the input.
+    channels: usize,
     activation: Activation,
     residual: bool,
 }
@@ -23,10 +29,27 @@ impl QuantLinear {
         constants: &Constants,
     ) -> TractResult<(Box<dyn TypedOp>, TVec<OutletId>)> {
         let weight = Weight::read(constants)?;
-        let layer = Arc::new(ByteLinear::pack(spelling.kernel, &weight.view()?));
+        let layer = ByteLinear::pack(spelling.kernel, &weight.view()?);
         let residual = constants.count() > 5;
         let kept = constants.kept([0].into_iter().chain(residual.then_some(5)))?;
-        Ok((Box::new(Self { layer, activation: spelling.activation, residual }), kept))
+        let channels = layer.inputs();
+        Ok((Box::new(Self::new(layer, channels, spelling, residual)), kept))
+    }
+
+    pub(super) fn make_conv(
+        spelling: &Spelling,
+        constants: &Constants,
+    ) -> TractResult<(Box<dyn TypedOp>, TVec<OutletId>)> {
+        let kept = constants.kept([0])?;
+        let (_, channels) = channels(constants.model.outlet_fact(kept[0])?)?;
+        let weight = Weight::read(constants)?;
+        let stride = spelling.stride * channels;
+        let layer = ByteLinear::pack_windows(spelling.kernel, &weight.view()?, stride);
+        Ok((Box::new(Self::new(layer, channels, spelling, false)), kept))
+    }
+
+    fn new(layer: ByteLinear, channels: usize, spelling: &Spelling, residual: bool) -> Self {
+        Self { layer: Arc::new(layer), channels, activation: spelling.activation, residual }
     }
 
     /// The packed weights, shared.
@@ -35,7 +58,7 @@ impl QuantLinear {
     }
 }
 
-/// The four constants of a linear layer, alive while they are packed.
+/// The four constants of a quantised layer, alive while they are packed.
 struct Weight {
     bytes: Arc<Tensor>,
     scale: f32,
@@ -53,12 +76,7 @@ impl Weight {
             bias: constants.floats(4)?,
             bytes,
         };
-        let shape = weight.bytes.shape();
-        ensure!(
-            shape.len() == 2 && shape[0] > 0 && shape[1] == weight.bias.len() && shape[1] > 0,
-            "weight {shape:?} does not fit a bias of {}",
-            weight.bias.len()
-        );
+        fits(&weight.bytes, weight.bias.len())?;
         Ok(weight)
     }
 
@@ -87,11 +105,11 @@ impl Op for QuantLinear {
 
 impl EvalOp for QuantLinear {
     op_out_of_plan!();
-    fn eval(&self, _: &EvalContext, inputs: TVec<TValue>) -> TractResult<TVec<TValue>> {
+    fn eval(&self, context: &EvalContext, inputs: TVec<TValue>) -> TractResult<TVec<TValue>> {
         let x = floats(&inputs[0])?;
         let residual = inputs.get(1).map_or(Ok(&[][..]), |residual| floats(residual))?;
-        filled(&[1, inputs[0].shape()[1], self.layer.outputs()], |y| {
-            self.layer.run(x, self.activation, residual, y)
+        filled(context, &[1, self.layer.rows(x.len()), self.layer.outputs()], |y, scratch| {
+            self.layer.run(x, self.activation, residual, y, &mut scratch.linear)
         })
     }
 }
@@ -99,8 +117,9 @@ impl EvalOp for QuantLinear {
 impl TypedOp for QuantLinear {
     fn output_facts(&self, inputs: &[&TypedFact]) -> TractResult<TVec<TypedFact>> {
         let (time, width) = channels(inputs[0])?;
-        ensure!(width == self.layer.inputs(), "{width} channels for {}", self.layer.inputs());
-        let facts = time_major_fact(time, self.layer.outputs());
+        ensure!(width == self.channels, "{width} channels for {}", self.channels);
+        let steps = windows(time, self.layer.inputs() / width, self.layer.stride() / width);
+        let facts = time_major_fact(steps, self.layer.outputs());
         if self.residual {
             ensure!(time_major(inputs[1])? == time_major(&facts[0])?, "residual has another shape");
         }
@@ -109,14 +128,15 @@ impl TypedOp for QuantLinear {
     as_op!();
 }
 
-/// [`WindowLinear`] along time: a convolution without padding.
+/// [`WindowLinear`] along time: a convolution in floats.
 ///
-/// ONNX inputs: x, weight u8 `[kernel * channels, outputs]`, scale, zero point u8, bias. Attributes
-/// `stride` (in steps of time) and `activation`.
+/// ONNX inputs: x, weight f32 `[kernel * channels, outputs]`, bias. Attributes `stride` and `pad` (in
+/// steps of time; zeros on either side) and `activation`.
 #[derive(Debug, Clone)]
 pub struct TimeConv {
     layer: Arc<WindowLinear>,
     channels: usize,
+    pad: usize,
     activation: Activation,
 }
 
@@ -127,16 +147,20 @@ impl TimeConv {
     ) -> TractResult<(Box<dyn TypedOp>, TVec<OutletId>)> {
         let kept = constants.kept([0])?;
         let (_, channels) = channels(constants.model.outlet_fact(kept[0])?)?;
-        let weight = Weight::read(constants)?;
+        let (weight, bias) = (constants.tensor(1)?, constants.floats(2)?);
+        fits(&weight, bias.len())?;
         let stride = spelling.stride * channels;
-        let layer = Arc::new(WindowLinear::pack(spelling.kernel, &weight.view()?, stride));
-        Ok((Box::new(Self { layer, channels, activation: spelling.activation }), kept))
+        let layer = WindowLinear::pack(spelling.kernel, floats(&weight)?, &bias, stride);
+        let Spelling { pad, activation, .. } = *spelling;
+        Ok((Box::new(Self { layer: Arc::new(layer), channels, pad, activation }), kept))
     }
 }
 
 impl PartialEq for TimeConv {
     fn eq(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.layer, &other.layer) && self.activation == other.activation
+        Arc::ptr_eq(&self.layer, &other.layer)
+            && self.pad == other.pad
+            && self.activation == other.activation
     }
 }
 
@@ -151,10 +175,19 @@ impl Op for TimeConv {
 
 impl EvalOp for TimeConv {
     op_out_of_plan!();
-    fn eval(&self, _: &EvalContext, inputs: TVec<TValue>) -> TractResult<TVec<TValue>> {
+    fn eval(&self, context: &EvalContext, inputs: TVec<TValue>) -> TractResult<TVec<TValue>> {
         let x = floats(&inputs[0])?;
-        filled(&[1, self.layer.rows(x.len()), self.layer.outputs()], |y| {
-            self.layer.run(x, self.activation, y)
+        let pad = self.pad * self.channels;
+        let rows = self.layer.rows(x.len() + 2 * pad);
+        filled(context, &[1, rows, self.layer.outputs()], |y, Scratch { joined, .. }| {
+            if pad == 0 {
+                return self.layer.run(x, self.activation, y);
+            }
+            joined.clear();
+            joined.resize(pad, 0.0);
+            joined.extend_from_slice(x);
+            joined.resize(x.len() + 2 * pad, 0.0);
+            self.layer.run(joined, self.activation, y);
         })
     }
 }
@@ -163,9 +196,24 @@ impl TypedOp for TimeConv {
     fn output_facts(&self, inputs: &[&TypedFact]) -> TractResult<TVec<TypedFact>> {
         let (time, width) = channels(inputs[0])?;
         ensure!(width == self.channels, "{width} channels for {}", self.channels);
-        let kernel = self.layer.window() / width;
-        let steps = (time - kernel) / (self.layer.stride() / width) + 1;
+        let (kernel, stride) = (self.layer.window() / width, self.layer.stride() / width);
+        let steps = windows(time + 2 * self.pad, kernel, stride);
         Ok(time_major_fact(steps, self.layer.outputs()))
     }
     as_op!();
+}
+
+/// How many windows of `kernel` steps, one every `stride`, there are in `time` steps.
+fn windows(time: TDim, kernel: usize, stride: usize) -> TDim {
+    (time - kernel) / stride + 1
+}
+
+/// A weight is `[inputs, outputs]`, none of them zero.
+fn fits(weight: &Tensor, outputs: usize) -> TractResult<()> {
+    let shape = weight.shape();
+    ensure!(
+        shape.len() == 2 && shape[0] > 0 && shape[1] == outputs && outputs > 0,
+        "weight {shape:?} does not fit a bias of {outputs}"
+    );
+    Ok(())
 }

@@ -1,14 +1,17 @@
 //! Our operators as tract sees them: domain `ai.mynah` of the converted models.
 //!
 //! Values are time-major, `[1, time, channels]`. Each operator is a thin shell: it checks shapes,
-//! and hands slices to [`super::linear`], [`super::attention`] or a [`Kernel`]. A wrong graph is an
-//! error when it is loaded, not a panic when it runs.
+//! and hands slices to [`super::linear`], [`super::attention`] or a [`Kernel`]. What it computes
+//! into comes from the [`Workspace`] of its session. A wrong graph is an error when it is loaded,
+//! not a panic when it runs.
 
 mod attention;
+mod decoding;
 mod linear;
+mod lstm;
 mod norm;
+mod pointwise;
 mod rope;
-mod swiglu;
 
 use std::sync::Arc;
 
@@ -16,13 +19,16 @@ use tract_onnx::model::OnnxOpRegister;
 use tract_onnx::pb::NodeProto;
 use tract_onnx::tract_hir::internal::*;
 
-pub use attention::{CachedAttention, FullAttention};
+pub use attention::FullAttention;
+pub use decoding::{DecoderMemory, SoundAttention, TokenAttention};
 pub use linear::{QuantLinear, TimeConv};
+pub use lstm::LstmCell;
 pub use norm::{ClipNorm, LayerNorm};
+pub use pointwise::{Activate, Pairwise};
 pub use rope::Rope;
-pub use swiglu::SwiGlu;
 
 use super::kernels::{Activation, Kernel};
+use super::workspace::{Scratch, Workspace};
 
 /// Makes every operator known to the ONNX reader.
 pub fn register(known: &mut OnnxOpRegister) {
@@ -32,8 +38,13 @@ pub fn register(known: &mut OnnxOpRegister) {
     known.insert("LayerNorm", |_, node| parse(node, LayerNorm::make));
     known.insert("Rope", |_, node| parse(node, Rope::make));
     known.insert("FullAttention", |_, node| parse(node, FullAttention::make));
-    known.insert("CachedAttention", |_, node| parse(node, CachedAttention::make));
-    known.insert("SwiGlu", |_, node| parse(node, SwiGlu::make));
+    known.insert("TokenAttention", |_, node| parse(node, TokenAttention::make));
+    known.insert("SoundAttention", |_, node| parse(node, SoundAttention::make));
+    known.insert("SwiGlu", |_, node| parse(node, Pairwise::make_swiglu));
+    known.insert("Activate", |_, node| parse(node, Activate::make));
+    known.insert("Magnitude", |_, node| parse(node, Pairwise::make_magnitude));
+    known.insert("LstmCell", |_, node| parse(node, LstmCell::make));
+    known.insert("QuantConv", |_, node| parse(node, QuantLinear::make_conv));
 }
 
 /// Makes an operator from its attributes and constant inputs, and says which inputs stay.
@@ -46,23 +57,27 @@ struct Spelling {
     kernel: Kernel,
     activation: Activation,
     stride: usize,
+    pad: usize,
     heads: usize,
+    layer: usize,
     make: Make,
 }
 
 fn parse(node: &NodeProto, make: Make) -> TractResult<(Box<dyn InferenceOp>, Vec<String>)> {
-    let activation = match node.get_attr_opt::<String>("activation")?.as_deref() {
-        None | Some("none") => Activation::None,
-        Some("gelu") => Activation::Gelu,
-        Some("tanh") => Activation::Tanh,
-        Some(other) => bail!("activation `{other}` is not one of none, gelu, tanh"),
-    };
+    let activation = node.get_attr_opt::<String>("activation")?;
+    let activation = activation.as_deref().unwrap_or(Activation::None.name());
+    let known = Activation::ALL.into_iter().find(|known| known.name() == activation);
+    let names = || Activation::ALL.map(Activation::name).join(", ");
+    let activation =
+        known.with_context(|| format!("activation `{activation}` is not one of {}", names()))?;
     let spelling = Spelling {
         op: node.op_type.clone(),
         kernel: Kernel::current()?,
         activation,
         stride: node.get_attr_opt("stride")?.unwrap_or(1),
+        pad: node.get_attr_opt("pad")?.unwrap_or(0),
         heads: node.get_attr_opt("heads")?.unwrap_or(1),
+        layer: node.get_attr_opt("layer")?.unwrap_or(0),
         make,
     };
     ensure!(spelling.stride > 0 && spelling.heads > 0, "stride and heads must be positive");
@@ -129,11 +144,13 @@ fn floats(tensor: &Tensor) -> TractResult<&[f32]> {
     tensor.try_as_plain_ram()?.as_slice()
 }
 
-/// Computes a tensor of `shape` in place.
-fn filled(shape: &[usize], fill: impl FnOnce(&mut [f32])) -> TractResult<TVec<TValue>> {
-    let mut tensor = Tensor::zero::<f32>(shape)?;
-    fill(tensor.try_as_plain_ram_mut()?.as_slice_mut()?);
-    Ok(tvec!(tensor.into_tvalue()))
+/// Computes an f32 tensor of `shape`; `fill` writes every value.
+fn filled(
+    context: &EvalContext,
+    shape: &[usize],
+    fill: impl FnOnce(&mut [f32], &mut Scratch),
+) -> TractResult<TVec<TValue>> {
+    Ok(tvec!(Workspace::with(context, |workspace| workspace.fill(shape, fill))?))
 }
 
 /// Time and channels of `[1, time, channels]`.

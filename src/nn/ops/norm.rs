@@ -36,9 +36,9 @@ impl Op for LayerNorm {
 
 impl EvalOp for LayerNorm {
     op_out_of_plan!();
-    fn eval(&self, _: &EvalContext, inputs: TVec<TValue>) -> TractResult<TVec<TValue>> {
+    fn eval(&self, context: &EvalContext, inputs: TVec<TValue>) -> TractResult<TVec<TValue>> {
         let x = floats(&inputs[0])?;
-        filled(inputs[0].shape(), |y| self.kernel.layer_norm(x, &self.gain, EPSILON, y))
+        filled(context, inputs[0].shape(), |y, _| self.kernel.layer_norm(x, &self.gain, EPSILON, y))
     }
 }
 
@@ -83,9 +83,11 @@ impl Op for ClipNorm {
 
 impl EvalOp for ClipNorm {
     op_out_of_plan!();
-    fn eval(&self, _: &EvalContext, inputs: TVec<TValue>) -> TractResult<TVec<TValue>> {
+    fn eval(&self, context: &EvalContext, inputs: TVec<TValue>) -> TractResult<TVec<TValue>> {
         let x = floats(&inputs[0])?;
-        filled(inputs[0].shape(), |y| self.kernel.clip_norm(x, &self.gain, &self.shift, EPSILON, y))
+        filled(context, inputs[0].shape(), |y, _| {
+            self.kernel.clip_norm(x, &self.gain, &self.shift, EPSILON, y)
+        })
     }
 }
 

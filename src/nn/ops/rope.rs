@@ -32,7 +32,7 @@ impl Op for Rope {
 
 impl EvalOp for Rope {
     op_out_of_plan!();
-    fn eval(&self, _: &EvalContext, inputs: TVec<TValue>) -> TractResult<TVec<TValue>> {
+    fn eval(&self, context: &EvalContext, inputs: TVec<TValue>) -> TractResult<TVec<TValue>> {
         let (x, cos, sin) = (floats(&inputs[0])?, floats(&inputs[1])?, floats(&inputs[2])?);
         let rows = inputs[0].shape()[1];
         ensure!(
@@ -40,7 +40,9 @@ impl EvalOp for Rope {
             "angles of {:?} for {rows} steps",
             inputs[1].shape()
         );
-        filled(inputs[0].shape(), |y| self.kernel.rope(x, cos, sin, rows, self.heads, y))
+        filled(context, inputs[0].shape(), |y, _| {
+            self.kernel.rope(x, cos, sin, rows, self.heads, y)
+        })
     }
 }
 

@@ -147,9 +147,25 @@ fn a_residual_is_added() {
 #[test]
 fn a_convolution_steps_over_time() {
     // Two steps of one channel: the difference of neighbours, every second one.
-    let kernel = Graph::new("TimeConv", 1).bytes(&[2, 1], &[9, 11]).floats(&[], &[1.0]);
+    let kernel = Graph::new("QuantConv", 1).bytes(&[2, 1], &[9, 11]).floats(&[], &[1.0]);
     let kernel = kernel.bytes(&[], &[10]).floats(&[1], &[0.0]).number("stride", 2);
     close(kernel.run(&[1.0, 3.0, 7.0, 4.0, 9.0]), &[2.0, -3.0]);
+    let kernel = || Graph::new("TimeConv", 1).floats(&[2, 1], &[-1.0, 1.0]).floats(&[1], &[0.0]);
+    close(kernel().number("stride", 2).run(&[1.0, 3.0, 7.0, 4.0, 9.0]), &[2.0, -3.0]);
+    let padded = kernel().number("pad", 1).text("activation", "relu");
+    close(padded.run(&[1.0, 3.0, 2.0]), &[1.0, 2.0, 0.0, 0.0]);
+}
+
+#[test]
+fn a_memory_cell_forgets_and_learns() {
+    // Large biases open the gates for input and output, and shut the one that keeps.
+    let cell = Graph::new("LstmCell", 2).again();
+    let weight = [[0.0, 0.0, 0.0, 0.0], [0.0, 0.0, 1.0, 0.0]].concat();
+    let bias = [30.0, -30.0, 0.0, 30.0];
+    let cell = cell.floats(&[3, 4], &[&weight[..], &[0.0; 4]].concat()).floats(&[4], &bias);
+    // Channels and state are the same two numbers here: x = (-7, 0.5), cell state 0.5.
+    let learnt = 0.5f32.tanh();
+    close(cell.run(&[-7.0, 0.5]), &[learnt.tanh(), learnt]);
 }
 
 #[test]
@@ -158,6 +174,9 @@ fn norms_and_gates_keep_to_their_definitions() {
     let norm = Graph::new("ClipNorm", 1).floats(&[1], &[2.0]).floats(&[1], &[0.5]);
     close(norm.run(&[1.0, 3.0]), &[-1.5, 2.5]);
     close(Graph::new("SwiGlu", 2).run(&[3.0, 0.0, 2.0, 1.0]), &[0.0, 1.462]);
+    close(Graph::new("Magnitude", 2).run(&[3.0, 4.0, 0.0, -2.0]), &[5.0, 2.0]);
+    let sigmoid = Graph::new("Activate", 1).text("activation", "sigmoid");
+    close(sigmoid.run(&[0.0, 9.0]), &[0.5, 1.0]);
 }
 
 #[test]
@@ -168,7 +187,7 @@ fn attention_to_itself_mixes_the_steps() {
 
 #[test]
 fn a_wrong_graph_is_refused_when_it_is_loaded() {
-    linear().text("activation", "relu").refused("activation `relu`");
+    linear().text("activation", "step").refused("activation `step` is not one of none, gelu");
     linear().again().refused("residual has another shape");
     Graph::new("QuantLinear", 2).again().refused("must be constant");
     Graph::new("QuantLinear", 2).refused("missing");
@@ -177,5 +196,7 @@ fn a_wrong_graph_is_refused_when_it_is_loaded() {
     Graph::new("SwiGlu", 3).refused("no two halves");
     let heads = Graph::new("FullAttention", 3).again().again().number("heads", 2);
     heads.refused("2 heads in 3 channels");
+    let cell = Graph::new("LstmCell", 2).again().floats(&[3, 4], &[0.0; 12]);
+    cell.floats(&[3], &[0.0; 3]).refused("does not fit a bias of 3");
     Graph::new("FullAttention", 3).again().again().number("heads", 0).refused("positive");
 }
