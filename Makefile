@@ -26,6 +26,7 @@ test:
 	@$$(scripts/python.sh) -m unittest discover --buffer --start-directory scripts/tests
 	@$(call first_build,debug,test)
 	$(CARGO) test --locked $(ARGS)
+	@scripts/arm.sh
 
 models:
 	@scripts/setup.sh models

@@ -48,11 +48,27 @@ look_for_packages() {
             need libasound2-plugins
         # The proof that no network socket is opened.
         have strace || need strace
+        # Arm's arithmetic, compiled and emulated by scripts/arm.sh.
+        if [ "$(uname -m)" = x86_64 ]; then
+            have qemu-aarch64 || need qemu-user
+            rust_for_arm || have aarch64-linux-gnu-gcc || need gcc-aarch64-linux-gnu libc6-dev-arm64-cross
+        fi
     fi
     if [ "$what" != lint ]; then
         "$python" -c 'import ensurepip, venv' 2> /dev/null || need python3-venv
     fi
 }
+
+# Has rustc a standard library for Arm, or can rustup fetch it? If not, Debian's compiler does, which
+# needs Debian's linker.
+rust_for_arm() (
+    target=aarch64-unknown-linux-musl
+    cd "$here"
+    [ ! -d "$(rustc --print target-libdir --target $target)" ] || exit 0
+    have rustup || exit 1
+    say "fetching Rust's standard library for $target (30 MB)"
+    rustup --quiet target add $target
+)
 
 install_packages() {
     [ ${#missing[@]} -gt 0 ] || return 0

@@ -16,7 +16,7 @@ SCRIPTS = Path(__file__).resolve().parents[1]
 TOOLS = "bash dirname env find grep head sed sort touch uname".split()
 ALL_PACKAGES = (
     "build-essential pkg-config libasound2-dev pulseaudio pulseaudio-utils alsa-utils "
-    "libasound2-plugins strace python3-venv"
+    "libasound2-plugins strace qemu-user gcc-aarch64-linux-gnu libc6-dev-arm64-cross python3-venv"
 )
 
 
@@ -60,7 +60,8 @@ class Setup(unittest.TestCase):
         )
 
     def everything_is_there(self):
-        for name in "cc pkg-config pulseaudio paplay parec aplay strace".split():
+        programs = "cc pkg-config pulseaudio paplay parec aplay strace qemu-aarch64"
+        for name in [*programs.split(), "aarch64-linux-gnu-gcc"]:
             self.program(name, "")
         self.program("find", "echo found")
         self.python(with_venv=True)
@@ -147,6 +148,17 @@ class Setup(unittest.TestCase):
             said += piece
         os.close(ours)
         return child.wait(), said.decode()
+
+    def test_arm_needs_debians_compiler_only_where_rustup_cannot_fetch_it(self):
+        self.program("id", "echo 0")
+        for rustup, needs_debian in (("exit 0", False), ("exit 1", True)):
+            with self.subTest(rustup=rustup):
+                self.calls.write_text("")
+                self.program("rustup", f'echo "rustup $*" >> {self.calls}; {rustup}')
+                self.setup("test", expect=0)
+                calls = " ".join(self.calls_made())
+                self.assertIn("rustup --quiet target add aarch64-unknown-linux-musl", calls)
+                self.assertEqual("gcc-aarch64-linux-gnu" in calls, needs_debian)
 
     def test_a_failed_installation_stops_everything(self):
         self.program("id", "echo 0")

@@ -42,8 +42,10 @@ pub struct ByteLinear {
     /// Words of one row of quantised inputs.
     words: usize,
     panels: Aligned<u8>,
+    /// Of the weights as they stand in the panels.
     column_sums: Vec<i32>,
     scale: f32,
+    /// The zero point of the weights as they stand in the panels.
     zero: i32,
     bias: Vec<f32>,
 }
@@ -65,18 +67,19 @@ impl ByteLinear {
         assert_eq!(inputs * outputs, weight.bytes.len(), "weights of {outputs} outputs");
         assert!((1..=MAX_BYTE_INPUTS).contains(&inputs), "{inputs} inputs");
         let (columns, group) = (kernel.columns(), kernel.group());
+        let offset = kernel.weight_offset();
         let words = inputs.div_ceil(group);
         let panel_len = words * columns * group;
         let mut panels = Aligned::new(outputs.div_ceil(columns) * panel_len);
         let mut column_sums = vec![0; outputs];
         for (input, row) in weight.bytes.chunks_exact(outputs).enumerate() {
             for (sum, byte) in column_sums.iter_mut().zip(row) {
-                *sum += i32::from(*byte);
+                *sum += i32::from(*byte) - i32::from(offset);
             }
             let at = input / group * columns * group + input % group;
             for (panel, row) in panels.chunks_exact_mut(panel_len).zip(row.chunks(columns)) {
                 for (slot, byte) in panel[at..].iter_mut().step_by(group).zip(row) {
-                    *slot = *byte;
+                    *slot = byte.wrapping_sub(offset);
                 }
             }
         }
@@ -89,7 +92,7 @@ impl ByteLinear {
             panels,
             column_sums,
             scale: weight.scale,
-            zero: i32::from(weight.zero),
+            zero: i32::from(weight.zero) - i32::from(offset),
             bias: weight.bias.to_vec(),
         }
     }
@@ -169,11 +172,14 @@ impl ByteLinear {
     /// head tied to it. `None` when there is no such output.
     pub fn column(&self, output: usize) -> Option<impl Iterator<Item = f32>> {
         let (columns, group) = (self.kernel.columns(), self.kernel.group());
+        let offset = self.kernel.weight_offset();
+        let zero = self.zero + i32::from(offset);
         let panel = output / columns * self.words * columns * group;
         (output < self.outputs).then(|| {
             (0..self.inputs).map(move |input| {
                 let at = (input / group * columns + output % columns) * group + input % group;
-                (i32::from(self.panels[panel + at]) - self.zero) as f32 * self.scale
+                let byte = self.panels[panel + at].wrapping_add(offset);
+                (i32::from(byte) - zero) as f32 * self.scale
             })
         })
     }

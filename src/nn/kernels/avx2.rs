@@ -11,6 +11,12 @@ pub const COLUMNS: usize = 24;
 pub const GROUP: usize = 2;
 const LANES: usize = 8;
 
+/// Two codes as 16-bit numbers, as `vpmaddwd` takes them.
+pub fn word(codes: [i8; GROUP]) -> u32 {
+    let [a, b] = codes.map(|code| u32::from(i16::from(code) as u16));
+    a | b << 16
+}
+
 /// # Safety
 /// The CPU has the features below; slices are as long as [`super::Kernel::byte_tile`] checks.
 #[target_feature(enable = "avx2")]

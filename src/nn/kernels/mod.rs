@@ -1,9 +1,9 @@
 //! The arithmetic of the networks, once per instruction set, chosen at run time.
 //!
-//! A [`Kernel`] is proof that this CPU runs its instructions: values are made only by detection, so
-//! every `unsafe` call below rests on having one. Matrix products are written per instruction set
-//! ([`scalar`], `avx2`, `avx512`); everything element-wise is written once ([`elementwise`]) and
-//! compiled once per instruction set. None of it contracts or reorders float operations, so all
+//! A [`Kernel`] is proof that this CPU runs its instructions: values are made only by detection
+//! ([`detect`]), so every `unsafe` call below rests on having one. Matrix products are written per
+//! instruction set ([`scalar`]; `avx2`, `avxvnni`, `avx512`; `neon`, `dotprod`); everything
+//! element-wise is written once ([`elementwise`]) and compiled once per instruction set. None of it contracts or reorders float operations, so all
 //! kernels agree bit for bit, except in [`Kernel::float_tile`], where the vector kernels fuse
 //! multiply and add.
 
@@ -12,17 +12,21 @@ mod aligned;
 mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
+#[cfg(target_arch = "x86_64")]
+mod avxvnni;
+mod detect;
+#[cfg(target_arch = "aarch64")]
+mod dotprod;
 mod elementwise;
 pub mod math;
+#[cfg(target_arch = "aarch64")]
+mod neon;
 mod scalar;
 
-use std::sync::OnceLock;
-
 pub use aligned::Aligned;
+use detect::Isa;
+pub use detect::{KERNEL_ENV, Kernel, KernelError};
 pub use elementwise::{Activation, Finish, RowScale};
-
-/// Names the kernel to use instead of the best one of this CPU.
-pub const KERNEL_ENV: &str = "MYNAH_KERNEL";
 
 /// Most rows that one call of [`Kernel::byte_tile`] or [`Kernel::float_tile`] takes.
 pub const TILE_ROWS: usize = 8;
@@ -30,145 +34,74 @@ pub const TILE_ROWS: usize = 8;
 /// Widest panel of any kernel, in columns.
 pub const MAX_COLUMNS: usize = 48;
 
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum KernelError {
-    #[error(
-        "{KERNEL_ENV} is `{name}`, which is no kernel; leave it unset or choose one of: scalar, \
-         avx2, avx512vnni"
-    )]
-    Unknown { name: String },
-    #[error(
-        "{KERNEL_ENV} is `{name}`, which this CPU cannot run; leave it unset or choose one of: \
-         {available}"
-    )]
-    Lacking { name: &'static str, available: String },
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Isa {
-    Scalar,
-    #[cfg(target_arch = "x86_64")]
-    Avx2,
-    #[cfg(target_arch = "x86_64")]
-    Avx512Vnni,
-}
-
-/// One implementation of the arithmetic that this CPU can run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Kernel(Isa);
-
 impl Kernel {
-    /// The reference every other kernel is tested against; runs anywhere.
-    pub const SCALAR: Kernel = Kernel(Isa::Scalar);
-
-    /// All kernels of this CPU, the best last.
-    pub fn available() -> Vec<Kernel> {
-        #[cfg_attr(
-            not(target_arch = "x86_64"),
-            expect(unused_mut, reason = "other architectures have no second kernel yet")
-        )]
-        let mut kernels = vec![Self::SCALAR];
-        #[cfg(target_arch = "x86_64")]
-        {
-            let avx2 = is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma");
-            if avx2 {
-                kernels.push(Kernel(Isa::Avx2));
-            }
-            if avx2
-                && is_x86_feature_detected!("avx512f")
-                && is_x86_feature_detected!("avx512bw")
-                && is_x86_feature_detected!("avx512dq")
-                && is_x86_feature_detected!("avx512vl")
-                && is_x86_feature_detected!("avx512vnni")
-            {
-                kernels.push(Kernel(Isa::Avx512Vnni));
-            }
-        }
-        kernels
-    }
-
-    /// The kernel called `name`, as [`KERNEL_ENV`] spells it.
-    pub fn by_name(name: &str) -> Result<Kernel, KernelError> {
-        let available = Self::available();
-        if let Some(kernel) = available.iter().find(|kernel| kernel.name() == name) {
-            return Ok(*kernel);
-        }
-        match ["scalar", "avx2", "avx512vnni"].into_iter().find(|known| *known == name) {
-            None => Err(KernelError::Unknown { name: name.to_owned() }),
-            Some(name) => {
-                let available = available.iter().map(|kernel| kernel.name()).collect::<Vec<_>>();
-                Err(KernelError::Lacking { name, available: available.join(", ") })
-            }
-        }
-    }
-
-    /// The kernel of this process: the one [`KERNEL_ENV`] names, else the best. Decided once.
-    pub fn current() -> Result<Kernel, KernelError> {
-        static CURRENT: OnceLock<Result<Kernel, KernelError>> = OnceLock::new();
-        CURRENT
-            .get_or_init(|| match std::env::var_os(KERNEL_ENV) {
-                Some(name) => Self::by_name(&name.to_string_lossy()),
-                None => Ok(Self::available().pop().unwrap_or(Self::SCALAR)),
-            })
-            .clone()
-    }
-
-    pub fn name(self) -> &'static str {
-        match self.0 {
-            Isa::Scalar => "scalar",
-            #[cfg(target_arch = "x86_64")]
-            Isa::Avx2 => "avx2",
-            #[cfg(target_arch = "x86_64")]
-            Isa::Avx512Vnni => "avx512vnni",
-        }
-    }
-
     /// Columns of a weight panel: as many as keep the accumulators of a tile in registers.
     pub const fn columns(self) -> usize {
-        match self.0 {
+        match self.isa() {
             Isa::Scalar => scalar::COLUMNS,
             #[cfg(target_arch = "x86_64")]
             Isa::Avx2 => avx2::COLUMNS,
             #[cfg(target_arch = "x86_64")]
+            Isa::AvxVnni => avxvnni::COLUMNS,
+            #[cfg(target_arch = "x86_64")]
             Isa::Avx512Vnni => avx512::COLUMNS,
+            #[cfg(target_arch = "aarch64")]
+            Isa::Neon => neon::COLUMNS,
+            #[cfg(target_arch = "aarch64")]
+            Isa::NeonDotprod => dotprod::COLUMNS,
         }
     }
 
     /// Neighbouring inputs that stand together in one 32-bit word of a byte tile.
     pub const fn group(self) -> usize {
-        match self.0 {
+        match self.isa() {
             Isa::Scalar => scalar::GROUP,
             #[cfg(target_arch = "x86_64")]
             Isa::Avx2 => avx2::GROUP,
             #[cfg(target_arch = "x86_64")]
+            Isa::AvxVnni => avxvnni::GROUP,
+            #[cfg(target_arch = "x86_64")]
             Isa::Avx512Vnni => avx512::GROUP,
+            #[cfg(target_arch = "aarch64")]
+            Isa::Neon => neon::GROUP,
+            #[cfg(target_arch = "aarch64")]
+            Isa::NeonDotprod => dotprod::GROUP,
+        }
+    }
+
+    /// What is taken off every weight byte in a panel, leaving a signed byte where it is not 0.
+    ///
+    /// Weights and their zero point move together, so whoever takes it off both computes the same:
+    /// `weight - zero = (weight - offset) - (zero - offset)`.
+    pub const fn weight_offset(self) -> u8 {
+        match self.isa() {
+            Isa::Scalar => 0,
+            #[cfg(target_arch = "x86_64")]
+            Isa::Avx2 | Isa::AvxVnni | Isa::Avx512Vnni => 0,
+            #[cfg(target_arch = "aarch64")]
+            Isa::Neon => neon::WEIGHT_OFFSET,
+            #[cfg(target_arch = "aarch64")]
+            Isa::NeonDotprod => dotprod::WEIGHT_OFFSET,
         }
     }
 
     /// Packs 8-bit codes into words of [`Kernel::group`] inputs, the last padded with zeros.
-    ///
-    /// Four codes fill a word as bytes; two fill it as 16-bit numbers.
     pub fn pack_codes(self, codes: &[i8], words: &mut Vec<u32>) {
-        let group = self.group();
-        let word = |codes: &[i8]| match *codes {
-            [a, b, c, d] => u32::from_le_bytes([a as u8, b as u8, c as u8, d as u8]),
-            [a, b] => u32::from(i16::from(a) as u16) | u32::from(i16::from(b) as u16) << 16,
-            _ => 0,
-        };
-        let whole = codes.chunks_exact(group);
-        let rest = whole.remainder();
-        words.extend(whole.map(word));
-        if !rest.is_empty() {
-            let mut padded = [0; 4];
-            padded[..rest.len()].copy_from_slice(rest);
-            words.push(word(&padded[..group]));
+        match self.isa() {
+            #[cfg(target_arch = "x86_64")]
+            Isa::Avx2 => pack(codes, words, avx2::word),
+            #[cfg(target_arch = "aarch64")]
+            Isa::Neon => pack(codes, words, neon::word),
+            _ => pack(codes, words, |codes: [i8; 4]| {
+                u32::from_le_bytes(codes.map(|code| code as u8))
+            }),
         }
     }
 
     /// `sums[row][column] = Σ panel[input][column] * x[row][input]`, exactly.
     ///
-    /// `panel` holds `words` groups of [`Kernel::columns`] columns of [`Kernel::group`] bytes; `x`
-    /// holds `rows` rows of `words` words from [`Kernel::pack_codes`]; `sums` gets `rows` rows of
+    /// `panel` holds `words` groups of [`Kernel::columns`] columns of [`Kernel::group`] bytes, each
+    /// less [`Kernel::weight_offset`]; `x` holds `rows` rows of `words` words from [`Kernel::pack_codes`]; `sums` gets `rows` rows of
     /// [`Kernel::columns`]. At most [`TILE_ROWS`] rows.
     pub fn byte_tile(self, panel: &[u8], x: &[u32], words: usize, rows: usize, sums: &mut [i32]) {
         let columns = self.columns();
@@ -176,7 +109,7 @@ impl Kernel {
         assert_eq!(panel.len(), words * columns * self.group(), "panel of {words} words");
         assert_eq!(x.len(), rows * words, "{rows} rows of {words} words");
         assert_eq!(sums.len(), rows * columns, "{rows} rows of {columns} sums");
-        match self.0 {
+        match self.isa() {
             Isa::Scalar => scalar::byte_tile(panel, x, words, sums),
             // SAFETY: this kernel exists only where its instructions were detected; the lengths
             // were checked above.
@@ -184,7 +117,16 @@ impl Kernel {
             Isa::Avx2 => unsafe { avx2::byte_tile(panel, x, words, rows, sums) },
             // SAFETY: as above.
             #[cfg(target_arch = "x86_64")]
+            Isa::AvxVnni => unsafe { avxvnni::byte_tile(panel, x, words, rows, sums) },
+            // SAFETY: as above.
+            #[cfg(target_arch = "x86_64")]
             Isa::Avx512Vnni => unsafe { avx512::byte_tile(panel, x, words, rows, sums) },
+            // SAFETY: as above.
+            #[cfg(target_arch = "aarch64")]
+            Isa::Neon => unsafe { neon::byte_tile(panel, x, words, rows, sums) },
+            // SAFETY: as above.
+            #[cfg(target_arch = "aarch64")]
+            Isa::NeonDotprod => unsafe { dotprod::byte_tile(panel, x, words, rows, sums) },
         }
     }
 
@@ -208,18 +150,35 @@ impl Kernel {
         assert!(x.len() >= (rows - 1) * stride + inputs, "{rows} rows of {inputs} inputs");
         assert!(sums_stride >= columns, "rows of {columns} sums every {sums_stride}");
         assert!(sums.len() >= (rows - 1) * sums_stride + columns, "{rows} rows of sums");
-        match self.0 {
+        match self.isa() {
             Isa::Scalar => scalar::float_tile(panel, x, stride, rows, sums, sums_stride),
             // SAFETY: this kernel exists only where its instructions were detected; the lengths
             // were checked above.
             #[cfg(target_arch = "x86_64")]
-            Isa::Avx2 => unsafe { avx2::float_tile(panel, x, stride, rows, sums, sums_stride) },
+            Isa::Avx2 | Isa::AvxVnni => unsafe {
+                avx2::float_tile(panel, x, stride, rows, sums, sums_stride)
+            },
             // SAFETY: as above.
             #[cfg(target_arch = "x86_64")]
             Isa::Avx512Vnni => unsafe {
                 avx512::float_tile(panel, x, stride, rows, sums, sums_stride)
             },
+            // SAFETY: as above.
+            #[cfg(target_arch = "aarch64")]
+            Isa::Neon | Isa::NeonDotprod => unsafe {
+                neon::float_tile(panel, x, stride, rows, sums, sums_stride)
+            },
         }
+    }
+}
+
+fn pack<const GROUP: usize>(codes: &[i8], words: &mut Vec<u32>, word: impl Fn([i8; GROUP]) -> u32) {
+    let (whole, rest) = codes.as_chunks::<GROUP>();
+    words.extend(whole.iter().map(|codes| word(*codes)));
+    if !rest.is_empty() {
+        let mut padded = [0; GROUP];
+        padded[..rest.len()].copy_from_slice(rest);
+        words.push(word(padded));
     }
 }
 
@@ -239,11 +198,14 @@ macro_rules! per_instruction_set {
                 fn avx512($($arg: $kind),*) $(-> $out)? {
                     elementwise::$name($($arg),*)
                 }
-                match self.0 {
+                match self.isa() {
                     Isa::Scalar => elementwise::$name($($arg),*),
+                    // NEON belongs to the target, so the plain function is compiled for it.
+                    #[cfg(target_arch = "aarch64")]
+                    Isa::Neon | Isa::NeonDotprod => elementwise::$name($($arg),*),
                     // SAFETY: this kernel exists only where its instructions were detected.
                     #[cfg(target_arch = "x86_64")]
-                    Isa::Avx2 => unsafe { avx2($($arg),*) },
+                    Isa::Avx2 | Isa::AvxVnni => unsafe { avx2($($arg),*) },
                     // SAFETY: as above.
                     #[cfg(target_arch = "x86_64")]
                     Isa::Avx512Vnni => unsafe { avx512($($arg),*) },
