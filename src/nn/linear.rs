@@ -20,22 +20,44 @@ pub struct Quantised<'a> {
     pub bias: &'a [f32],
 }
 
+/// In how many bits a [`ByteLinear`] takes its inputs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum InputBits {
+    /// Fast: one byte product per weight.
+    Eight,
+    /// Close to float: each input is two bytes, so two products per weight.
+    Sixteen,
+}
+
+impl InputBits {
+    /// Byte digits of one input.
+    fn digits(self) -> usize {
+        match self {
+            Self::Eight => 1,
+            Self::Sixteen => 2,
+        }
+    }
+}
+
 /// Room for quantised inputs.
 #[derive(Debug, Default)]
 pub struct LinearScratch {
     codes: Vec<i8>,
+    low_codes: Vec<i8>,
     words: Vec<u32>,
+    /// By row, then by digit.
     scales: Vec<RowScale>,
 }
 
-/// `y = activation(x W + b) + residual`, weights in 8 bits, each row of `x` quantised to 8 bits over
-/// its own range. The products are summed exactly, so every kernel gives the same bits.
+/// `y = activation(x W + b) + residual`, weights in 8 bits, each row of `x` quantised to
+/// [`InputBits`] over its own range. The products are summed exactly, so every kernel gives the same bits.
 ///
 /// Rows of `x` begin every [`ByteLinear::stride`] numbers: one behind the other in a plain layer,
 /// overlapping in a convolution along time.
 #[derive(Debug)]
 pub struct ByteLinear {
     kernel: Kernel,
+    bits: InputBits,
     inputs: usize,
     stride: usize,
     outputs: usize,
@@ -56,11 +78,17 @@ impl ByteLinear {
     /// Panics unless there are 1 to [`MAX_BYTE_INPUTS`] inputs for each of the outputs that `bias`
     /// counts.
     pub fn pack(kernel: Kernel, weight: &Quantised) -> Self {
-        Self::pack_windows(kernel, weight, weight.bytes.len() / weight.bias.len())
+        let inputs = weight.bytes.len() / weight.bias.len();
+        Self::pack_windows(kernel, weight, inputs, InputBits::Eight)
     }
 
     /// As [`ByteLinear::pack`], for rows that begin every `stride` numbers, which must not be 0.
-    pub fn pack_windows(kernel: Kernel, weight: &Quantised, stride: usize) -> Self {
+    pub fn pack_windows(
+        kernel: Kernel,
+        weight: &Quantised,
+        stride: usize,
+        bits: InputBits,
+    ) -> Self {
         assert!(stride > 0, "rows that begin apart");
         let outputs = weight.bias.len();
         let inputs = weight.bytes.len() / outputs;
@@ -85,6 +113,7 @@ impl ByteLinear {
         }
         Self {
             kernel,
+            bits,
             inputs,
             stride,
             outputs,
@@ -130,17 +159,19 @@ impl ByteLinear {
         assert!(residual.is_empty() || residual.len() == y.len(), "residual as long as y");
         self.quantise(x, rows, scratch);
         let LinearScratch { words, scales, .. } = scratch;
-        let columns = self.kernel.columns();
+        let (columns, digits) = (self.kernel.columns(), self.bits.digits());
         let panel_len = self.words * columns * self.kernel.group();
         let mut sums = [0; TILE_ROWS * MAX_COLUMNS];
         for (panel, first) in self.panels.chunks_exact(panel_len).zip((0..).step_by(columns)) {
             let kept = first..self.outputs.min(first + columns);
-            for top in (0..rows).step_by(TILE_ROWS) {
-                let tile = top..rows.min(top + TILE_ROWS);
-                let x = &words[tile.start * self.words..tile.end * self.words];
-                let sums = &mut sums[..tile.len() * columns];
-                self.kernel.byte_tile(panel, x, self.words, tile.len(), sums);
-                for (row, sums) in tile.zip(sums.chunks_exact(columns)) {
+            for top in (0..rows).step_by(TILE_ROWS / digits) {
+                let tile = top..rows.min(top + TILE_ROWS / digits);
+                let (from, to) = (tile.start * digits, tile.end * digits);
+                let x = &words[from * self.words..to * self.words];
+                let sums = &mut sums[..(to - from) * columns];
+                self.kernel.byte_tile(panel, x, self.words, to - from, sums);
+                let by_row = sums.chunks_exact(digits * columns);
+                for ((row, sums), scales) in tile.zip(by_row).zip(scales[from..].chunks(digits)) {
                     let at = row * self.outputs + kept.start..row * self.outputs + kept.end;
                     let finish = Finish {
                         weight_scale: self.scale,
@@ -151,20 +182,36 @@ impl ByteLinear {
                         activation,
                         residual: residual.get(at.clone()).unwrap_or_default(),
                     };
-                    self.kernel.finish_bytes(sums, scales[row], &finish, &mut y[at]);
+                    let y = &mut y[at];
+                    match *scales {
+                        [high, low] => {
+                            let (highs, lows) = sums.split_at(columns);
+                            self.kernel.finish_fine([highs, lows], [high, low], &finish, y);
+                        }
+                        _ => self.kernel.finish_bytes(sums, scales[0], &finish, y),
+                    }
                 }
             }
         }
     }
 
     fn quantise(&self, x: &[f32], rows: usize, scratch: &mut LinearScratch) {
-        let LinearScratch { codes, words, scales } = scratch;
+        let LinearScratch { codes, low_codes, words, scales } = scratch;
         words.clear();
         scales.clear();
         codes.resize(self.inputs, 0);
+        low_codes.resize(self.inputs, 0);
         for row in x.windows(self.inputs).step_by(self.stride).take(rows) {
-            scales.push(self.kernel.quantise_row(row, codes));
+            match self.bits {
+                InputBits::Eight => scales.push(self.kernel.quantise_row(row, codes)),
+                InputBits::Sixteen => {
+                    scales.extend(self.kernel.quantise_row_fine(row, codes, low_codes));
+                }
+            }
             self.kernel.pack_codes(codes, words);
+            if self.bits == InputBits::Sixteen {
+                self.kernel.pack_codes(low_codes, words);
+            }
         }
     }
 
@@ -304,6 +351,31 @@ mod tests {
         }
 
         #[test]
+        fn sixteen_bits_are_closer_and_equal_on_every_kernel(
+            inputs in 1usize..40, outputs in 1usize..120, rows in 1usize..20, salt in any::<u32>(),
+        ) {
+            let (bytes, bias) = (bytes(inputs * outputs, salt), floats(outputs, 1));
+            let weight = Quantised { bytes: &bytes, scale: 0.01, zero: 120, bias: &bias };
+            let x = floats(rows * inputs, 2);
+            let mut want = None;
+            for kernel in Kernel::available() {
+                let layer = ByteLinear::pack_windows(kernel, &weight, inputs, InputBits::Sixteen);
+                let mut y = vec![0.0; rows * outputs];
+                layer.run(&x, Activation::None, &[], &mut y, &mut LinearScratch::default());
+                let bits: Vec<u32> = y.iter().map(|y| y.to_bits()).collect();
+                prop_assert_eq!(want.get_or_insert(bits.clone()), &bits, "{}", kernel.name());
+                for (at, y) in y.iter().enumerate() {
+                    let row = &x[at / outputs * inputs..][..inputs];
+                    let column = layer.column(at % outputs).unwrap();
+                    let want = row.iter().zip(column).map(|(x, w)| x * w).sum::<f32>();
+                    let off = (y - want - bias[at % outputs]).abs();
+                    // Half a step of 1/32 639 per input, times a weight of at most 1.36.
+                    prop_assert!(off < inputs as f32 * 2.2e-5 + 1e-4, "{}: {off}", kernel.name());
+                }
+            }
+        }
+
+        #[test]
         fn the_quantised_product_is_close_to_the_float_one(
             inputs in 1usize..40, outputs in 1usize..60, salt in any::<u32>(),
         ) {
@@ -352,7 +424,7 @@ mod tests {
         let apart: Vec<f32> = x.windows(5).step_by(2).flatten().copied().collect();
         let mut scratch = LinearScratch::default();
         for kernel in Kernel::available() {
-            let layer = ByteLinear::pack_windows(kernel, &weight, 2);
+            let layer = ByteLinear::pack_windows(kernel, &weight, 2, InputBits::Eight);
             assert_eq!((layer.rows(12), layer.rows(4)), (4, 0));
             let (mut y, mut want) = ([0.0; 4 * 3], [0.0; 4 * 3]);
             layer.run(&x, Activation::Gelu, &[], &mut y, &mut scratch);

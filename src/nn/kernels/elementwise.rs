@@ -129,6 +129,39 @@ pub fn quantise_row(x: &[f32], codes: &mut [i8]) -> RowScale {
     RowScale { scale, zero: shift, sum }
 }
 
+/// Largest 16-bit code whose two digits both fit a signed byte.
+const MOST_FINE: f32 = (127 * 256 + 127) as f32;
+
+#[inline(always)]
+pub fn quantise_row_fine(x: &[f32], high: &mut [i8], low: &mut [i8]) -> [RowScale; 2] {
+    let mut sizes = [0.0f32; LANES];
+    let chunks = x.chunks_exact(LANES);
+    for (lane, value) in sizes.iter_mut().zip(chunks.remainder()) {
+        *lane = value.abs();
+    }
+    for chunk in chunks {
+        for (lane, value) in sizes.iter_mut().zip(chunk) {
+            *lane = larger(value.abs(), *lane);
+        }
+    }
+    let step = sizes.into_iter().fold(0.0, larger) / MOST_FINE;
+    let scale = if step >= f32::MIN_POSITIVE { step } else { 1.0 };
+    let inverse = 1.0 / scale;
+    let (mut high_sum, mut low_sum) = (0, 0);
+    for ((high, low), value) in high.iter_mut().zip(low).zip(x) {
+        let level = smaller(larger(value * inverse, -MOST_FINE), MOST_FINE);
+        let code = math::round(level).1;
+        // Digits of base 256 from -128 to 127: the low one takes the nearest, the high one the rest.
+        let carried = code.wrapping_add(128) >> 8;
+        *high = carried as i8;
+        *low = code.wrapping_sub(carried.wrapping_shl(8)) as i8;
+        high_sum = i32::wrapping_add(high_sum, i32::from(*high));
+        low_sum = i32::wrapping_add(low_sum, i32::from(*low));
+    }
+    let digit = |scale, sum| RowScale { scale, zero: 0, sum };
+    [digit(256.0 * scale, high_sum), digit(scale, low_sum)]
+}
+
 #[inline(always)]
 pub fn activate(y: &mut [f32], activation: Activation) {
     match activation {
@@ -150,6 +183,28 @@ pub fn finish_bytes(sums: &[i32], row: RowScale, finish: &Finish, y: &mut [f32])
     for (y, ((sum, column_sum), bias)) in y.iter_mut().zip(columns) {
         let sum = sum.wrapping_sub(row.zero.wrapping_mul(*column_sum)).wrapping_add(constant);
         *y = sum as f32 * scale + bias;
+    }
+    activate(y, finish.activation);
+    for (y, residual) in y.iter_mut().zip(finish.residual) {
+        *y += residual;
+    }
+}
+
+#[inline(always)]
+pub fn finish_fine(
+    [high, low]: [&[i32]; 2],
+    [high_row, low_row]: [RowScale; 2],
+    finish: &Finish,
+    y: &mut [f32],
+) {
+    // As in `finish_bytes`, once per digit, where the inputs have no zero point.
+    let high_constant = finish.weight_zero.wrapping_mul(high_row.sum);
+    let low_constant = finish.weight_zero.wrapping_mul(low_row.sum);
+    let high_scale = high_row.scale * finish.weight_scale;
+    let low_scale = low_row.scale * finish.weight_scale;
+    for ((y, (high, low)), bias) in y.iter_mut().zip(high.iter().zip(low)).zip(finish.bias) {
+        let high = high.wrapping_sub(high_constant) as f32 * high_scale;
+        *y = high + low.wrapping_sub(low_constant) as f32 * low_scale + bias;
     }
     activate(y, finish.activation);
     for (y, residual) in y.iter_mut().zip(finish.residual) {

@@ -218,9 +218,14 @@ macro_rules! per_instruction_set {
 per_instruction_set! {
     /// Quantises one row to 8 bits over its own range, 0 included: `x ≈ (code - zero) * scale`.
     fn quantise_row(x: &[f32], codes: &mut [i8]) -> RowScale;
+    /// Quantises one row to 16 bits over its own largest size, in two digits of base 256:
+    /// `x ≈ high code * high scale + low code * low scale`. Neither has a zero point.
+    fn quantise_row_fine(x: &[f32], high: &mut [i8], low: &mut [i8]) -> [RowScale; 2];
     /// Turns one row of byte sums into outputs: weight zero point, scales, bias, activation,
     /// residual.
     fn finish_bytes(sums: &[i32], row: RowScale, finish: &Finish, y: &mut [f32]);
+    /// As [`Kernel::finish_bytes`], from the sums of both digits of a row.
+    fn finish_fine(sums: [&[i32]; 2], rows: [RowScale; 2], finish: &Finish, y: &mut [f32]);
     /// Turns one row of float sums into outputs: bias and activation.
     fn finish_floats(sums: &[f32], bias: &[f32], activation: Activation, y: &mut [f32]);
     /// Normalises every row of `x` (as wide as `gain`) to mean 0 and variance 1, times `gain`.

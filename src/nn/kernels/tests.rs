@@ -115,6 +115,17 @@ fn element_wise(kernel: Kernel, x: &[f32], gain: &[f32], width: usize) -> Vec<u3
     let row = kernel.quantise_row(x, &mut codes);
     keep(&[row.scale, row.zero as f32, row.sum as f32]);
     keep(&codes.iter().map(|code| f32::from(*code)).collect::<Vec<_>>());
+    let (mut high, mut low) = (codes.clone(), codes.clone());
+    let fine = kernel.quantise_row_fine(x, &mut high, &mut low);
+    keep(&fine.map(|digit| digit.scale));
+    keep(&fine.map(|digit| digit.sum as f32));
+    keep(
+        &high
+            .iter()
+            .zip(&low)
+            .map(|(h, l)| f32::from(*h) * 256.0 + f32::from(*l))
+            .collect::<Vec<_>>(),
+    );
     let mut y = vec![0.0; width];
     for activation in Activation::ALL {
         kernel.finish_floats(x, gain, activation, &mut y);
@@ -129,6 +140,8 @@ fn element_wise(kernel: Kernel, x: &[f32], gain: &[f32], width: usize) -> Vec<u3
             activation,
             residual: x,
         };
+        kernel.finish_fine([&sums, &sums], fine, &finish, &mut y);
+        keep(&y);
         kernel.finish_bytes(&sums, row, &finish, &mut y);
         keep(&y);
     }
@@ -221,6 +234,21 @@ fn a_kernel_is_asked_for_by_name() {
         match Kernel::by_name(name) {
             Ok(kernel) => assert_eq!(kernel.name(), name),
             Err(error) => assert!(error.to_string().contains("cannot run"), "{error}"),
+        }
+    }
+}
+
+#[test]
+fn fine_codes_follow_the_values_in_sixteen_bits() {
+    for x in [vec![0.0; 3], vec![-1.0, 0.3, 1.0, 1e-5], vec![7.0, -0.001], vec![f32::MIN, f32::MAX]]
+    {
+        let (mut high, mut low) = (vec![0; x.len()], vec![0; x.len()]);
+        let [high_row, low_row] = Kernel::SCALAR.quantise_row_fine(&x, &mut high, &mut low);
+        assert_eq!(high_row.sum, high.iter().map(|code| i32::from(*code)).sum::<i32>());
+        assert_eq!(low_row.sum, low.iter().map(|code| i32::from(*code)).sum::<i32>());
+        for ((high, low), x) in high.iter().zip(&low).zip(&x) {
+            let back = f32::from(*high) * high_row.scale + f32::from(*low) * low_row.scale;
+            assert!((back - x).abs() <= 0.51 * low_row.scale, "{x}: {back}");
         }
     }
 }

@@ -13,7 +13,7 @@ use crate::nn::linear::{ByteLinear, Quantised, WindowLinear};
 ///
 /// As `QuantConv` on windows of some steps: a convolution without padding. ONNX inputs: x, weight u8
 /// `[kernel * channels, outputs]`, scale, zero point u8, bias. Attributes `stride` (in steps of
-/// time) and `activation`.
+/// time), `activation` and `input_bits` (8 or 16).
 #[derive(Debug, Clone)]
 pub struct QuantLinear {
     layer: Arc<ByteLinear>,
@@ -44,7 +44,8 @@ impl QuantLinear {
         let (_, channels) = channels(constants.model.outlet_fact(kept[0])?)?;
         let weight = Weight::read(constants)?;
         let stride = spelling.stride * channels;
-        let layer = ByteLinear::pack_windows(spelling.kernel, &weight.view()?, stride);
+        let bits = spelling.input_bits;
+        let layer = ByteLinear::pack_windows(spelling.kernel, &weight.view()?, stride, bits);
         Ok((Box::new(Self::new(layer, channels, spelling, false)), kept))
     }
 

@@ -28,6 +28,7 @@ pub use pointwise::{Activate, Pairwise};
 pub use rope::Rope;
 
 use super::kernels::{Activation, Kernel};
+use super::linear::InputBits;
 use super::workspace::{Scratch, Workspace};
 
 /// Makes every operator known to the ONNX reader.
@@ -60,6 +61,7 @@ struct Spelling {
     pad: usize,
     heads: usize,
     layer: usize,
+    input_bits: InputBits,
     make: Make,
 }
 
@@ -78,6 +80,11 @@ fn parse(node: &NodeProto, make: Make) -> TractResult<(Box<dyn InferenceOp>, Vec
         pad: node.get_attr_opt("pad")?.unwrap_or(0),
         heads: node.get_attr_opt("heads")?.unwrap_or(1),
         layer: node.get_attr_opt("layer")?.unwrap_or(0),
+        input_bits: match node.get_attr_opt("input_bits")?.unwrap_or(8) {
+            8 => InputBits::Eight,
+            16 => InputBits::Sixteen,
+            other => bail!("inputs of {other} bits; known are 8 and 16"),
+        },
         make,
     };
     ensure!(spelling.stride > 0 && spelling.heads > 0, "stride and heads must be positive");
