@@ -166,18 +166,21 @@ class Onnxruntime:
         codes = self.feed["embedding"][FIRST_TOKEN : FIRST_TOKEN + STEPS].astype(np.float32)
         embedded = (codes - self.feed["zero"]) * self.feed["scale"]
         angles = [self.rotary(step, step + 1) for step in range(STEPS)]
-        # Nothing is remembered by the graph: keys and values are handed back to it, and only the
-        # first `past_len` rows of them are read, so they are kept in place like ours.
-        past = {value.format("past"): None for value in self.values}
-        for name in past:
-            past[name] = np.zeros((1, STEPS, embedded.shape[1]), np.float32)
+        # The graph remembers nothing: it is handed all keys and values so far, and hands back new ones.
+        start = {
+            value.format("past"): np.zeros((1, 0, embedded.shape[1]), np.float32)
+            for value in self.values
+        }
 
         def work():
+            past = start
             for step in range(STEPS):
                 feed = {"x": embedded[None, step : step + 1], "past_len": np.array(step)}
                 _, *new = self.decoder.run(None, feed | angles[step] | past | cross)
-                for name, row in zip(past, new):
-                    past[name][:, step] = row[:, 0]
+                past = {
+                    name: np.concatenate([was, now], axis=1)
+                    for (name, was), now in zip(past.items(), new)
+                }
 
         return timed(work)[1] | {"count": STEPS}
 

@@ -9,9 +9,7 @@ sys.path.insert(0, str(HERE.parents[1] / "models" / "convert"))
 
 import moonshine_voice  # noqa: E402
 import numpy as np  # noqa: E402
-import onnxruntime  # noqa: E402
 
-import asr  # noqa: E402
 import asr_golden  # noqa: E402
 
 PACKAGES = Path(moonshine_voice.__file__).resolve().parents[1]
@@ -21,24 +19,14 @@ TOKENS_PER_SECOND = 6.5
 LONGEST_PHRASE = 16
 
 
-def session(model, threads):
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.inter_op_num_threads = 1
-    options.log_severity_level = 3
-    return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
-
-
 class Original(asr_golden.Original):
-        def __init__(self, threads):
-        folder = PACKAGES / asr.ASSETS / "tiny-en"
-        self.encoder = session(str(folder / "encoder_model.ort"), threads)
-        self.decoder = session(str(folder / "decoder_model_merged.ort"), threads)
-        self.outputs = [output.name for output in self.decoder.get_outputs()]
+    def __init__(self):
+        super().__init__(PACKAGES)
+        folder = PACKAGES / asr_golden.ASSETS / "tiny-en"
         self.vocabulary = vocabulary((folder / "tokenizer.bin").read_bytes())
 
     def recognise(self, samples):
-        samples = padded(samples)
+        samples = np.pad(samples, (0, max(0, MIN_SAMPLES - samples.size)))
         limit = int(np.ceil(TOKENS_PER_SECOND * samples.size / RATE))
         ids, _, _ = self.run(samples, limit)
         return self.text(without_loop(ids, limit))
@@ -47,10 +35,6 @@ class Original(asr_golden.Original):
         pieces = (self.vocabulary[token] for token in ids)
         spoken = b"".join(piece for piece in pieces if not is_control(piece))
         return spoken.decode("utf-8", "replace").replace("\u2581", " ").strip()
-
-
-def padded(samples):
-    return np.pad(samples, (0, max(0, MIN_SAMPLES - samples.size)))
 
 
 def without_loop(ids, limit):

@@ -188,7 +188,7 @@ def main():
         "mynah": subprocess.check_output([args.mynah, "--version"], text=True).split(" ", 1)[1].strip(),
         "versions": {name: importlib.metadata.version(p) for name, p in PACKAGES.items()},
         "rounds": args.rounds,
-        "command": command_line(),
+        "command": command_line(parser, args),
         "runs": [],
     }
     with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as stack:
@@ -218,11 +218,15 @@ def main():
         tables.write(args.write, "race", text)
 
 
-def command_line():
+def command_line(parser, args):
     """What to type for the same tables."""
+    shown = [f"--rounds {args.rounds}", *(
+        f"--{name} {' '.join(map(str, getattr(args, name)))}" for name in ("threads", "seconds")
+        if getattr(args, name) != parser.get_default(name)
+    )]
     kernel = os.environ.get("MYNAH_KERNEL")
     words = [f"MYNAH_KERNEL={kernel}"] if kernel else []
-    return " ".join([*words, "python3 benches/peers race", *sys.argv[1:]])
+    return " ".join([*words, "make bench-peers", f"ARGS='{' '.join(shown)}'"])
 
 
 if __name__ == "__main__":

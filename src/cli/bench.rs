@@ -55,8 +55,8 @@ const SECONDS: [u32; 4] = [1, 3, 5, 10];
 /// Fresh processes per figure of loading: each takes a second or so.
 const LOADS: usize = 3;
 /// What is understood and said.
-const ORDER: &str = "can I have a large latte with two shots and oat milk please";
-const REPLY: &str = "Sure, one large latte with two shots and oat milk. Anything else?";
+const ORDER: &str = "can I get a large latte with soy milk please";
+const REPLY: &str = "Sure, one large latte with soy milk. Would you like anything else?";
 
 pub fn run(args: &Args, context: &Context) -> Result<(), Failure> {
     // Before any thread starts, for they inherit it.
