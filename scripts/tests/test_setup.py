@@ -106,6 +106,15 @@ class Setup(unittest.TestCase):
         self.setup("demo", expect=0)
         self.assertNotIn("pulseaudio", " ".join(self.calls_made()))
 
+    def test_only_counting_instructions_needs_valgrind(self):
+        self.everything_is_there()
+        self.program("id", "echo 0")
+        for what, installs in (("bench", False), ("test", False), ("instructions", True)):
+            with self.subTest(what=what):
+                self.calls.write_text("")
+                self.setup(what, expect=0)
+                self.assertEqual("valgrind" in " ".join(self.calls_made()), installs)
+
     def test_ci_uses_sudo_without_asking(self):
         self.setup("demo", expect=0, CI="true")
         self.assertIn("sudo -n apt-get update -qq", self.calls_made())

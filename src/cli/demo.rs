@@ -107,7 +107,7 @@ fn lock(room: &Mutex<Room>) -> std::sync::MutexGuard<'_, Room> {
 }
 
 /// Where the coffee agent lies: here, beside an installed program, or in the source tree.
-fn coffee() -> Result<PathBuf, Failure> {
+pub fn coffee() -> Result<PathBuf, Failure> {
     let places = [
         PathBuf::from("agents/coffee"),
         PathBuf::from("/usr/share/mynah/agents/coffee"),

@@ -7,6 +7,7 @@ use clap::{Parser, Subcommand};
 
 use crate::models::{ModelError, ModelStore};
 
+mod bench;
 mod chat;
 mod check;
 mod demo;
@@ -81,6 +82,7 @@ enum Command {
     Test(test::Args),
     Devices(devices::Args),
     Eval(eval::Args),
+    Bench(bench::Args),
 }
 
 /// Why a command failed, which decides the exit code.
@@ -126,6 +128,7 @@ pub fn main() -> ExitCode {
         Command::Test(args) => test::run(args, context),
         Command::Devices(args) => devices::run(args, context),
         Command::Eval(args) => eval::run(args, context),
+        Command::Bench(args) => bench::run(args, context),
     };
     let (error, code) = match result {
         Ok(()) => return ExitCode::SUCCESS,

@@ -3,7 +3,7 @@
 pub mod budget;
 pub mod console;
 mod events;
-mod process;
+pub mod process;
 pub mod timeline;
 
 pub use events::{EVENT_SCHEMA, Event, StageTimes};

@@ -1,0 +1,414 @@
+//! Does one piece of work at a time and says what it took.
+
+use std::collections::BTreeMap;
+use std::hint::black_box;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Instant;
+
+use anyhow::Context as _;
+use serde::{Deserialize, Serialize};
+
+use super::request::{Model, Request, Sound};
+use crate::agent::Agent;
+use crate::asr::{Branch, Cross, Decoder, Encoder, Meta, Recognizer};
+use crate::audio::file::{self, Clip};
+use crate::cancel::CancelToken;
+use crate::hear::silero::SileroStream;
+use crate::hear::{Ear, SileroModel};
+use crate::models::ModelStore;
+use crate::nn::kernels::Kernel;
+use crate::observe::process;
+use crate::runtime::Engines;
+use crate::tts::{Style, VOICE_RATE_HZ, Voice};
+use crate::units::{FRAME_LEN, Frame, SAMPLE_RATE_HZ, SamplePos};
+
+/// Decoder steps in one measurement, about as many as a sentence has tokens.
+pub const STEPS: usize = 20;
+
+/// What our own voice says for the recogniser to hear, again and again, cut to the length asked for.
+const SPEECH: &str = "Good morning. I would like a large cappuccino with oat milk, please, and two \
+                      slices of the carrot cake to take away. Could you also tell me how long that \
+                      is going to take? My train leaves at a quarter past nine.";
+
+/// Loudness of a quiet room, as the largest sample: 60 dB below full scale.
+const QUIET: f32 = 0.001;
+
+/// What a piece of work took. Fields that say nothing about it are left out.
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+pub struct Answer {
+    /// Of all threads.
+    pub cpu_ms: f64,
+    pub wall_ms: f64,
+    /// From the text to the first sound.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub first_audio_ms: Option<f64>,
+    /// Length of the sound that was heard or made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seconds: Option<f64>,
+    /// Windows judged, steps decoded, tokens heard: what the time is divided by.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub count: Option<usize>,
+    /// The words heard or the intent understood.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub text: Option<String>,
+    /// What the networks run on, told when they are loaded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kernel: Option<String>,
+    /// Resident before a model was loaded. 10⁶ bytes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub before_mb: Option<f64>,
+    /// When the work was done. 10⁶ bytes; 0 where there is no `/proc`.
+    pub resident_mb: f64,
+    pub peak_mb: f64,
+}
+
+/// The engines, each loaded when it is first needed, so that a process that is only asked to
+/// recognise holds only a recogniser.
+pub struct Workbench {
+    models: ModelStore,
+    agent_folder: PathBuf,
+    detector: Option<Arc<SileroModel>>,
+    recognizer: Option<Recognizer>,
+    parts: Option<Parts>,
+    voice: Option<Voice>,
+    agent: Option<Agent>,
+    speech: Vec<f32>,
+    /// What was read or made before, by name.
+    sounds: BTreeMap<String, Arc<Vec<f32>>>,
+}
+
+/// The recogniser's two networks, each alone.
+struct Parts {
+    encoder: Encoder,
+    decoder: Decoder,
+}
+
+/// Time since the start, on both clocks.
+struct Watch {
+    cpu: std::time::Duration,
+    wall: Instant,
+}
+
+impl Watch {
+    fn start() -> Self {
+        Self { cpu: process::cpu_time(), wall: Instant::now() }
+    }
+
+    fn stop(&self) -> Answer {
+        let (cpu, wall) = (process::cpu_time() - self.cpu, self.wall.elapsed());
+        Answer { cpu_ms: ms(cpu), wall_ms: ms(wall), ..Answer::default() }
+    }
+}
+
+fn ms(time: std::time::Duration) -> f64 {
+    time.as_secs_f64() * 1000.0
+}
+
+fn timed<T>(work: impl FnOnce() -> Result<T, anyhow::Error>) -> Result<(T, Answer), anyhow::Error> {
+    let watch = Watch::start();
+    let done = work()?;
+    Ok((black_box(done), watch.stop()))
+}
+
+/// Notes what memory was resident before the work, and which kernel does it.
+fn loading(work: impl FnOnce() -> Result<Answer, anyhow::Error>) -> Result<Answer, anyhow::Error> {
+    let before_mb = process::resident_mb();
+    let kernel = Kernel::current()?.name().to_owned();
+    Ok(Answer { before_mb, kernel: Some(kernel), ..work()? })
+}
+
+impl Workbench {
+    pub fn new(models: ModelStore, agent_folder: PathBuf) -> Self {
+        Self {
+            models,
+            agent_folder,
+            detector: None,
+            recognizer: None,
+            parts: None,
+            voice: None,
+            agent: None,
+            speech: Vec::new(),
+            sounds: BTreeMap::new(),
+        }
+    }
+
+    /// Does the work. What it needs and is not there yet is loaded before the clock starts.
+    pub fn answer(&mut self, request: &Request) -> Result<Answer, anyhow::Error> {
+        let answer = match request {
+            Request::Load(model) => loading(|| self.load(*model))?,
+            Request::Start => loading(|| self.start())?,
+            Request::Clip { seconds, file } => {
+                let sound = self.speech(*seconds)?;
+                timed(|| Ok(file::write_wav(file, SAMPLE_RATE_HZ, &sound)?))?.1
+            }
+            Request::Judge(sound) => self.judge(sound)?,
+            Request::Quiet { seconds } => self.quiet(*seconds)?,
+            Request::Encode(sound) => {
+                let sound = self.sound(sound)?;
+                encode(&mut self.parts()?.encoder, &sound)?.1
+            }
+            Request::Decode(sound) => {
+                let sound = self.sound(sound)?;
+                let parts = self.parts()?;
+                let cross = encode(&mut parts.encoder, &sound)?.0;
+                decode(&mut parts.decoder, &cross)?
+            }
+            Request::Recognise(sound) => self.recognise(sound)?,
+            Request::Understand(text) => self.understand(text)?,
+            Request::Say(text) => say(self.voice()?, text)?,
+        };
+        let resident_mb = process::resident_mb().unwrap_or_default();
+        let peak_mb = process::peak_mb().unwrap_or_default();
+        Ok(Answer { resident_mb, peak_mb, ..answer })
+    }
+
+    fn load(&mut self, model: Model) -> Result<Answer, anyhow::Error> {
+        let models = &self.models;
+        Ok(match model {
+            Model::Detector => {
+                let (detector, answer) = timed(|| Ok(SileroModel::load(models)?))?;
+                self.detector = Some(detector);
+                answer
+            }
+            Model::Recogniser => {
+                let (recognizer, answer) = timed(|| Ok(Recognizer::load(models)?))?;
+                self.recognizer = Some(recognizer);
+                answer
+            }
+            Model::Voice => {
+                let (voice, answer) = timed(|| Ok(Voice::load(models)?))?;
+                self.voice = Some(voice);
+                answer
+            }
+        })
+    }
+
+    fn start(&mut self) -> Result<Answer, anyhow::Error> {
+        let ((agent, engines), answer) = timed(|| {
+            let agent = Agent::load(&self.agent_folder)?;
+            let mut engines = Engines::load(&self.models)?;
+            engines.warm_up()?;
+            Ok((agent, engines))
+        })?;
+        let Engines { silero, recognizer, voice } = engines;
+        self.detector = Some(silero);
+        self.recognizer = Some(recognizer);
+        self.voice = Some(voice);
+        self.agent = Some(agent);
+        Ok(answer)
+    }
+
+    fn judge(&mut self, sound: &Sound) -> Result<Answer, anyhow::Error> {
+        let sound = self.sound(sound)?;
+        let mut stream = SileroStream::new(self.detector()?)?;
+        let (count, answer) = timed(|| Ok(judge(&mut stream, &sound)))?;
+        Ok(Answer { count: Some(count), ..answer })
+    }
+
+    fn quiet(&mut self, seconds: u32) -> Result<Answer, anyhow::Error> {
+        let agent = self.agent()?;
+        let settings = agent.settings.endpoint.clone();
+        let mut ear = Ear::new(self.detector()?, settings)?;
+        let frames = hiss(seconds);
+        let ((), answer) = timed(|| {
+            for (i, frame) in frames.iter().enumerate() {
+                black_box(ear.push(SamplePos((i * FRAME_LEN) as u64), frame, None));
+            }
+            Ok(())
+        })?;
+        Ok(Answer { seconds: Some(f64::from(seconds)), ..answer })
+    }
+
+    fn recognise(&mut self, sound: &Sound) -> Result<Answer, anyhow::Error> {
+        let sound = self.sound(sound)?;
+        let recognizer = match &mut self.recognizer {
+            Some(recognizer) => recognizer,
+            none => none.insert(Recognizer::load(&self.models)?),
+        };
+        let (heard, answer) = timed(|| Ok(recognizer.recognize(&sound, &CancelToken::never())?))?;
+        let (count, text) = (Some(heard.best.tokens.len()), Some(heard.best.text));
+        Ok(Answer { count, text, seconds: Some(seconds(sound.len(), SAMPLE_RATE_HZ)), ..answer })
+    }
+
+    fn understand(&mut self, text: &str) -> Result<Answer, anyhow::Error> {
+        let agent = self.agent()?;
+        let (intent, answer) = timed(|| Ok(understand(agent, text)))?;
+        Ok(Answer { text: Some(intent.unwrap_or_default()), ..answer })
+    }
+
+    fn detector(&mut self) -> Result<Arc<SileroModel>, anyhow::Error> {
+        if let Some(detector) = &self.detector {
+            return Ok(Arc::clone(detector));
+        }
+        let detector = SileroModel::load(&self.models)?;
+        Ok(Arc::clone(self.detector.insert(detector)))
+    }
+
+    fn parts(&mut self) -> Result<&mut Parts, anyhow::Error> {
+        match &mut self.parts {
+            Some(parts) => Ok(parts),
+            none => {
+                let meta = Meta::load(&self.models)?;
+                let encoder = Encoder::load(&self.models, &meta)?;
+                let decoder = Decoder::load(&self.models, &meta)?;
+                Ok(none.insert(Parts { encoder, decoder }))
+            }
+        }
+    }
+
+    fn voice(&mut self) -> Result<&mut Voice, anyhow::Error> {
+        match &mut self.voice {
+            Some(voice) => Ok(voice),
+            none => Ok(none.insert(Voice::load(&self.models)?)),
+        }
+    }
+
+    fn agent(&mut self) -> Result<&Agent, anyhow::Error> {
+        match &mut self.agent {
+            Some(agent) => Ok(agent),
+            none => Ok(none.insert(Agent::load(&self.agent_folder)?)),
+        }
+    }
+
+    fn sound(&mut self, sound: &Sound) -> Result<Arc<Vec<f32>>, anyhow::Error> {
+        let path = match sound {
+            Sound::Seconds(seconds) => return self.speech(*seconds),
+            Sound::File(path) => path,
+        };
+        let name = path.display().to_string();
+        if let Some(samples) = self.sounds.get(&name) {
+            return Ok(Arc::clone(samples));
+        }
+        let samples = Arc::new(file::read(path)?.to_rate(SAMPLE_RATE_HZ).samples);
+        self.sounds.insert(name, Arc::clone(&samples));
+        Ok(samples)
+    }
+
+    /// So many seconds of our own voice, at 16 kHz.
+    fn speech(&mut self, seconds: u32) -> Result<Arc<Vec<f32>>, anyhow::Error> {
+        let name = format!("{seconds}s");
+        if let Some(samples) = self.sounds.get(&name) {
+            return Ok(Arc::clone(samples));
+        }
+        if self.speech.is_empty() {
+            let voice = self.voice()?;
+            let mut samples = Vec::new();
+            for clause in voice.clauses(SPEECH)? {
+                let sound = voice.synthesize(&clause, &Style::default(), &CancelToken::never())?;
+                samples.extend(sound);
+            }
+            self.speech = Clip { rate_hz: VOICE_RATE_HZ, samples }.to_rate(SAMPLE_RATE_HZ).samples;
+        }
+        let length = (seconds * SAMPLE_RATE_HZ) as usize;
+        let samples: Vec<f32> = self.speech.iter().copied().cycle().take(length).collect();
+        let samples = Arc::new(samples);
+        self.sounds.insert(name, Arc::clone(&samples));
+        Ok(samples)
+    }
+}
+
+// Each stage is a function that stays one in the program: `benches/instructions.py` counts what runs
+// inside it, by its name.
+
+#[inline(never)]
+fn judge(stream: &mut SileroStream, sound: &[f32]) -> usize {
+    let mut windows = 0;
+    stream.push(sound, |_| windows += 1);
+    windows
+}
+
+#[inline(never)]
+fn encode(encoder: &mut Encoder, sound: &[f32]) -> Result<(Cross, Answer), anyhow::Error> {
+    timed(|| Ok(encoder.encode(sound)?))
+}
+
+/// Steps with tokens of no meaning: what they cost depends on how many there are.
+#[inline(never)]
+fn decode(decoder: &mut Decoder, cross: &Cross) -> Result<Answer, anyhow::Error> {
+    let mut cache = decoder.cache(cross, STEPS);
+    let mut parent = None;
+    let ((), answer) = timed(|| {
+        for token in (500..).take(STEPS) {
+            let logits = decoder.step(&mut cache, &[Branch { token, parent }])?;
+            parent = Some(black_box(logits).node(0));
+        }
+        Ok(())
+    })?;
+    Ok(Answer { count: Some(STEPS), ..answer })
+}
+
+#[inline(never)]
+fn understand(agent: &Agent, text: &str) -> Option<String> {
+    agent.grammar.interpret(text).intent
+}
+
+#[inline(never)]
+fn say(voice: &mut Voice, text: &str) -> Result<Answer, anyhow::Error> {
+    let watch = Watch::start();
+    let mut first_audio_ms = None;
+    let mut samples = 0;
+    for clause in voice.clauses(text)? {
+        voice.speak(&clause, &Style::default(), &CancelToken::never(), |piece| {
+            first_audio_ms.get_or_insert_with(|| ms(watch.wall.elapsed()));
+            samples += black_box(piece).len();
+        })?;
+    }
+    let answer = watch.stop();
+    first_audio_ms.with_context(|| format!("`{text}` holds nothing to say"))?;
+    let seconds = seconds(samples, VOICE_RATE_HZ);
+    Ok(Answer { first_audio_ms, seconds: Some(seconds), ..answer })
+}
+
+fn seconds(samples: usize, rate_hz: u32) -> f64 {
+    samples as f64 / f64::from(rate_hz)
+}
+
+/// A quiet room: faint white noise, the same every time.
+fn hiss(seconds: u32) -> Vec<Frame> {
+    let mut seed = 1u32;
+    let mut sample = || {
+        // The generator of Numerical Recipes (Press et al., 2007, 7.1).
+        seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        QUIET * ((seed >> 8) as f32 / 8_388_608.0 - 1.0)
+    };
+    let frames = (seconds * SAMPLE_RATE_HZ) as usize / FRAME_LEN;
+    (0..frames).map(|_| std::array::from_fn(|_| sample())).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    #[cfg_attr(not(have_models), ignore = "needs models: run `make models`")]
+    fn every_request_is_answered() {
+        let agent = concat!(env!("CARGO_MANIFEST_DIR"), "/agents/coffee");
+        let mut bench = Workbench::new(ModelStore::open(None).unwrap(), agent.into());
+        let mut ask = |line: &str| bench.answer(&line.parse().unwrap()).unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let wav = folder.path().join("speech.wav").display().to_string();
+        assert!(ask("load detector").cpu_ms > 0.0);
+        ask(&format!("clip 2s {wav}"));
+        assert_eq!(ask(&format!("judge {wav}")).count, Some(2 * 16_000 / 512));
+        assert_eq!(ask("decode 1s").count, Some(STEPS));
+        assert!(ask("encode 1s").wall_ms > 0.0);
+        let heard = ask(&format!("recognise {wav}"));
+        assert_eq!(heard.seconds, Some(2.0));
+        assert!(heard.text.unwrap().to_lowercase().contains("good morning"));
+        assert_eq!(ask("understand a large latte please").text.unwrap(), "orderDrink");
+        let said = ask("say Your table is ready.");
+        assert!(said.seconds.unwrap() > 0.5);
+        assert!(said.first_audio_ms.unwrap() <= said.wall_ms);
+        assert_eq!(ask("quiet 2s").seconds, Some(2.0));
+        assert!(said.resident_mb > 1.0 && said.peak_mb >= said.resident_mb * 0.5);
+    }
+
+    #[test]
+    fn a_quiet_room_is_quiet_and_has_its_length() {
+        let frames = hiss(2);
+        assert_eq!(frames.len() * FRAME_LEN, 32_000);
+        let peak = frames.as_flattened().iter().fold(0.0f32, |peak, x| peak.max(x.abs()));
+        assert!((0.5 * QUIET..=QUIET).contains(&peak), "{peak}");
+    }
+}
