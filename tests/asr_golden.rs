@@ -4,6 +4,7 @@
 use mynah::asr::{Branch, Decoder, Encoder, Ended, Meta, Recognizer, Tokenizer};
 use mynah::cancel::{CancelEpoch, CancelToken};
 use mynah::models::ModelStore;
+use mynah::nn::Team;
 use mynah::nn::tree::Node;
 use serde::Deserialize;
 
@@ -54,7 +55,7 @@ fn relative_error(got: &[f32], want: &[f32]) -> f32 {
 fn the_encoder_is_closer_to_float_arithmetic_than_the_shipped_model() {
     let golden = Golden::open();
     let meta = Meta::load(&golden.models).unwrap();
-    let mut encoder = Encoder::load(&golden.models, &meta).unwrap();
+    let mut encoder = Encoder::load(&golden.models, &meta, Team::default()).unwrap();
     for case in &golden.cases {
         let encoded = encoder.run(&golden.floats(case, "audio")).unwrap();
         assert_eq!(encoded.steps(), case.cross_shape[1], "{}", case.name);
@@ -70,7 +71,7 @@ fn the_encoder_is_closer_to_float_arithmetic_than_the_shipped_model() {
 fn the_decoder_gives_the_logits_of_the_reference() {
     let golden = Golden::open();
     let meta = Meta::load(&golden.models).unwrap();
-    let mut encoder = Encoder::load(&golden.models, &meta).unwrap();
+    let mut encoder = Encoder::load(&golden.models, &meta, Team::default()).unwrap();
     let mut decoder = Decoder::load(&golden.models, &meta).unwrap();
     for case in &golden.cases {
         let cross = encoder.encode(&golden.floats(case, "audio")).unwrap();
@@ -121,7 +122,7 @@ fn the_words_are_those_of_the_shipped_model() {
 fn tokens_in_one_pass_get_the_logits_of_one_by_one() {
     let golden = Golden::open();
     let meta = Meta::load(&golden.models).unwrap();
-    let mut encoder = Encoder::load(&golden.models, &meta).unwrap();
+    let mut encoder = Encoder::load(&golden.models, &meta, Team::default()).unwrap();
     let mut decoder = Decoder::load(&golden.models, &meta).unwrap();
     let cross = encoder.encode(&golden.floats(&golden.cases[0], "audio")).unwrap();
     // The root, its two children, and under either another token, each with what it follows.
@@ -169,7 +170,7 @@ fn tokens_in_one_pass_get_the_logits_of_one_by_one() {
 fn a_step_that_fails_leaves_the_cache_as_it_was() {
     let golden = Golden::open();
     let meta = Meta::load(&golden.models).unwrap();
-    let mut encoder = Encoder::load(&golden.models, &meta).unwrap();
+    let mut encoder = Encoder::load(&golden.models, &meta, Team::default()).unwrap();
     let mut decoder = Decoder::load(&golden.models, &meta).unwrap();
     let cross = encoder.encode(&[0.1; 16_000]).unwrap();
     let mut cache = decoder.cache(&cross, 2);

@@ -7,6 +7,7 @@ use assert_no_alloc::{AllocDisabler, assert_no_alloc};
 use mynah::asr::{Branch, Decoder, Encoder, Meta};
 use mynah::hear::{Ear, EndpointSettings, SileroModel};
 use mynah::models::ModelStore;
+use mynah::nn::Team;
 use mynah::units::{FRAME_LEN, SamplePos};
 
 /// Ends the process with an error when memory is asked for or given back where it must not be.
@@ -31,7 +32,7 @@ fn golden_speech(models: &ModelStore) -> Vec<f32> {
 fn a_decoding_step_does_not_allocate() {
     let models = ModelStore::open(None).unwrap();
     let meta = Meta::load(&models).unwrap();
-    let mut encoder = Encoder::load(&models, &meta).unwrap();
+    let mut encoder = Encoder::load(&models, &meta, Team::default()).unwrap();
     let mut decoder = Decoder::load(&models, &meta).unwrap();
     let mut warm = 4;
     // From the second utterance on not even the first steps do.

@@ -7,7 +7,7 @@ use super::{AsrError, Meta};
 use crate::models::ModelStore;
 use crate::nn::attention::{Memory, PackedMemory};
 use crate::nn::kernels::Kernel;
-use crate::nn::{self, NnError, Session};
+use crate::nn::{self, NnError, Session, Team};
 use crate::units::SAMPLE_RATE_HZ;
 
 /// Shorter sound is padded with silence to this: below one second the network babbles.
@@ -19,6 +19,7 @@ pub const MIN_SAMPLES: usize = SAMPLE_RATE_HZ as usize;
 /// speed, so no length needs a plan, or a copy of the weights, of its own.
 pub struct Encoder {
     session: Session,
+    team: Team,
     meta: Meta,
     angles: Angles,
 }
@@ -54,18 +55,19 @@ impl Cross {
         let kernel = Kernel::current().map_err(NnError::from)?;
         let pack = |pair: &[&[f32]]| {
             let memory = Memory { keys: pair[0], values: pair[1] };
-            PackedMemory::pack(kernel, meta.heads, meta.hidden, memory)
+            PackedMemory::new(kernel, meta.heads, meta.hidden, memory)
         };
         Ok(Self(Arc::new(encoded.parts()?.chunks_exact(2).map(pack).collect())))
     }
 }
 
 impl Encoder {
-    pub fn load(models: &ModelStore, meta: &Meta) -> Result<Self, AsrError> {
+    /// An encoder whose work `team` does.
+    pub fn load(models: &ModelStore, meta: &Meta, team: Team) -> Result<Self, AsrError> {
         let plan = nn::load("asr/encoder.onnx", &models.bytes("asr/encoder.onnx")?)?;
-        let session = Session::new(&plan).map_err(AsrError::run)?;
+        let session = Session::with_team(&plan, team.clone()).map_err(AsrError::run)?;
         let angles = Angles::new(meta.rope_inv_freq.clone());
-        Ok(Self { session, meta: meta.clone(), angles })
+        Ok(Self { session, team, meta: meta.clone(), angles })
     }
 
     /// Mono sound at 16 kHz, padded to [`MIN_SAMPLES`] and to whole steps, ready for the decoder.
@@ -80,7 +82,7 @@ impl Encoder {
         // What does not fill a step is less than 24 ms, and the network would not see it either.
         let kept = audio.len().min(samples);
         self.angles.reach(steps);
-        let mut run = || -> TractResult<TVec<TValue>> {
+        let run = || -> TractResult<TVec<TValue>> {
             let sound = self.session.input(&[1, samples, 1], |sound| {
                 sound[..kept].copy_from_slice(&audio[..kept]);
                 sound[kept..].fill(0.0);
@@ -93,6 +95,6 @@ impl Encoder {
             self.session.release()?;
             parts
         };
-        Ok(Encoded { parts: run().map_err(AsrError::run)? })
+        Ok(Encoded { parts: self.team.enter(run).map_err(AsrError::run)? })
     }
 }

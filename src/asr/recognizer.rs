@@ -1,6 +1,7 @@
 use super::{AsrError, Branch, Cross, Decoder, Encoder, MIN_SAMPLES, Meta, Tokenizer, guards};
 use crate::cancel::CancelToken;
 use crate::models::ModelStore;
+use crate::nn::Team;
 use crate::nn::kernels::Kernel;
 
 /// The recogniser of one stream. Holds the networks and their running state; `Send`, so that it can
@@ -50,6 +51,11 @@ pub enum Ended {
 
 impl Recognizer {
     pub fn load(models: &ModelStore) -> Result<Self, AsrError> {
+        Self::with_team(models, Team::default())
+    }
+
+    /// A recogniser whose encoder `team` computes; results do not depend on it.
+    pub fn with_team(models: &ModelStore, team: Team) -> Result<Self, AsrError> {
         let kernel = Kernel::current().map_err(crate::nn::NnError::from)?;
         let meta = Meta::load(models)?;
         let tokenizer = Tokenizer::load(models)?;
@@ -57,7 +63,7 @@ impl Recognizer {
             let why = format!("{} tokens, meta.json says {}", tokenizer.len(), meta.vocabulary);
             return Err(AsrError::Damaged { file: "asr/tokenizer.bin", why });
         }
-        let encoder = Encoder::load(models, &meta)?;
+        let encoder = Encoder::load(models, &meta, team)?;
         let decoder = Decoder::load(models, &meta)?;
         Ok(Self { encoder, decoder, tokenizer, meta, kernel })
     }

@@ -11,10 +11,9 @@ pub struct Memory<'a> {
     pub values: &'a [f32],
 }
 
-/// Room for what attention computes on the way.
+/// Room for the weights of some queries.
 #[derive(Debug, Default)]
 pub struct AttentionScratch {
-    head: Head,
     weights: Vec<f32>,
 }
 
@@ -26,46 +25,35 @@ impl AttentionScratch {
     }
 }
 
-/// `softmax(q kᵀ / √d) v` for every row of `q`, per head, over the whole memory.
-///
-/// `q` and `y` hold rows of `heads` heads; so do the keys and values of `memory`.
-pub fn attend(
-    kernel: Kernel,
-    heads: usize,
-    width: usize,
-    q: &[f32],
-    memory: Memory,
-    y: &mut [f32],
-    scratch: &mut AttentionScratch,
-) {
-    check(heads, width, q, memory, y);
-    assert!(!memory.keys.is_empty(), "something to attend to");
-    let AttentionScratch { head, weights } = scratch;
-    for first in (0..width).step_by(width / heads) {
-        head.pack(kernel, memory, width, first..first + width / heads);
-        head.attend(kernel, q, y, width, first, weights);
-    }
-}
-
-/// What many queries attend to, one after the other: keys and values packed for `kernel` once.
-#[derive(Debug)]
+/// What many queries attend to: keys and values packed once for a kernel.
+#[derive(Debug, Default)]
 pub struct PackedMemory {
-    kernel: Kernel,
     heads: Vec<Head>,
     width: usize,
 }
 
 impl PackedMemory {
     /// Packs `memory`, whose rows hold `heads` heads in `width` numbers.
-    pub fn pack(kernel: Kernel, heads: usize, width: usize, memory: Memory) -> Self {
-        check(heads, width, &[], memory, &[]);
+    pub fn new(kernel: Kernel, heads: usize, width: usize, memory: Memory) -> Self {
+        let mut packed = Self::default();
+        packed.resize(heads, width);
+        pack_heads(kernel, packed.heads_mut(), memory, width);
+        packed
+    }
+
+    /// Makes this a memory of so many heads, to be filled by [`pack_heads`].
+    pub fn resize(&mut self, heads: usize, width: usize) {
+        assert!(heads > 0 && width.is_multiple_of(heads), "{heads} heads in {width} channels");
+        self.width = width;
+        self.heads.resize_with(heads, Head::default);
         let depth = width / heads;
-        let pack = |first| {
-            let mut head = Head::default();
-            head.pack(kernel, memory, width, first..first + depth);
-            head
-        };
-        Self { kernel, heads: (0..width).step_by(depth).map(pack).collect(), width }
+        for (head, first) in self.heads.iter_mut().zip((0..).step_by(depth)) {
+            head.channels = first..first + depth;
+        }
+    }
+
+    pub fn heads_mut(&mut self) -> &mut [Head] {
+        &mut self.heads
     }
 
     /// Numbers in a row, all heads together.
@@ -77,17 +65,27 @@ impl PackedMemory {
         self.heads.len()
     }
 
-    /// As [`attend`].
-    pub fn attend(&self, q: &[f32], y: &mut [f32], scratch: &mut AttentionScratch) {
+    /// `softmax(q kᵀ / √d) v` for every row of `q`, per head, over the whole memory.
+    ///
+    /// `q` and `y` hold rows of all heads, as the keys and values did.
+    pub fn attend(&self, kernel: Kernel, q: &[f32], y: &mut [f32], scratch: &mut AttentionScratch) {
         assert!(q.len() == y.len() && q.len().is_multiple_of(self.width), "rows of {}", self.width);
-        let depth = self.width / self.heads.len();
-        for (head, first) in self.heads.iter().zip((0..).step_by(depth)) {
-            head.attend(self.kernel, q, y, self.width, first, &mut scratch.weights);
+        for head in &self.heads {
+            head.attend(kernel, q, y, self.width, &mut scratch.weights);
         }
     }
 }
 
-/// As [`attend`], each query over the rows of `memory` that its path names.
+/// Packs the part of `memory` that belongs to each of `heads`, which are some of all.
+pub fn pack_heads(kernel: Kernel, heads: &mut [Head], memory: Memory, width: usize) {
+    assert!(memory.keys.len() == memory.values.len() && memory.keys.len().is_multiple_of(width));
+    assert!(!memory.keys.is_empty(), "something to attend to");
+    for head in heads {
+        head.pack(kernel, memory, width);
+    }
+}
+
+/// As [`PackedMemory::attend`], each query over the rows of `memory` that its path names.
 pub fn attend_paths<'a>(
     kernel: Kernel,
     heads: usize,
@@ -118,9 +116,10 @@ fn check(heads: usize, width: usize, q: &[f32], memory: Memory, y: &[f32]) {
 
 /// Keys and values of one head in panels, so that attention is two matrix products.
 #[derive(Debug, Default)]
-struct Head {
+pub struct Head {
+    /// Which of the numbers of a row are this head's.
+    channels: Range<usize>,
     steps: usize,
-    depth: usize,
     /// The transpose: one input per channel, one column per step.
     keys: Aligned<f32>,
     /// As they are: one input per step, one column per channel.
@@ -128,37 +127,37 @@ struct Head {
 }
 
 impl Head {
-    fn pack(&mut self, kernel: Kernel, memory: Memory, width: usize, channels: Range<usize>) {
+    fn pack(&mut self, kernel: Kernel, memory: Memory, width: usize) {
         let columns = kernel.columns();
-        let (steps, depth) = (memory.keys.len() / width, channels.len());
-        (self.steps, self.depth) = (steps, depth);
+        let (steps, depth) = (memory.keys.len() / width, self.channels.len());
+        self.steps = steps;
         self.keys.resize(steps.div_ceil(columns) * depth * columns);
         for (step, row) in memory.keys.chunks_exact(width).enumerate() {
             let panel = &mut self.keys[step / columns * depth * columns + step % columns..];
-            for (slot, value) in panel.iter_mut().step_by(columns).zip(&row[channels.clone()]) {
+            for (slot, value) in panel.iter_mut().step_by(columns).zip(&row[self.channels.clone()])
+            {
                 *slot = *value;
             }
         }
         self.values.resize(depth.div_ceil(columns) * steps * columns);
         for (step, row) in memory.values.chunks_exact(width).enumerate() {
             let panels = self.values.chunks_exact_mut(steps * columns);
-            for (panel, part) in panels.zip(row[channels.clone()].chunks(columns)) {
+            for (panel, part) in panels.zip(row[self.channels.clone()].chunks(columns)) {
                 panel[step * columns..][..part.len()].copy_from_slice(part);
             }
         }
     }
 
-    /// Answers every query in `q` into `y`, rows of `width` in which this head begins at `first`.
+    /// Answers every query in `q` into `y`, rows of `width`.
     fn attend(
         &self,
         kernel: Kernel,
         q: &[f32],
         y: &mut [f32],
         width: usize,
-        first: usize,
         weights: &mut Vec<f32>,
     ) {
-        let Self { steps, depth, .. } = *self;
+        let (steps, first, depth) = (self.steps, self.channels.start, self.channels.len());
         let (rows, columns) = (q.len() / width, kernel.columns());
         let padded = steps.next_multiple_of(columns);
         weights.clear();
@@ -236,7 +235,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn every_way_to_attend_agrees_with_the_definition(
+        fn attention_agrees_with_its_definition(
             heads in 1usize..4, depth in 1usize..40, queries in 1usize..20, steps in 1usize..60,
         ) {
             let width = heads * depth;
@@ -245,13 +244,10 @@ mod tests {
             let memory = Memory { keys: &keys, values: &values };
             let mut scratch = AttentionScratch::default();
             for kernel in Kernel::available() {
-                let (mut y, mut packed) = (vec![0.0; q.len()], vec![0.0; q.len()]);
-                attend(kernel, heads, width, &q, memory, &mut y, &mut scratch);
-                let memory = PackedMemory::pack(kernel, heads, width, memory);
-                memory.attend(&q, &mut packed, &mut scratch);
-                prop_assert_eq!(&y, &packed);
+                let mut y = vec![0.0; q.len()];
+                let packed = PackedMemory::new(kernel, heads, width, memory);
+                packed.attend(kernel, &q, &mut y, &mut scratch);
                 for (q, y) in q.chunks(width).zip(y.chunks(width)) {
-                    let memory = Memory { keys: &keys, values: &values };
                     prop_assert!(close(y, &plain(heads, q, memory)), "{}", kernel.name());
                 }
             }

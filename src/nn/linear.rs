@@ -144,6 +144,12 @@ impl ByteLinear {
         whole_rows(len, self.inputs, self.stride)
     }
 
+    /// The inputs of the first `rows` rows of `x`, and those of the others.
+    pub fn split<'a>(&self, x: &'a [f32], rows: usize) -> (&'a [f32], &'a [f32]) {
+        let first = if rows == 0 { 0 } else { (rows - 1) * self.stride + self.inputs };
+        (&x[..first], x.get(rows * self.stride..).unwrap_or_default())
+    }
+
     /// Runs every whole row of `x` ([`ByteLinear::inputs`] wide) into a row of `y`
     /// ([`ByteLinear::outputs`] wide). `residual` is as long as `y`, or empty.
     pub fn run(

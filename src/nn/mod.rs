@@ -10,8 +10,10 @@ pub mod kernels;
 pub mod linear;
 mod load;
 pub mod ops;
+mod team;
 pub mod tree;
 mod workspace;
 
 pub use load::{Network, NnError, Plan, load};
+pub use team::Team;
 pub use workspace::Session;

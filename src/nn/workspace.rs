@@ -7,15 +7,19 @@ use std::sync::Arc;
 use tract_onnx::prelude::*;
 use tract_onnx::tract_hir::internal::*;
 
-use super::Plan;
-use super::attention::AttentionScratch;
+use super::attention::{AttentionScratch, PackedMemory};
 use super::linear::LinearScratch;
+use super::{Plan, Team};
 
-/// Room for intermediate results of one operator.
+/// Room for intermediate results of one operator, and who computes them.
 #[derive(Debug, Default)]
 pub struct Scratch {
-    pub linear: LinearScratch,
-    pub attention: AttentionScratch,
+    pub team: Team,
+    /// One for each half of the team.
+    pub linear: [LinearScratch; 2],
+    pub attention: [AttentionScratch; 2],
+    /// What the queries of one layer attend to.
+    pub packed: PackedMemory,
     /// A row or a passage that an operator puts together before it computes.
     pub joined: Vec<f32>,
 }
@@ -71,8 +75,15 @@ pub struct Session {
 
 impl Session {
     pub fn new(plan: &Arc<Plan>) -> TractResult<Self> {
+        Self::with_team(plan, Team::default())
+    }
+
+    /// A session whose runs `team` computes.
+    pub fn with_team(plan: &Arc<Plan>, team: Team) -> TractResult<Self> {
         let mut session = Self { state: plan.spawn()?, shapes: Vec::new() };
-        session.share(RefCell::new(Workspace::default()));
+        let mut workspace = Workspace::default();
+        workspace.scratch.team = team;
+        session.share(RefCell::new(workspace));
         Ok(session)
     }
 

@@ -1,7 +1,7 @@
 use tract_onnx::tract_hir::internal::*;
 
-use super::{Constants, Spelling, channels, filled, floats};
-use crate::nn::attention::{Memory, attend};
+use super::{Constants, Scratch, Spelling, channels, filled, floats};
+use crate::nn::attention::{Memory, pack_heads};
 use crate::nn::kernels::Kernel;
 
 /// Every query over all keys. ONNX inputs: q, k, v. Attribute `heads`.
@@ -36,7 +36,23 @@ impl EvalOp for FullAttention {
         ensure!(!memory.keys.is_empty(), "nothing to attend to");
         ensure!(memory.keys.len() == memory.values.len(), "as many keys as values");
         filled(context, inputs[0].shape(), |y, scratch| {
-            attend(self.kernel, self.heads, width, q, memory, y, &mut scratch.attention)
+            let Scratch { team, attention: [mine, others], packed, .. } = scratch;
+            let (kernel, rows) = (self.kernel, q.len() / width);
+            packed.resize(self.heads, width);
+            let half = team.first_half(rows);
+            let few = if half < rows { self.heads / 2 } else { self.heads };
+            let (first, second) = packed.heads_mut().split_at_mut(few);
+            team.join(
+                || pack_heads(kernel, first, memory, width),
+                || pack_heads(kernel, second, memory, width),
+            );
+            let (q, more_q) = q.split_at(half * width);
+            let (y, more_y) = y.split_at_mut(half * width);
+            let packed = &*packed;
+            team.join(
+                || packed.attend(kernel, q, y, mine),
+                || packed.attend(kernel, more_q, more_y, others),
+            );
         })
     }
 }

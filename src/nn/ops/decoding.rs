@@ -71,9 +71,10 @@ impl EvalOp for TokenAttention {
         ensure!(keys.len() == q.len() && values.len() == q.len(), "a key and value per query");
         tokens.set(self.layer, keys, values);
         filled(context, inputs[0].shape(), |y, scratch| {
-            scratch.attention.reserve(self.heads, tokens.capacity());
+            let scratch = &mut scratch.attention[0];
+            scratch.reserve(self.heads, tokens.capacity());
             let seen = (tokens.layer(self.layer), tokens.grown_paths());
-            attend_paths(self.kernel, self.heads, width, q, seen, y, &mut scratch.attention)
+            attend_paths(self.kernel, self.heads, width, q, seen, y, scratch)
         })
     }
 }
@@ -89,6 +90,7 @@ impl TypedOp for TokenAttention {
 /// Every new token over the whole sound. ONNX input: q. Attributes `heads`, `layer`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SoundAttention {
+    kernel: Kernel,
     heads: usize,
     layer: usize,
 }
@@ -98,8 +100,8 @@ impl SoundAttention {
         spelling: &Spelling,
         constants: &Constants,
     ) -> TractResult<(Box<dyn TypedOp>, TVec<OutletId>)> {
-        let Spelling { heads, layer, .. } = *spelling;
-        Ok((Box::new(Self { heads, layer }), constants.kept([0])?))
+        let Spelling { kernel, heads, layer, .. } = *spelling;
+        Ok((Box::new(Self { kernel, heads, layer }), constants.kept([0])?))
     }
 }
 
@@ -123,7 +125,9 @@ impl EvalOp for SoundAttention {
             sound.width(),
             self.heads
         );
-        filled(context, inputs[0].shape(), |y, scratch| sound.attend(q, y, &mut scratch.attention))
+        filled(context, inputs[0].shape(), |y, scratch| {
+            sound.attend(self.kernel, q, y, &mut scratch.attention[0])
+        })
     }
 }
 

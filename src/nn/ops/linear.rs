@@ -109,8 +109,19 @@ impl EvalOp for QuantLinear {
     fn eval(&self, context: &EvalContext, inputs: TVec<TValue>) -> TractResult<TVec<TValue>> {
         let x = floats(&inputs[0])?;
         let residual = inputs.get(1).map_or(Ok(&[][..]), |residual| floats(residual))?;
-        filled(context, &[1, self.layer.rows(x.len()), self.layer.outputs()], |y, scratch| {
-            self.layer.run(x, self.activation, residual, y, &mut scratch.linear)
+        let rows = self.layer.rows(x.len());
+        filled(context, &[1, rows, self.layer.outputs()], |y, scratch| {
+            let Scratch { team, linear: [mine, others], .. } = scratch;
+            let half = team.first_half(rows);
+            let cut = half * self.layer.outputs();
+            let (y, more_y) = y.split_at_mut(cut);
+            let (residual, more_residual) = residual.split_at(cut.min(residual.len()));
+            let (x, more_x) = self.layer.split(x, half);
+            let (layer, activation) = (&self.layer, self.activation);
+            team.join(
+                || layer.run(x, activation, residual, y, mine),
+                || layer.run(more_x, activation, more_residual, more_y, others),
+            );
         })
     }
 }
