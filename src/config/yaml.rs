@@ -11,6 +11,8 @@ use granit_parser::{Event, Parser, ScalarStyle, Span};
 
 use super::diagnostic::{Diagnostic, Source};
 
+mod broken;
+
 /// Most nodes one file may have once its aliases are followed: a file of a megabyte stays far
 /// below, an alias bomb does not.
 const MAX_NODES: usize = 500_000;
@@ -188,7 +190,7 @@ impl<'a> Builder<'a> {
         let options = granit_parser::options! { emit_comments: false };
         let mut events = Parser::new_from_str_with_options(&self.source.text, options);
         let mut root = None;
-        while let Some((event, span)) = self.next(&mut events)? {
+        while let Some((event, span)) = self.next(&mut events, None)? {
             match event {
                 Event::StreamStart | Event::StreamEnd | Event::DocumentEnd => {}
                 Event::DocumentStart(..) if root.is_some() => {
@@ -308,16 +310,19 @@ impl<'a> Builder<'a> {
         events: &mut Events<'a>,
         opened: &Span,
     ) -> Result<(Event<'a>, Span), Diagnostic> {
-        self.next(events)?.ok_or_else(|| self.wrong(opened, "this is never closed"))
+        self.next(events, Some(opened))?.ok_or_else(|| {
+            self.wrong(opened, "this is never closed").help("close it before the file ends")
+        })
     }
 
-    fn next(&self, events: &mut Events<'a>) -> Result<Option<(Event<'a>, Span)>, Diagnostic> {
-        events.next_event().transpose().map_err(|error| {
-            let at = error.marker().byte_offset().unwrap_or(0);
-            let message = format!("this is not YAML: {}", error.info());
-            Diagnostic::new(self.source, at..at + 1, message)
-                .help("check the quotes, colons and indentation here and on the line before")
-        })
+    /// The next event inside the collection `opened`.
+    fn next(
+        &self,
+        events: &mut Events<'a>,
+        opened: Option<&Span>,
+    ) -> Result<Option<(Event<'a>, Span)>, Diagnostic> {
+        let next = events.next_event().transpose();
+        next.map_err(|error| broken::diagnose(self.source, &error, opened.map(bytes)))
     }
 
     fn wrong(&self, span: &Span, message: impl Into<String>) -> Diagnostic {
