@@ -77,14 +77,34 @@ fn a_mistake_in_a_file_is_shown_with_its_line_and_a_way_out() {
         (
             "dialogue.yaml",
             order("    summary: \"a {{ slots.sise }}\"\n"),
-            &["yaml:4:20", "has a slot `sise`", "mean `size`", "^^^^^^^^^^"],
+            &["yaml:4:20", "has a slot `sise`", "mean `slots.size`?", "^^^^^^^^^^"],
         ),
         ("dialogue.yaml", order("    summary: \"{{ size }}\"\n"), &["yaml:4:", "`slots.size`"]),
+        ("dialogue.yaml", order("    summary: \"{{ siez }}\"\n"), &["mean `slots.size`?"]),
+        ("dialogue.yaml", order("    summary: \"{{ slot.siez }}\"\n"), &["mean `slots.size`?"]),
+        ("dialogue.yaml", order("    summary: \"{{ siad }}\"\n"), &["mean `said`?"]),
+        (
+            "dialogue.yaml",
+            order("    summary: \"{{ slots.colour }}\"\n"),
+            &["known here: `slots.drink`, `slots.size`"],
+        ),
         ("dialogue.yaml", order("    summary: \"{{ slots.size\"\n"), &["yaml:4:14", "template"]),
         ("dialogue.yaml", order("    summary: \"{{ outcome }}\"\n"), &["only the `reply` of an"]),
         ("dialogue.yaml", order("    failed: \"{{ summary }}\"\n"), &["has no `summary`"]),
         ("dialogue.yaml", order("    summary: \"{{ agent|upr }}\"\n"), &["yaml:4:14", "upr"]),
         ("dialogue.yaml", order("replies: {help: \"{{ slots.size }}\"}\n"), &["no slots"]),
+        // What can never be said.
+        (
+            "dialogue.yaml",
+            order(&format!("    working: {}\n", "so ".repeat(400))),
+            &["yaml:4:14", "working can never be said: the reply is longer than 1000"],
+        ),
+        (
+            "dialogue.yaml",
+            order(&format!("replies: {{help: [Yes, \"{}\"]}}\n", "so ".repeat(400))),
+            &["yaml:4:22", "help can never be said"],
+        ),
+        ("dialogue.yaml", order("    failed: \"{{ agent + 1 }}\"\n"), &["can never be said: "]),
         // Values of the wrong kind.
         ("dialogue.yaml", order("    summary: {a: b}\n"), &["must be text", "quotes"]),
         ("dialogue.yaml", order("    slots: [size]\n"), &["must be a block of keys"]),
@@ -128,11 +148,34 @@ fn a_mistake_in_a_file_is_shown_with_its_line_and_a_way_out() {
                 .to_owned(),
             &["a.yaml:4:", "mean `size`"],
         ),
+        (
+            "tests/a.yaml",
+            "conversations:\n- name: x\n  turns:\n  - {say: a, slots: {sise: b}}\n".to_owned(),
+            &["a.yaml:4:20", "no intent has a slot `sise`", "mean `size`"],
+        ),
+        (
+            "tests/a.yaml",
+            "conversations:\n- name: x\n  turns:\n  - {say: a, act: ask_slott}\n".to_owned(),
+            &["a.yaml:4:19", "act cannot be `ask_slott`", "mean `ask_slot`"],
+        ),
+        (
+            "tests/a.yaml",
+            "conversations:\n- name: x\n  turns:\n  - {say: a, actions: [order]}\n".to_owned(),
+            &["a.yaml:4:24", "no intent has an action `order`", "none to choose from"],
+        ),
+        (
+            "tests/a.yaml",
+            "conversations:\n- name: x\n  turns: []\n".to_owned(),
+            &["a.yaml:3:10", "without turns tests nothing"],
+        ),
     ] {
         let shown = mistakes(&[(file, &text)]);
         for part in parts {
             assert!(shown.contains(part), "{file}: {text}\n{part:?} is missing in\n{shown}");
         }
+        let (problems, ways_out) =
+            (shown.matches("\n  |\n").count(), shown.matches("\n  = ").count());
+        assert!(ways_out >= problems, "{file}: a way out is missing in\n{shown}");
     }
 }
 
@@ -147,6 +190,55 @@ fn every_mistake_is_listed() {
         ("tests/a.yaml", "x: y\n"),
     ]);
     assert!(shown.starts_with("7 mistakes in the agent's files\n\n"), "{shown}");
+}
+
+#[test]
+fn a_misspelt_action_of_a_test_is_found() {
+    let dialogue = DIALOGUE.to_owned() + "    action: {name: brew}\n";
+    let test = "conversations:\n- name: x\n  turns:\n  - {say: a, actions: [bru]}\n";
+    let shown = mistakes(&[("dialogue.yaml", &dialogue), ("tests/a.yaml", test)]);
+    assert!(shown.contains("no intent has an action `bru`"), "{shown}");
+    assert!(
+        shown.contains("did you mean `brew`?") || shown.contains("known here: brew"),
+        "{shown}"
+    );
+}
+
+/// A template may fail with made-up values and do well with those that the lists hold.
+#[test]
+fn a_reply_that_only_suits_real_values_is_no_mistake() {
+    let intents = INTENTS.replace("{size}", "{size} {count} of");
+    let intents = intents + "  count: {range: {from: 1, to: 9}}\n";
+    for reply in [
+        "{{ slots.count + 1 }}",
+        "{{ {'small': 1, 'large': 2}[slots.size] + 1 }}",
+        "{{ {'large': 2}[slots.size] + slots.count }}",
+        "{{ said + 'x' }}",
+    ] {
+        let dialogue = format!("intents:\n  order:\n    reply: \"{reply}\"\n");
+        let loaded = load(&[("intents/a.yaml", &intents), ("dialogue.yaml", &dialogue)]);
+        assert!(loaded.is_ok(), "{reply}: {}", loaded.err().unwrap());
+    }
+}
+
+#[test]
+fn what_is_no_file_is_refused_and_not_waited_for() {
+    for name in ["agent.toml", "dialogue.yaml", "intents/a.yaml", "tests/a.yaml"] {
+        let dir = test_folder(&[
+            ("agent.toml", SETTINGS),
+            ("dialogue.yaml", DIALOGUE),
+            ("intents/a.yaml", INTENTS),
+            ("tests/b.yaml", "conversations: []\n"),
+        ]);
+        let path = dir.path().join(name);
+        for (make, told) in [("mkdir", "a folder, not a file"), ("mkfifo", "a named pipe, not a")] {
+            let _ = std::fs::remove_file(&path).or_else(|_| std::fs::remove_dir(&path));
+            let made = std::process::Command::new(make).arg(&path).status().expect("it runs");
+            assert!(made.success());
+            let shown = Agent::load(dir.path()).map(|agent| agent.name).unwrap_err().to_string();
+            assert!(shown.contains(name) && shown.contains(told), "{shown}");
+        }
+    }
 }
 
 #[test]

@@ -12,6 +12,7 @@ mod check;
 mod demo;
 mod devices;
 mod eval;
+mod output;
 mod replay;
 mod run;
 mod say;

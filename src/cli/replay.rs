@@ -1,7 +1,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::{Context, Failure};
+use super::{Context, Failure, output};
 use crate::agent::Agent;
 use crate::audio::file;
 use crate::observe::console::Console;
@@ -44,6 +44,7 @@ pub fn run(args: &Args, context: &Context) -> Result<(), Failure> {
         )));
     }
     let agent = Arc::new(Agent::load(&args.agent).map_err(Failure::input)?);
+    let answer = args.out.as_deref().map(|out| output::create(out, VOICE_RATE_HZ)).transpose()?;
     let clip = file::read(&args.input).map_err(Failure::input)?.to_rate(SAMPLE_RATE_HZ);
     let mut engines = Engines::load(&context.models()?).map_err(Failure::input)?;
     let mut console = Console::new(context.json);
@@ -55,8 +56,8 @@ pub fn run(args: &Args, context: &Context) -> Result<(), Failure> {
         replay(&mut engines, &agent, Pace::LockStep, |_| clip, |e| console.show(e))
     }
     .map_err(anyhow::Error::from)?;
-    if let Some(out) = &args.out {
-        file::write_wav(out, VOICE_RATE_HZ, &track).map_err(Failure::input)?;
+    if let Some(mut answer) = answer {
+        answer.push(&track).and_then(|()| answer.finish()).map_err(output::failure)?;
     }
     Ok(())
 }

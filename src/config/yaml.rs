@@ -220,7 +220,9 @@ impl<'a> Builder<'a> {
         let start = bytes(span).start;
         self.count(1, span)?;
         if depth > MAX_DEPTH {
-            return Err(self.wrong(span, format!("YAML is nested more than {MAX_DEPTH} deep")));
+            return Err(self
+                .wrong(span, format!("YAML is nested more than {MAX_DEPTH} deep"))
+                .help("close the brackets, or move what is inside further out"));
         }
         let (kind, end, anchor) = match event {
             Event::Scalar(text, style, anchor, _) => {
@@ -259,12 +261,18 @@ impl<'a> Builder<'a> {
             }
             Event::Alias(id) => {
                 let Some(meant) = self.anchors.get(&id).cloned() else {
-                    return Err(self.wrong(span, "this alias refers to itself"));
+                    return Err(self
+                        .wrong(span, "this alias refers to itself")
+                        .help("write the value out instead of `*…`"));
                 };
                 self.count(size(&meant), span)?;
                 return Ok(meant);
             }
-            _ => return Err(self.wrong(span, "a value was expected here")),
+            _ => {
+                return Err(self
+                    .wrong(span, "a value was expected here")
+                    .help("write text, a list or a block of keys"));
+            }
         };
         let node = Yaml { span: start..end.max(start), kind };
         if anchor != 0 {
@@ -302,7 +310,9 @@ impl<'a> Builder<'a> {
         if self.nodes <= MAX_NODES {
             return Ok(());
         }
-        Err(self.wrong(span, format!("this file has more than {MAX_NODES} values")))
+        Err(self
+            .wrong(span, format!("this file has more than {MAX_NODES} values"))
+            .help("split it into several files; an alias counts as what it stands for"))
     }
 
     fn expect(

@@ -36,10 +36,35 @@ const LONGEST_SPEECH: u64 = 60 * SAMPLE_RATE_HZ as u64;
 /// How much longer than its program's time limit an action is waited for, in samples.
 const ACTION_GRACE: u64 = 2 * SAMPLE_RATE_HZ as u64;
 
+/// Every [`Step::act`].
+pub const ACTS: &[&str] = &[
+    "greet",
+    "ask_slot",
+    "confirm",
+    "ask_change",
+    "act",
+    "reply",
+    "action_failed",
+    "busy",
+    "listen",
+    "not_understood",
+    "give_up",
+    "ignore",
+    "cancel",
+    "start_over",
+    "help",
+    "repeat",
+    "welcome",
+    "goodbye",
+    "prompt_again",
+    "time_out",
+    "leave",
+];
+
 /// What the agent does next.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Step {
-    /// What moved the talk (`ask_slot`, `confirm`, `reply`, …).
+    /// What moved the talk, one of [`ACTS`].
     pub act: String,
     /// The state it is in now.
     pub state: String,
@@ -402,6 +427,7 @@ impl Conversation {
     }
 
     fn describe(&self, act: &str, mut step: Step) -> Step {
+        debug_assert!(ACTS.contains(&act), "{act} is not among the acts");
         step.act = act.to_owned();
         step.state = self.state().to_owned();
         step

@@ -16,8 +16,8 @@ mod script;
 mod template;
 
 pub use action::{ActionOutcome, ActionRequest, ActionResult, ActionRunner, Program};
-pub use conversation::{Conversation, Step};
-pub use phrases::{Phrase, Phrases, RESERVED, Wording};
+pub use conversation::{ACTS, Conversation, Step};
+pub use phrases::{NAMED_SLOT, Phrase, Phrases, RESERVED, Wording};
 pub use script::{
     Action, Confirm, IntentScript, Prompts, Replies, Reply, Script, SlotScript, Then,
 };

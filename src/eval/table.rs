@@ -3,6 +3,8 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
+use crate::config::regular;
+
 #[derive(Debug, thiserror::Error)]
 pub enum TableError {
     #[error("cannot read {}: {source}", path.display())]
@@ -27,7 +29,8 @@ pub struct Table {
 impl Table {
     /// Reads `path`; `required` columns must be there.
     pub fn read(path: &Path, required: &[&'static str]) -> Result<Self, TableError> {
-        let bytes = std::fs::read(path)
+        let bytes = regular::metadata(path)
+            .and_then(|_| std::fs::read(path))
             .map_err(|source| TableError::Unreadable { path: path.to_owned(), source })?;
         Self::parse(path, &bytes, required)
     }

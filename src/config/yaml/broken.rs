@@ -93,7 +93,11 @@ mod tests {
     #[test]
     fn a_slip_is_shown_where_it_is_and_not_where_it_was_noticed() {
         for (text, start, part) in [
-            ("a: \"open\nb: c\nd: \"e\"\n", "a.yaml:1:4:", "the next \" after this one is on line 3"),
+            (
+                "a: \"open\nb: c\nd: \"e\"\n",
+                "a.yaml:1:4:",
+                "the next \" after this one is on line 3",
+            ),
             ("a: 'it''s open\nb: c\nd: 'e'\n", "a.yaml:1:4:", "the next ' after this one is on"),
             ("a: \"x \\\" \\\\\nb: c\nd: \"e\"\n", "a.yaml:1:4:", "on line 3"),
             ("a: \"open\nb: c\n", "a.yaml:1:4:", "unclosed quote"),
