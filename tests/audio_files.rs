@@ -193,7 +193,7 @@ fn missing_files_and_folders_are_refused() {
     let missing = file::read(dir.path().join("nothing.wav")).unwrap_err().to_string();
     assert!(missing.contains("nothing.wav") && missing.contains("No such file"), "{missing}");
     let folder = file::read(dir.path()).unwrap_err().to_string();
-    assert!(folder.contains("directory"), "{folder}");
+    assert!(folder.contains("it is a folder, not a file"), "{folder}");
 }
 
 #[test]

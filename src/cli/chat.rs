@@ -202,6 +202,7 @@ impl Chat {
             status: heard.status,
             completeness: heard.completeness,
             nbest: heard.nbest.clone(),
+            gave_up: heard.gave_up,
         };
         print_line(&intent.to_json())
     }

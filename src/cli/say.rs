@@ -215,7 +215,9 @@ impl Sink {
 fn no_speaker(error: DeviceError) -> Failure {
     let told = anyhow!("{error}; or write the sound to a file with -o OUT.wav");
     match error {
-        DeviceError::NotFound { .. } => Failure::Input(told),
+        DeviceError::NotFound { choice, .. } if choice != DeviceChoice::Default => {
+            Failure::Input(told)
+        }
         _ => Failure::Runtime(told),
     }
 }

@@ -341,6 +341,7 @@ fn understood(intent: &str, slots: Slots) -> Interpretation {
         slots,
         confidence: 1.0,
         nbest: Vec::new(),
+        gave_up: None,
     }
 }
 

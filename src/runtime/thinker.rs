@@ -199,6 +199,7 @@ impl<'m> Thinker<'m> {
                 status: interpretation.status,
                 completeness: interpretation.completeness,
                 nbest: interpretation.nbest.clone(),
+                gave_up: interpretation.gave_up,
             });
         }
         let deciding = Instant::now();
