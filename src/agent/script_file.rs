@@ -1,6 +1,6 @@
 //! `dialogue.yaml`: how each intent is talked through.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -110,13 +110,10 @@ fn offered_by(grammar: &Grammar) -> BTreeMap<String, Vec<OfferedSlot>> {
         .collect()
 }
 
-/// What people call the slots → slot, over all intents.
-fn slot_names(intents: &BTreeMap<String, IntentScript>) -> BTreeMap<String, String> {
-    intents
-        .values()
-        .flat_map(|intent| &intent.slots)
-        .flat_map(|slot| slot.spoken_names.iter().map(|name| (name.clone(), slot.name.clone())))
-        .collect()
+/// What people call the slots of all intents.
+fn slot_names(intents: &BTreeMap<String, IntentScript>) -> BTreeSet<String> {
+    let slots = intents.values().flat_map(|intent| &intent.slots);
+    slots.flat_map(|slot| &slot.spoken_names).cloned().collect()
 }
 
 struct Reader<'a> {

@@ -102,7 +102,7 @@ fn a_mistake_in_a_file_is_shown_with_its_line_and_a_way_out() {
         (
             "dialogue.yaml",
             order(&format!("replies: {{help: [Yes, \"{}\"]}}\n", "so ".repeat(400))),
-            &["yaml:4:22", "help can never be said"],
+            &["yaml:4:23", "help can never be said"],
         ),
         ("dialogue.yaml", order("    failed: \"{{ agent + 1 }}\"\n"), &["can never be said: "]),
         // Values of the wrong kind.
@@ -267,6 +267,28 @@ fn conversations_are_rehearsed_and_differences_shown() {
     let fields: Vec<(&str, &str)> =
         failed.differences.iter().map(|d| (d.field, d.found.as_str())).collect();
     assert_eq!(fields, [("slots", "{size: small}"), ("reply", "Small tea")]);
+}
+
+/// Two intents may each have a slot that people call "size".
+#[test]
+fn a_name_means_the_slot_of_the_open_request() {
+    let intents = INTENTS.replace(
+        "lists:",
+        "  wrap:\n    data:\n      - sentences: [\"wrap it [{size:box}]\"]\nlists:",
+    );
+    let dialogue = "intents:\n\
+        \x20 order:\n    confirm: always\n    confirm_question: Right?\n    reply: Yes\n\
+        \x20   slots: {size: {ask: What size?, names: [size]}}\n\
+        \x20 wrap:\n    confirm: always\n    confirm_question: Right?\n    reply: Yes\n\
+        \x20   slots: {box: {ask: How large a box?, names: [size]}}\n";
+    let test = "conversations:\n- name: x\n  turns:\n  - say: a large tea\n\
+        \x20 - {say: the size, reply: What size?}\n  - {say: small, state: confirming}\n\
+        - name: y\n  turns:\n  - say: wrap it small\n  - {say: the size, reply: How large a box?}\n";
+    let files =
+        [("intents/a.yaml", &*intents), ("dialogue.yaml", dialogue), ("tests/a.yaml", test)];
+    let agent = load(&files).unwrap_or_else(|e| panic!("{e}"));
+    let rehearsal = rehearse(&Arc::new(agent));
+    assert_eq!((rehearsal.passed, rehearsal.failed), (2, 0), "{rehearsal:#?}");
 }
 
 /// The example agent is checked and its conversations are run with every test run.

@@ -101,12 +101,4 @@ impl Event {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_line_names_its_schema_and_kind() {
-        let line = Event::SpeechStart { at: SamplePos(320) }.to_json();
-        assert_eq!(line, r#"{"schema":1,"event":"speech_start","at":320}"#);
-    }
-}
+mod tests;
