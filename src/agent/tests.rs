@@ -151,7 +151,7 @@ fn a_mistake_in_a_file_is_shown_with_its_line_and_a_way_out() {
         (
             "tests/a.yaml",
             "conversations:\n- name: x\n  turns:\n  - {say: a, slots: {sise: b}}\n".to_owned(),
-            &["a.yaml:4:20", "no intent has a slot `sise`", "mean `size`"],
+            &["a.yaml:4:22", "no intent has a slot `sise`", "mean `size`"],
         ),
         (
             "tests/a.yaml",
