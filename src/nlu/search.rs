@@ -15,8 +15,8 @@ use super::numbers::{Spoken, begins, numbers_at};
 use super::ways::{Cost, NONE, Trace, Way, WayId, Ways};
 use super::words::{MAX_TEXT_BYTES, Words};
 
-/// Most [work](Ways::work) of one search, some 50 ms on a desktop computer and a quarter of a
-/// second on a Raspberry Pi. A request to the coffee agent takes some thousands.
+/// Most [work](Ways::work) of one search: some 20 ms on a desktop computer, and more than a hundred
+/// times what a request to the example agent takes.
 pub(super) const MAX_WORK: u64 = 5_000_000;
 
 pub(super) struct Search<'m, 't> {

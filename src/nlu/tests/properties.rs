@@ -139,6 +139,16 @@ fn the_longest_text_is_answered_and_a_longer_one_refused() {
     assert_eq!(grammar.explain(&long, &Context::new()), Explanation::GaveUp(GaveUp::TooLong));
 }
 
+#[test]
+fn a_request_is_far_from_the_limit_of_work() {
+    let grammar = grammar(include_str!("../../../agents/coffee/intents/order.yaml"));
+    let words = Words::new("hi there, can i please get a large medium roast latte with some milk");
+    let mut search = Search::new(&grammar.machine, &words);
+    drop(grammar.read(&mut search, &Context::new()));
+    let work = search.ways().work();
+    assert!(work < MAX_WORK / 100, "{work}");
+}
+
 /// Rules that begin and end anywhere, inside one another: work grows with the cube of the text.
 #[test]
 fn a_long_text_that_can_be_read_in_any_number_of_ways_is_given_up() {
