@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use crate::clock::{Clock, Moment};
 use crate::config::diagnostic::{Diagnostic, Source};
 use crate::config::yaml::Yaml;
 use crate::dialogue::{ActionResult, Phrase, Script};
@@ -10,11 +11,13 @@ use crate::nlu::Status;
 use super::section::{Page, Section};
 
 /// One conversation.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub struct TestConversation {
     pub file: PathBuf,
     pub line: u32,
     pub name: String,
+    /// Begins at `now:`, or at the default moment of a clock.
+    pub clock: Clock,
     pub turns: Vec<Turn>,
 }
 
@@ -112,6 +115,7 @@ impl Reader<'_> {
             .require("name", &mut self.page)
             .and_then(|node| self.page.text(node, "name"))
             .map(|text| text.text);
+        let clock = section.take("now").and_then(|node| self.moment(node)).map(Clock::From);
         let turns = match section.require("turns", &mut self.page) {
             Some(node) => self.page.list(node, "`turns`"),
             None => &[],
@@ -120,7 +124,19 @@ impl Reader<'_> {
         section.finish(&mut self.page);
         let source = self.page.source;
         let line = source.line_of(node.span.start);
-        Some(TestConversation { file: source.path.clone(), line, name: name?, turns })
+        let (file, clock) = (source.path.clone(), clock.unwrap_or_default());
+        Some(TestConversation { file, line, name: name?, clock, turns })
+    }
+
+    fn moment(&mut self, node: &Yaml) -> Option<Moment> {
+        let text = self.page.text(node, "now")?;
+        match text.text.parse() {
+            Ok(moment) => Some(moment),
+            Err(error) => {
+                self.page.wrong(&node.span, format!("now: {error}"));
+                None
+            }
+        }
     }
 
     fn turn(&mut self, node: &Yaml) -> Option<Turn> {

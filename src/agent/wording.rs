@@ -2,10 +2,12 @@
 
 use std::ops::Range;
 
+use crate::clock::Clock;
 use crate::config::diagnostic::Diagnostic;
 use crate::config::yaml::Yaml;
-use crate::dialogue::{Facts, Prompts, Template};
+use crate::dialogue::{Facts, Prompts, Template, parts_of_now};
 use crate::nlu::{Slot, SlotValue, Slots};
+use crate::units::SamplePos;
 
 use super::section::{Page, Text};
 
@@ -71,7 +73,11 @@ fn check_name(page: &mut Page, text: &Text, name: &str, scope: &Scope) {
         }
         return;
     }
-    let mut known = vec!["agent"];
+    if root == "now" {
+        check_part_of_now(page, &at, name, parts.next());
+        return;
+    }
+    let mut known = vec!["agent", "now"];
     if scope.slots.is_some() {
         known.extend(["said", "slots"]);
     }
@@ -97,10 +103,25 @@ fn check_name(page: &mut Page, text: &Text, name: &str, scope: &Scope) {
     }
 }
 
+fn check_part_of_now(page: &mut Page, at: &Range<usize>, name: &str, part: Option<&str>) {
+    match part {
+        None => page.wrong_help(
+            at,
+            "`now` has parts and says nothing by itself",
+            "write `now.clock` for the time of day, `now.date` for the day",
+        ),
+        Some(part) if !parts_of_now().any(|known| known == part) => {
+            page.unknown(at, format!("`{name}`: `now` has no `{part}`"), part, parts_of_now());
+        }
+        Some(_) => {}
+    }
+}
+
 /// Renders the template once with every slot filled and once with none, so that a misspelt filter
 /// is found now and not before a visitor. Complaints about the made-up values are left aside.
 fn try_out(page: &mut Page, text: &Text, what: &str, template: &Template, scope: &Scope) -> bool {
     let example = Slot { value: SlotValue::Text("example".into()), text: "example".into() };
+    let now = Clock::default().at(SamplePos::default());
     let names = scope.slots.clone().unwrap_or_default();
     let full: Slots = names.into_iter().map(|name| (name, example.clone())).collect();
     for slots in [full, Slots::new()] {
@@ -110,6 +131,7 @@ fn try_out(page: &mut Page, text: &Text, what: &str, template: &Template, scope:
             summary: scope.summary.then_some("example"),
             outcome: scope.outcome.then_some("example"),
             said: scope.slots.is_some().then_some("example"),
+            now: Some(&now),
         };
         if let Err(e) = template.render(&facts)
             && !e.depends_on_facts

@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use super::{Context, Failure};
 use crate::agent::Agent;
+use crate::clock::{Clock, Moment};
 use crate::dialogue::{ActionRequest, ActionResult, ActionRunner, Conversation, Step};
 use crate::nlu::Interpretation;
 use crate::observe::Event;
@@ -23,6 +24,10 @@ use crate::units::SamplePos;
 pub struct Args {
     /// The agent's folder
     pub agent: PathBuf,
+    /// When the talk begins, for replies that tell the time: 2026-03-05T14:30 (local) or
+    /// 2026-03-05T14:30:00+01:00 (default: the machine's clock).
+    #[arg(long, value_name = "TIME")]
+    now: Option<Moment>,
 }
 
 /// Lines read ahead of the conversation; the reader waits when the queue is full.
@@ -33,7 +38,10 @@ const LOOK_EVERY: Duration = Duration::from_millis(20);
 pub fn run(args: &Args, context: &Context) -> Result<(), Failure> {
     let agent = Arc::new(Agent::load(&args.agent).map_err(Failure::input)?);
     let mut chat = Chat {
-        conversation: Conversation::new(agent),
+        conversation: Conversation::new(
+            agent,
+            args.now.clone().map_or(Clock::Machine, Clock::From),
+        ),
         actions: ActionRunner::default(),
         clock: std::io::stdin().is_terminal().then(Instant::now),
         json: context.json,
