@@ -20,7 +20,8 @@ use crate::units::SamplePos;
 /// would in speech; with lines from a pipe or file, time stands still. Actions really run.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  mynah chat agents/coffee\n  \
-    echo 'can I get a latte' | mynah chat agents/coffee --json")]
+    echo 'can I get a latte' | mynah chat agents/coffee --json\n  \
+    mynah chat agents/coffee --now 2026-12-24T18:00")]
 pub struct Args {
     /// The agent's folder
     pub agent: PathBuf,
