@@ -41,8 +41,10 @@ pub struct Facts<'a> {
     pub now: Option<&'a Moment>,
 }
 
-/// The parts of `now`, and how each is read off.
-const NOW: &[(&str, fn(&Moment) -> Value)] = &[
+/// One part of `now`, and how it is read off.
+type PartOfNow = (&'static str, fn(&Moment) -> Value);
+
+const NOW: &[PartOfNow] = &[
     ("year", |now| Value::from(now.year())),
     ("month", |now| Value::from(now.month())),
     ("day", |now| Value::from(now.day())),
