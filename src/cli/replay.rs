@@ -26,13 +26,14 @@ Examples:
   mynah replay agents/coffee order.wav --now 2026-03-05T14:30
   mynah replay agents/coffee order.wav --realtime --json | grep turn
   mynah replay agents/coffee order.wav --echo kitchen.wav:-10 --delay-ms 60
-  mynah replay agents/coffee order.wav --echo kitchen.wav --headset    hears itself, interrupts itself
+  mynah replay agents/coffee order.wav --echo kitchen.wav --headset    hears itself
 
-With --echo the agent speaks into a room: what it says is heard by the microphone, through the
-room's impulse response, delay and clocks. As in `run`, it is deaf while it speaks and a quarter of a
-second after; an echo that comes later than that is taken for a visitor. With --headset it listens
-all the time and takes its own voice for a visitor who interrupts. No echo is cancelled yet. When
-the recording is over, so is the hearing: let it end in silence.")]
+With --echo the agent speaks into a room: the microphone hears what it says, through the
+room's impulse response, delay and clocks. As in `run`, it is deaf while it speaks and a
+quarter of a second after; an echo that comes later than that is taken for a visitor. With
+--headset it listens all the time and takes its own voice for a visitor who interrupts. No
+echo is cancelled yet. When the recording is over, so is the hearing: let it end in
+silence.")]
 pub struct Args {
     /// Agent folder.
     agent: PathBuf,
