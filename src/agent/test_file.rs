@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
+use crate::clock::{Clock, Moment};
 use crate::config::diagnostic::{Diagnostic, Source};
 use crate::config::yaml::{Kind, Yaml};
 use crate::dialogue::{ACTS, ActionResult, NAMED_SLOT, Phrase, Script};
@@ -11,11 +12,13 @@ use crate::nlu::Status;
 use super::section::{Page, Section};
 
 /// One conversation.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub struct TestConversation {
     pub file: PathBuf,
     pub line: u32,
     pub name: String,
+    /// Begins at `now:`, or at the default moment of a clock.
+    pub clock: Clock,
     pub turns: Vec<Turn>,
 }
 
@@ -113,6 +116,7 @@ impl Reader<'_> {
             .require("name", &mut self.page)
             .and_then(|node| self.page.text(node, "name"))
             .map(|text| text.text);
+        let clock = section.take("now").and_then(|node| self.moment(node)).map(Clock::From);
         let turns = match section.require("turns", &mut self.page) {
             Some(node) => {
                 let turns = self.page.list(node, "`turns`");
@@ -128,7 +132,23 @@ impl Reader<'_> {
         section.finish(&mut self.page);
         let source = self.page.source;
         let line = source.line_of(node.span.start);
-        Some(TestConversation { file: source.path.clone(), line, name: name?, turns })
+        let (file, clock) = (source.path.clone(), clock.unwrap_or_default());
+        Some(TestConversation { file, line, name: name?, clock, turns })
+    }
+
+    fn moment(&mut self, node: &Yaml) -> Option<Moment> {
+        let text = self.page.text(node, "now")?;
+        match text.text.parse() {
+            Ok(moment) => Some(moment),
+            Err(error) => {
+                self.page.wrong(
+                    &node.span,
+                    format!("now: {error}"),
+                    "leave it out where the time does not matter",
+                );
+                None
+            }
+        }
     }
 
     fn turn(&mut self, node: &Yaml) -> Option<Turn> {

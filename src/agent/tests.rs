@@ -105,6 +105,9 @@ fn a_mistake_in_a_file_is_shown_with_its_line_and_a_way_out() {
             &["yaml:4:23", "help can never be said"],
         ),
         ("dialogue.yaml", order("    failed: \"{{ agent + 1 }}\"\n"), &["can never be said: "]),
+        ("dialogue.yaml", order("    summary: \"{{ now }}\"\n"), &["has parts", "`now.clock`"]),
+        ("dialogue.yaml", order("    summary: \"{{ now.hous }}\"\n"), &["4:18", "mean `hour`"]),
+        ("dialogue.yaml", order("replies: {help: \"{{ now.era }}\"}\n"), &["known here: year, mo"]),
         // Values of the wrong kind.
         ("dialogue.yaml", order("    summary: {a: b}\n"), &["must be text", "quotes"]),
         ("dialogue.yaml", order("    slots: [size]\n"), &["must be a block of keys"]),
@@ -167,6 +170,11 @@ fn a_mistake_in_a_file_is_shown_with_its_line_and_a_way_out() {
             "tests/a.yaml",
             "conversations:\n- name: x\n  turns: []\n".to_owned(),
             &["a.yaml:3:10", "without turns tests nothing"],
+        ),
+        (
+            "tests/a.yaml",
+            "conversations:\n- name: x\n  now: 25:99\n  turns: []\n".to_owned(),
+            &["a.yaml:3:8", "now: `25:99` is not a time", "2026-03-05T14:30"],
         ),
     ] {
         let shown = mistakes(&[(file, &text)]);
@@ -289,6 +297,21 @@ fn a_name_means_the_slot_of_the_open_request() {
     let agent = load(&files).unwrap_or_else(|e| panic!("{e}"));
     let rehearsal = rehearse(&Arc::new(agent));
     assert_eq!((rehearsal.passed, rehearsal.failed), (2, 0), "{rehearsal:#?}");
+}
+
+#[test]
+fn a_conversation_takes_place_when_it_says_and_at_the_same_time_every_time() {
+    let time = "\"{{ now.clock }} and {{ now.second }} seconds on {{ now.weekday }}\"";
+    let dialogue = format!("intents:\n  order:\n    reply: {time}\nreplies: {{help: {time}}}\n");
+    let tests = "conversations:\n\
+         - name: told\n  now: 2026-03-07T23:59:50\n  turns:\n  \
+           - {say: help, reply: 11:59 PM and 52 seconds on Saturday}\n  \
+           - {wait_s: 10}\n  \
+           - {say: a tea, reply: 12:00 AM and 4 seconds on Sunday}\n\
+         - name: default\n  turns:\n  - {say: help, reply: 10:00 AM and 2 seconds on Monday}\n";
+    let agent = load(&[("dialogue.yaml", &dialogue), ("tests/a.yaml", tests)])
+        .unwrap_or_else(|e| panic!("{e}"));
+    assert_eq!(rehearse(&Arc::new(agent)).failures, []);
 }
 
 /// The example agent is checked and its conversations are run with every test run.

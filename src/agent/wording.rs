@@ -2,10 +2,12 @@
 
 use std::ops::Range;
 
+use crate::clock::Clock;
 use crate::config::diagnostic::nearest;
 use crate::config::yaml::Yaml;
-use crate::dialogue::{Facts, Prompts, Template};
+use crate::dialogue::{Facts, Prompts, Template, parts_of_now};
 use crate::nlu::{Slot, SlotValue, Slots};
+use crate::units::SamplePos;
 
 use super::section::{Page, Text};
 
@@ -83,7 +85,11 @@ fn check_name(page: &mut Page, text: &Text, name: &str, scope: &Scope) {
         }
         return;
     }
-    let mut known = vec!["agent"];
+    if root == "now" {
+        check_part_of_now(page, &at, name, parts.next());
+        return;
+    }
+    let mut known = vec!["agent", "now"];
     if scope.slots.is_some() {
         known.extend(["said", "slots"]);
     }
@@ -115,6 +121,20 @@ fn check_name(page: &mut Page, text: &Text, name: &str, scope: &Scope) {
     }
 }
 
+fn check_part_of_now(page: &mut Page, at: &Range<usize>, name: &str, part: Option<&str>) {
+    match part {
+        None => page.wrong(
+            at,
+            "`now` has parts and says nothing by itself",
+            "write `now.clock` for the time of day, `now.date` for the day",
+        ),
+        Some(part) if !parts_of_now().any(|known| known == part) => {
+            page.unknown(at, format!("`{name}`: `now` has no `{part}`"), part, parts_of_now());
+        }
+        Some(_) => {}
+    }
+}
+
 fn names(slots: &[KnownSlot]) -> impl Iterator<Item = &str> {
     slots.iter().map(|slot| slot.name.as_str())
 }
@@ -135,6 +155,7 @@ fn meant_slot(wrong: &str, slots: &[KnownSlot]) -> String {
 /// now and not before a visitor; and goes on with values of the lists until it could be made once.
 /// A template that never could is a mistake, one that fails with some made-up values is not.
 fn try_out(page: &mut Page, text: &Text, what: &str, template: &Template, scope: &Scope) -> bool {
+    let now = Clock::default().at(SamplePos::default());
     let (mut made, mut failure) = (false, None);
     for (index, slots) in examples(scope.slots.as_deref().unwrap_or_default()).enumerate() {
         if made && index >= 2 {
@@ -147,6 +168,7 @@ fn try_out(page: &mut Page, text: &Text, what: &str, template: &Template, scope:
                 summary: scope.summary.then_some("example"),
                 outcome: scope.outcome.then_some(words),
                 said: scope.slots.is_some().then_some(words),
+                now: Some(&now),
             };
             match template.render(&facts) {
                 Ok(_) => {
