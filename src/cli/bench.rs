@@ -66,7 +66,10 @@ pub fn run(args: &Args, context: &Context) -> Result<(), Failure> {
         Some(folder) => folder.clone(),
         None => super::demo::coffee()?,
     };
-    let bench = Workbench::new(context.models()?, folder.clone());
+    // A second thread beside the only processor would be one too many.
+    let board = Board::default_for_build().cpu.encoder_threads;
+    let encoder_threads = board.min(u32::try_from(processors).unwrap_or(u32::MAX));
+    let bench = Workbench::new(context.models()?, folder.clone(), encoder_threads);
     if args.requests {
         return serve(bench);
     }

@@ -8,6 +8,7 @@ use super::{Context, Failure};
 use crate::agent::Agent;
 use crate::audio::file::{self, Clip};
 use crate::cancel::CancelToken;
+use crate::config::board::Board;
 use crate::demo::{Customer, Kitchen, Line, Room};
 use crate::observe::Event;
 use crate::observe::console::{Console, clock};
@@ -59,7 +60,8 @@ pub fn run(args: &Args, context: &Context) -> Result<(), Failure> {
     }
     let lines = read_lines(&folder.join("demo.txt"))?;
     let agent = Arc::new(Agent::load(&folder).map_err(Failure::input)?);
-    let mut engines = Engines::load(&context.models()?).map_err(Failure::input)?;
+    let threads = Board::default_for_build().cpu.encoder_threads;
+    let mut engines = Engines::load(&context.models()?, threads).map_err(Failure::input)?;
     let lines = speak_lines(&mut engines.voice, lines)?;
 
     context.say(format_args!("A customer walks up to “{}” in a noisy kitchen.\n", agent.name));

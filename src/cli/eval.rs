@@ -82,10 +82,11 @@ pub fn run(args: &Args, context: &Context) -> Result<(), Failure> {
     warn_of_unknown_intents(&agent, &jobs);
     warn_of_unknown_slots(&agent, &jobs);
     let mode = if args.whole { Mode::Whole } else { Mode::Streamed };
-    let mut engines = Engines::load(&context.models()?).map_err(Failure::input)?;
+    let board = Board::default_for_build();
+    let threads = board.cpu.encoder_threads;
+    let mut engines = Engines::load(&context.models()?, threads).map_err(Failure::input)?;
     engines.warm_up().map_err(anyhow::Error::from)?;
-    let period_ms = Board::default_for_build().audio.period_ms;
-    let mut evaluation = Evaluation::new(engines, agent, mode, period_ms);
+    let mut evaluation = Evaluation::new(engines, agent, mode, board.audio.period_ms);
     let (outcomes, unreadable) = evaluate(&mut evaluation, &mut mixer, &jobs)?;
     if outcomes.is_empty() {
         return Err(Failure::Input(anyhow!(

@@ -7,6 +7,7 @@ use crate::audio::echo_path::EchoPath;
 use crate::audio::file;
 use crate::audio::room_response::RoomResponse;
 use crate::clock::{Clock, Moment};
+use crate::config::board::Board;
 use crate::observe::console::Console;
 use crate::runtime::listener::Duplex;
 use crate::runtime::source::{ClipSource, Echoing, Paced, Source};
@@ -107,7 +108,8 @@ pub fn run(args: &Args, context: &Context) -> Result<(), Failure> {
     let agent = Arc::new(Agent::load(&args.agent).map_err(Failure::input)?);
     let answer = args.out.as_deref().map(|out| output::create(out, VOICE_RATE_HZ)).transpose()?;
     let clip = file::read(&args.input).map_err(Failure::input)?.to_rate(SAMPLE_RATE_HZ);
-    let mut engines = Engines::load(&context.models()?).map_err(Failure::input)?;
+    let threads = Board::default_for_build().cpu.encoder_threads;
+    let mut engines = Engines::load(&context.models()?, threads).map_err(Failure::input)?;
     if args.realtime {
         engines.warm_up().map_err(anyhow::Error::from)?;
     }

@@ -68,7 +68,8 @@ pub fn run(args: &Args, context: &Context) -> Result<(), Failure> {
         None => Board::default_for_build(),
     };
     let agent = Arc::new(Agent::load(&args.agent).map_err(Failure::input)?);
-    let mut engines = Engines::load(&context.models()?).map_err(Failure::input)?;
+    let mut engines =
+        Engines::load(&context.models()?, board.cpu.encoder_threads).map_err(Failure::input)?;
     engines.warm_up().map_err(anyhow::Error::from)?;
     let stop = Arc::new(AtomicBool::new(false));
     for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {

@@ -14,8 +14,12 @@ pub struct Team(Option<Arc<ThreadPool>>);
 const WORTH_SHARING: usize = 24;
 
 impl Team {
-    /// A team of two with threads of its own. They sleep while there is nothing to do.
-    pub fn of_two() -> std::io::Result<Self> {
+    /// A team of one, the caller itself, or of two with threads of their own, which sleep while there
+    /// is nothing to do.
+    pub fn of(threads: u32) -> std::io::Result<Self> {
+        if threads < 2 {
+            return Ok(Self::default());
+        }
         let pool = ThreadPoolBuilder::new()
             .num_threads(2)
             .thread_name(|index| format!("compute-{index}"))

@@ -6,6 +6,7 @@ use crate::asr::{AsrError, Recognizer};
 use crate::cancel::CancelToken;
 use crate::hear::{HearError, SileroModel};
 use crate::models::ModelStore;
+use crate::nn::Team;
 use crate::tts::{Style, TtsError, Voice};
 use crate::units::SAMPLE_RATE_HZ;
 
@@ -17,6 +18,8 @@ pub enum EngineError {
     Asr(#[from] AsrError),
     #[error(transparent)]
     Tts(#[from] TtsError),
+    #[error("cannot start the threads that compute ({0}); is the limit on processes reached?")]
+    Threads(#[from] std::io::Error),
 }
 
 /// Everything neural that one agent needs.
@@ -28,12 +31,13 @@ pub struct Engines {
 
 impl Engines {
     /// Loads all models, the recogniser and the voice beside one another: loading is what a
-    /// start waits for.
-    pub fn load(store: &ModelStore) -> Result<Self, EngineError> {
+    /// start waits for. `encoder_threads` is what the board says.
+    pub fn load(store: &ModelStore, encoder_threads: u32) -> Result<Self, EngineError> {
+        let team = Team::of(encoder_threads)?;
         std::thread::scope(|scope| {
             let voice = scope.spawn(|| Voice::load(store));
             let silero = SileroModel::load(store)?;
-            let recognizer = Recognizer::load(store)?;
+            let recognizer = Recognizer::with_team(store, team)?;
             let voice = match voice.join() {
                 Ok(voice) => voice?,
                 Err(panic) => std::panic::resume_unwind(panic),

@@ -17,6 +17,7 @@ use crate::cancel::CancelToken;
 use crate::hear::silero::SileroStream;
 use crate::hear::{Ear, SileroModel};
 use crate::models::ModelStore;
+use crate::nn::Team;
 use crate::nn::kernels::Kernel;
 use crate::observe::process;
 use crate::runtime::Engines;
@@ -68,6 +69,7 @@ pub struct Answer {
 pub struct Workbench {
     models: ModelStore,
     agent_folder: PathBuf,
+    encoder_threads: u32,
     detector: Option<Arc<SileroModel>>,
     recognizer: Option<Recognizer>,
     parts: Option<Parts>,
@@ -119,10 +121,11 @@ fn loading(work: impl FnOnce() -> Result<Answer, anyhow::Error>) -> Result<Answe
 }
 
 impl Workbench {
-    pub fn new(models: ModelStore, agent_folder: PathBuf) -> Self {
+    pub fn new(models: ModelStore, agent_folder: PathBuf, encoder_threads: u32) -> Self {
         Self {
             models,
             agent_folder,
+            encoder_threads,
             detector: None,
             recognizer: None,
             parts: None,
@@ -172,7 +175,8 @@ impl Workbench {
                 answer
             }
             Model::Recogniser => {
-                let (recognizer, answer) = timed(|| Ok(Recognizer::load(models)?))?;
+                let team = Team::of(self.encoder_threads)?;
+                let (recognizer, answer) = timed(|| Ok(Recognizer::with_team(models, team)?))?;
                 self.recognizer = Some(recognizer);
                 answer
             }
@@ -187,7 +191,7 @@ impl Workbench {
     fn start(&mut self) -> Result<Answer, anyhow::Error> {
         let ((agent, engines), answer) = timed(|| {
             let agent = Agent::load(&self.agent_folder)?;
-            let mut engines = Engines::load(&self.models)?;
+            let mut engines = Engines::load(&self.models, self.encoder_threads)?;
             engines.warm_up()?;
             Ok((agent, engines))
         })?;
@@ -250,7 +254,7 @@ impl Workbench {
             Some(parts) => Ok(parts),
             none => {
                 let meta = Meta::load(&self.models)?;
-                let encoder = Encoder::load(&self.models, &meta)?;
+                let encoder = Encoder::load(&self.models, &meta, Team::of(self.encoder_threads)?)?;
                 let decoder = Decoder::load(&self.models, &meta)?;
                 Ok(none.insert(Parts { encoder, decoder }))
             }
@@ -384,7 +388,7 @@ mod tests {
     #[cfg_attr(not(have_models), ignore = "needs models: run `make models`")]
     fn every_request_is_answered() {
         let agent = concat!(env!("CARGO_MANIFEST_DIR"), "/agents/coffee");
-        let mut bench = Workbench::new(ModelStore::open(None).unwrap(), agent.into());
+        let mut bench = Workbench::new(ModelStore::open(None).unwrap(), agent.into(), 2);
         let mut ask = |line: &str| bench.answer(&line.parse().unwrap()).unwrap();
         let folder = tempfile::tempdir().unwrap();
         let wav = folder.path().join("speech.wav").display().to_string();

@@ -53,6 +53,8 @@ pub struct Placement {
 pub struct Cpu {
     /// Names of the kernels (`nn::kernels`) that the budget counts on, any of them.
     pub kernels: Vec<String>,
+    /// Threads that compute the recogniser's encoder: 1, or 2 where a second saves waiting.
+    pub encoder_threads: u32,
 }
 
 /// What the whole agent may cost on this board.
@@ -122,6 +124,7 @@ struct WrittenPlacement {
 #[serde(deny_unknown_fields)]
 struct WrittenCpu {
     kernels: Spanned<Vec<String>>,
+    encoder_threads: Spanned<i64>,
 }
 
 #[derive(Deserialize)]
@@ -173,7 +176,14 @@ impl Board {
                     written.threads.thinker,
                 )?,
             },
-            cpu: Cpu { kernels: source.kernels(written.cpu.kernels)? },
+            cpu: Cpu {
+                kernels: source.kernels(written.cpu.kernels)?,
+                encoder_threads: source.number(
+                    "cpu.encoder_threads",
+                    written.cpu.encoder_threads,
+                    1..=2,
+                )?,
+            },
             budget: source.budget(written.budget)?,
         };
         Ok(board)
