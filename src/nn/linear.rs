@@ -58,10 +58,10 @@ impl ByteLinear {
             for (sum, byte) in column_sums.iter_mut().zip(row) {
                 *sum += i32::from(*byte) - i32::from(offset);
             }
-            let at = input / group * columns * group + input % group;
+            let places: Vec<_> = (0..columns).map(|column| kernel.place(input, column)).collect();
             for (panel, row) in panels.chunks_exact_mut(panel_len).zip(row.chunks(columns)) {
-                for (slot, byte) in panel[at..].iter_mut().step_by(group).zip(row) {
-                    *slot = byte.wrapping_sub(offset);
+                for (place, byte) in places.iter().zip(row) {
+                    panel[*place] = byte.wrapping_sub(offset);
                 }
             }
         }
@@ -147,8 +147,8 @@ impl ByteLinear {
         let zero = self.zero + i32::from(offset);
         let panel = output / columns * self.words * columns * group;
         let weights = (0..self.inputs).map(|input| {
-            let at = (input / group * columns + output % columns) * group + input % group;
-            let byte = self.panels[panel + at].wrapping_add(offset);
+            let at = panel + self.kernel.place(input, output % columns);
+            let byte = self.panels[at].wrapping_add(offset);
             (i32::from(byte) - zero) as f32 * self.scale
         });
         Some(weights.collect())
