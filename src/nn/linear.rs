@@ -104,10 +104,10 @@ impl ByteLinear {
             for (sum, byte) in column_sums.iter_mut().zip(row) {
                 *sum += i32::from(*byte) - i32::from(offset);
             }
-            let at = input / group * columns * group + input % group;
+            let places: Vec<_> = (0..columns).map(|column| kernel.place(input, column)).collect();
             for (panel, row) in panels.chunks_exact_mut(panel_len).zip(row.chunks(columns)) {
-                for (slot, byte) in panel[at..].iter_mut().step_by(group).zip(row) {
-                    *slot = byte.wrapping_sub(offset);
+                for (place, byte) in places.iter().zip(row) {
+                    panel[*place] = byte.wrapping_sub(offset);
                 }
             }
         }
@@ -230,8 +230,8 @@ impl ByteLinear {
         let panel = output / columns * self.words * columns * group;
         (output < self.outputs).then(|| {
             (0..self.inputs).map(move |input| {
-                let at = (input / group * columns + output % columns) * group + input % group;
-                let byte = self.panels[panel + at].wrapping_add(offset);
+                let at = panel + self.kernel.place(input, output % columns);
+                let byte = self.panels[at].wrapping_add(offset);
                 (i32::from(byte) - zero) as f32 * self.scale
             })
         })

@@ -1,14 +1,14 @@
 //! AVX-VNNI: what AVX-512 VNNI does to bytes, for CPUs that stop at sixteen registers of 32 bytes.
 //!
-//! Only the byte tile differs from [`super::avx2`]; see [`super::avx512`] for its instruction.
+//! See [`super::avx512`] for the instruction. Floats are summed by [`super::avx2`]'s tile.
 
 use std::arch::x86_64::*;
 
 /// Three registers of 8 lanes by four rows: 12 accumulators, three weights, one broadcast.
-pub const COLUMNS: usize = 24;
+pub const COLUMNS: usize = PARTS * LANES;
 pub const GROUP: usize = 4;
+pub const PARTS: usize = 3;
 const LANES: usize = 8;
-const _: () = assert!(COLUMNS == super::avx2::COLUMNS, "float panels are those of AVX2");
 
 /// # Safety
 /// The CPU has the features below; slices are as long as [`super::Kernel::byte_tile`] checks.

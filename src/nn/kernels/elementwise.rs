@@ -67,52 +67,64 @@ fn larger(a: f32, b: f32) -> f32 {
     if a > b { a } else { b }
 }
 
+/// Combines the lanes of a register by halves, as vector units do.
+#[inline(never)]
+fn across(lanes: &[f32; LANES], combine: impl Fn(f32, f32) -> f32) -> f32 {
+    let mut lanes = *lanes;
+    let mut half = LANES / 2;
+    while half > 0 {
+        for lane in 0..half {
+            lanes[lane] = combine(lanes[lane], lanes[lane + half]);
+        }
+        half /= 2;
+    }
+    lanes[0]
+}
+
+/// The values of `x` in whole registers, the last filled up with `filler`.
+#[inline(always)]
+fn padded(x: &[f32], filler: f32) -> (&[[f32; LANES]], [f32; LANES]) {
+    let (whole, rest) = x.as_chunks::<LANES>();
+    let mut last = [filler; LANES];
+    last[..rest.len()].copy_from_slice(rest);
+    (whole, last)
+}
+
 #[inline(always)]
 fn sum_by(x: &[f32], term: impl Fn(f32) -> f32) -> f32 {
+    let (whole, rest) = x.as_chunks::<LANES>();
     let mut lanes = [0.0; LANES];
-    let chunks = x.chunks_exact(LANES);
-    for (lane, value) in lanes.iter_mut().zip(chunks.remainder()) {
-        *lane = term(*value);
-    }
-    for chunk in chunks {
-        for (lane, value) in lanes.iter_mut().zip(chunk) {
-            *lane += term(*value);
+    for chunk in whole {
+        for lane in 0..LANES {
+            lanes[lane] += term(chunk[lane]);
         }
     }
-    lanes.iter().sum()
+    across(&lanes, |a, b| a + b) + rest.iter().map(|x| term(*x)).sum::<f32>()
 }
 
 #[inline(always)]
 fn largest(x: &[f32]) -> f32 {
-    let mut lanes = [f32::NEG_INFINITY; LANES];
-    let chunks = x.chunks_exact(LANES);
-    for (lane, value) in lanes.iter_mut().zip(chunks.remainder()) {
-        *lane = *value;
-    }
-    for chunk in chunks {
-        for (lane, value) in lanes.iter_mut().zip(chunk) {
-            *lane = larger(*value, *lane);
+    let (whole, mut lanes) = padded(x, f32::NEG_INFINITY);
+    for chunk in whole {
+        for lane in 0..LANES {
+            lanes[lane] = larger(chunk[lane], lanes[lane]);
         }
     }
-    lanes.into_iter().fold(f32::NEG_INFINITY, larger)
+    across(&lanes, larger)
 }
 
 #[inline(always)]
 pub fn quantise_row(x: &[f32], codes: &mut [i8]) -> RowScale {
-    let (mut lows, mut highs) = ([0.0f32; LANES], [0.0f32; LANES]);
-    let chunks = x.chunks_exact(LANES);
-    for (lane, value) in chunks.remainder().iter().enumerate() {
-        lows[lane] = smaller(*value, 0.0);
-        highs[lane] = larger(*value, 0.0);
-    }
-    for chunk in chunks {
+    let (whole, last) = padded(x, 0.0);
+    let mut lows = last.map(|x| smaller(x, 0.0));
+    let mut highs = last.map(|x| larger(x, 0.0));
+    for chunk in whole {
         for lane in 0..LANES {
             lows[lane] = smaller(chunk[lane], lows[lane]);
             highs[lane] = larger(chunk[lane], highs[lane]);
         }
     }
-    let low = lows.into_iter().fold(0.0, smaller);
-    let high = highs.into_iter().fold(0.0, larger);
+    let (low, high) = (across(&lows, smaller), across(&highs, larger));
     let step = (high - low) / 255.0;
     // A silent row has no range; any scale represents it exactly.
     let scale = if step >= f32::MIN_POSITIVE { step } else { 1.0 };
@@ -120,11 +132,15 @@ pub fn quantise_row(x: &[f32], codes: &mut [i8]) -> RowScale {
     let inverse = 1.0 / scale;
     let (least, most) = (-zero, 255.0 - zero);
     let shift = zero_code - 128;
-    let mut sum = 0;
-    for (code, value) in codes.iter_mut().zip(x) {
+    let code = |value: f32| {
         let level = smaller(larger(value * inverse, least), most);
-        *code = math::round(level).1.wrapping_add(shift) as i8;
-        sum = i32::wrapping_add(sum, i32::from(*code));
+        math::round(level).1.wrapping_add(shift)
+    };
+    let mut sum = 0;
+    for (slot, value) in codes.iter_mut().zip(x) {
+        let code = code(*value);
+        *slot = code as i8;
+        sum = i32::wrapping_add(sum, code);
     }
     RowScale { scale, zero: shift, sum }
 }

@@ -69,6 +69,17 @@ impl Kernel {
         }
     }
 
+    /// Where in a panel the weight of an input and a column stands.
+    pub const fn place(self, input: usize, column: usize) -> usize {
+        let (columns, group) = (self.columns(), self.group());
+        let within = match self.isa() {
+            #[cfg(target_arch = "x86_64")]
+            Isa::Avx2 => avx2::place(input % group, column),
+            _ => column * group + input % group,
+        };
+        input / group * columns * group + within
+    }
+
     /// What is taken off every weight byte in a panel, leaving a signed byte where it is not 0.
     ///
     /// Weights and their zero point move together, so whoever takes it off both computes the same:
@@ -101,7 +112,7 @@ impl Kernel {
     /// `sums[row][column] = Σ panel[input][column] * x[row][input]`, exactly.
     ///
     /// `panel` holds `words` groups of [`Kernel::columns`] columns of [`Kernel::group`] bytes, each
-    /// less [`Kernel::weight_offset`]; `x` holds `rows` rows of `words` words from [`Kernel::pack_codes`]; `sums` gets `rows` rows of
+    /// less [`Kernel::weight_offset`] and at its [`Kernel::place`]; `x` holds `rows` rows of `words` words from [`Kernel::pack_codes`]; `sums` gets `rows` rows of
     /// [`Kernel::columns`]. At most [`TILE_ROWS`] rows.
     pub fn byte_tile(self, panel: &[u8], x: &[u32], words: usize, rows: usize, sums: &mut [i32]) {
         let columns = self.columns();
@@ -155,8 +166,13 @@ impl Kernel {
             // SAFETY: this kernel exists only where its instructions were detected; the lengths
             // were checked above.
             #[cfg(target_arch = "x86_64")]
-            Isa::Avx2 | Isa::AvxVnni => unsafe {
-                avx2::float_tile(panel, x, stride, rows, sums, sums_stride)
+            Isa::Avx2 => unsafe {
+                avx2::float_tile::<2>(panel, x, stride, rows, sums, sums_stride)
+            },
+            // SAFETY: as above, and that panel is of three registers.
+            #[cfg(target_arch = "x86_64")]
+            Isa::AvxVnni => unsafe {
+                avx2::float_tile::<{ avxvnni::PARTS }>(panel, x, stride, rows, sums, sums_stride)
             },
             // SAFETY: as above.
             #[cfg(target_arch = "x86_64")]

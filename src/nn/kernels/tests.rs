@@ -23,7 +23,7 @@ fn tile(kernel: Kernel, weight: &[u8], codes: &[i8], inputs: usize, rows: usize)
     let mut panel = vec![0; words * columns * group];
     for input in 0..inputs {
         for column in 0..columns {
-            panel[(input / group * columns + column) * group + input % group] =
+            panel[kernel.place(input, column)] =
                 weight[input * columns + column].wrapping_sub(kernel.weight_offset());
         }
     }
