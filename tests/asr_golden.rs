@@ -1,10 +1,13 @@
 //! The converted recogniser, as optimised by tract and run by our operators, against what
 //! onnxruntime says (`models/convert/asr_golden.py`).
 
+use std::process::Command;
+
 use mynah::asr::{Branch, Decoder, Encoder, Ended, Meta, Recognizer, Tokenizer};
 use mynah::cancel::{CancelEpoch, CancelToken};
 use mynah::models::ModelStore;
 use mynah::nn::Team;
+use mynah::nn::kernels::{KERNEL_ENV, Kernel};
 use mynah::nn::tree::Node;
 use serde::Deserialize;
 
@@ -243,4 +246,24 @@ fn the_vocabulary_is_the_shipped_one() {
     // 259 on are merges; these ten bytes are spelled out.
     let spelled: Vec<u32> = "caf\u{e9} \u{20ac}5".bytes().map(|byte| u32::from(byte) + 3).collect();
     assert_eq!(tokenizer.decode(&spelled), "caf\u{e9} \u{20ac}5");
+}
+
+/// Which kernel runs is decided once per process, so the others get processes of their own.
+#[test]
+#[cfg_attr(not(have_models), ignore = "needs models: run `make models`")]
+fn every_kernel_of_this_processor_keeps_to_the_references() {
+    let current = Kernel::current().unwrap();
+    for kernel in Kernel::available().into_iter().filter(|kernel| *kernel != current) {
+        let output = Command::new(std::env::current_exe().unwrap())
+            .env(KERNEL_ENV, kernel.name())
+            .args(["--exact", "--test-threads=1"])
+            .args(["the_encoder_is_closer_to_float_arithmetic_than_the_shipped_model"])
+            .args(["the_decoder_gives_the_logits_of_the_reference"])
+            .args(["the_words_are_those_of_the_shipped_model"])
+            .output()
+            .unwrap();
+        let said = String::from_utf8_lossy(&output.stdout);
+        assert!(output.status.success(), "{}:\n{said}", kernel.name());
+        assert!(said.contains("3 passed"), "{}:\n{said}", kernel.name());
+    }
 }

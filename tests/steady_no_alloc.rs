@@ -35,7 +35,6 @@ fn a_decoding_step_does_not_allocate() {
     let mut encoder = Encoder::load(&models, &meta, Team::default()).unwrap();
     let mut decoder = Decoder::load(&models, &meta).unwrap();
     let mut warm = 4;
-    // From the second utterance on not even the first steps do.
     for seconds in [2, 3] {
         let cross = encoder.encode(&golden_speech(&models)[..seconds * 16_000]).unwrap();
         let mut cache = decoder.cache(&cross, 40);
@@ -49,7 +48,8 @@ fn a_decoding_step_does_not_allocate() {
             };
             if step < warm { advance() } else { guarded(advance) }
         }
-        warm = 0;
+        // A longer sound than before may need more room, once.
+        warm = 1;
     }
 }
 

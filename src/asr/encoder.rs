@@ -5,7 +5,8 @@ use tract_onnx::prelude::*;
 use super::rope::Angles;
 use super::{AsrError, Meta};
 use crate::models::ModelStore;
-use crate::nn::attention::{Memory, PackedMemory};
+use crate::nn::attention::Memory;
+use crate::nn::byte_memory::ByteMemory;
 use crate::nn::kernels::Kernel;
 use crate::nn::{self, NnError, Session, Team};
 use crate::units::SAMPLE_RATE_HZ;
@@ -48,14 +49,14 @@ impl Encoded {
 
 /// An utterance as the decoder attends to it. Cheap to clone.
 #[derive(Debug, Clone)]
-pub struct Cross(pub(super) Arc<Vec<PackedMemory>>);
+pub struct Cross(pub(super) Arc<Vec<ByteMemory>>);
 
 impl Cross {
     fn pack(encoded: &Encoded, meta: &Meta) -> Result<Self, AsrError> {
         let kernel = Kernel::current().map_err(NnError::from)?;
         let pack = |pair: &[&[f32]]| {
             let memory = Memory { keys: pair[0], values: pair[1] };
-            PackedMemory::new(kernel, meta.heads, meta.hidden, memory)
+            ByteMemory::pack(kernel, meta.heads, meta.hidden, memory)
         };
         Ok(Self(Arc::new(encoded.parts()?.chunks_exact(2).map(pack).collect())))
     }

@@ -56,15 +56,6 @@ impl PackedMemory {
         &mut self.heads
     }
 
-    /// Numbers in a row, all heads together.
-    pub fn width(&self) -> usize {
-        self.width
-    }
-
-    pub fn heads(&self) -> usize {
-        self.heads.len()
-    }
-
     /// `softmax(q kᵀ / √d) v` for every row of `q`, per head, over the whole memory.
     ///
     /// `q` and `y` hold rows of all heads, as the keys and values did.

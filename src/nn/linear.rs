@@ -10,11 +10,11 @@ use super::kernels::{Activation, Aligned, Finish, Kernel, MAX_COLUMNS, RowScale,
 pub const MAX_BYTE_INPUTS: usize = 16_384;
 const _: () = assert!(MAX_BYTE_INPUTS * 4 * 255 * 128 <= i32::MAX as usize);
 
-/// A linear layer as it was trained: one scale and zero point for all weights.
+/// A linear layer in 8 bits: a scale for every output, one zero point for all.
 pub struct Quantised<'a> {
-    /// Row per input, column per output: `weight = (byte - zero) * scale`.
+    /// Row per input, column per output: `weight = (byte - zero) * scale of the output`.
     pub bytes: &'a [u8],
-    pub scale: f32,
+    pub scales: &'a [f32],
     pub zero: u8,
     /// One per output.
     pub bias: &'a [f32],
@@ -66,7 +66,7 @@ pub struct ByteLinear {
     panels: Aligned<u8>,
     /// Of the weights as they stand in the panels.
     column_sums: Vec<i32>,
-    scale: f32,
+    scales: Vec<f32>,
     /// The zero point of the weights as they stand in the panels.
     zero: i32,
     bias: Vec<f32>,
@@ -93,6 +93,7 @@ impl ByteLinear {
         let outputs = weight.bias.len();
         let inputs = weight.bytes.len() / outputs;
         assert_eq!(inputs * outputs, weight.bytes.len(), "weights of {outputs} outputs");
+        assert_eq!(weight.scales.len(), outputs, "a scale for every output");
         assert!((1..=MAX_BYTE_INPUTS).contains(&inputs), "{inputs} inputs");
         let (columns, group) = (kernel.columns(), kernel.group());
         let offset = kernel.weight_offset();
@@ -120,7 +121,7 @@ impl ByteLinear {
             words,
             panels,
             column_sums,
-            scale: weight.scale,
+            scales: weight.scales.to_vec(),
             zero: i32::from(weight.zero) - i32::from(offset),
             bias: weight.bias.to_vec(),
         }
@@ -180,7 +181,7 @@ impl ByteLinear {
                 for ((row, sums), scales) in tile.zip(by_row).zip(scales[from..].chunks(digits)) {
                     let at = row * self.outputs + kept.start..row * self.outputs + kept.end;
                     let finish = Finish {
-                        weight_scale: self.scale,
+                        weight_scales: &self.scales[kept.clone()],
                         weight_zero: self.zero,
                         column_sums: &self.column_sums[kept.clone()],
                         inputs: self.inputs,
@@ -232,7 +233,7 @@ impl ByteLinear {
             (0..self.inputs).map(move |input| {
                 let at = panel + self.kernel.place(input, output % columns);
                 let byte = self.panels[at].wrapping_add(offset);
-                (i32::from(byte) - zero) as f32 * self.scale
+                (i32::from(byte) - zero) as f32 * self.scales[output]
             })
         })
     }
@@ -332,6 +333,11 @@ mod tests {
             .collect()
     }
 
+    /// Different, and at most 0.01.
+    fn scales(outputs: usize) -> Vec<f32> {
+        (0..outputs).map(|output| 0.01 / (1 + output % 3) as f32).collect()
+    }
+
     fn bytes(len: usize, salt: u32) -> Vec<u8> {
         floats(len, salt).into_iter().map(|x| (x * 127.0 + 128.0) as u8).collect()
     }
@@ -342,7 +348,7 @@ mod tests {
             inputs in 1usize..40, outputs in 1usize..120, rows in 0usize..20, salt in any::<u32>(),
         ) {
             let (weight, bias) = (bytes(inputs * outputs, salt), floats(outputs, 1));
-            let weight = Quantised { bytes: &weight, scale: 0.01, zero: 131, bias: &bias };
+            let weight = Quantised { bytes: &weight, scales: &scales(outputs), zero: 131, bias: &bias };
             let (x, residual) = (floats(rows * inputs, 2), floats(rows * outputs, 3));
             let run = |kernel| {
                 let mut y = vec![0.0; rows * outputs];
@@ -361,7 +367,7 @@ mod tests {
             inputs in 1usize..40, outputs in 1usize..120, rows in 1usize..20, salt in any::<u32>(),
         ) {
             let (bytes, bias) = (bytes(inputs * outputs, salt), floats(outputs, 1));
-            let weight = Quantised { bytes: &bytes, scale: 0.01, zero: 120, bias: &bias };
+            let weight = Quantised { bytes: &bytes, scales: &scales(outputs), zero: 120, bias: &bias };
             let x = floats(rows * inputs, 2);
             let mut want = None;
             for kernel in Kernel::available() {
@@ -386,7 +392,7 @@ mod tests {
             inputs in 1usize..40, outputs in 1usize..60, salt in any::<u32>(),
         ) {
             let (bytes, bias) = (bytes(inputs * outputs, salt), floats(outputs, 1));
-            let weight = Quantised { bytes: &bytes, scale: 0.01, zero: 120, bias: &bias };
+            let weight = Quantised { bytes: &bytes, scales: &scales(outputs), zero: 120, bias: &bias };
             let x = floats(inputs, 2);
             let mut y = vec![0.0; outputs];
             let layer = ByteLinear::pack(Kernel::SCALAR, &weight);
@@ -424,8 +430,9 @@ mod tests {
 
     #[test]
     fn overlapping_rows_are_those_of_the_windows_apart() {
-        let (bytes, bias) = (bytes(5 * 3, 9), floats(3, 1));
-        let weight = Quantised { bytes: &bytes, scale: 0.01, zero: 120, bias: &bias };
+        let outputs = 3;
+        let (bytes, bias) = (bytes(5 * outputs, 9), floats(outputs, 1));
+        let weight = Quantised { bytes: &bytes, scales: &scales(outputs), zero: 120, bias: &bias };
         let x = floats(12, 2);
         let apart: Vec<f32> = x.windows(5).step_by(2).flatten().copied().collect();
         let mut scratch = LinearScratch::default();
@@ -444,12 +451,15 @@ mod tests {
     fn a_column_is_what_was_packed() {
         let (inputs, outputs) = (13, 101);
         let (bytes, bias) = (bytes(inputs * outputs, 5), vec![0.0; outputs]);
-        let weight = Quantised { bytes: &bytes, scale: 0.5, zero: 7, bias: &bias };
+        let weight = Quantised { bytes: &bytes, scales: &scales(outputs), zero: 7, bias: &bias };
         for kernel in Kernel::available() {
             let layer = ByteLinear::pack(kernel, &weight);
             for output in 0..outputs {
                 let want: Vec<f32> = (0..inputs)
-                    .map(|input| (f32::from(bytes[input * outputs + output]) - 7.0) * 0.5)
+                    .map(|input| {
+                        let byte = bytes[input * outputs + output];
+                        (f32::from(byte) - 7.0) * scales(outputs)[output]
+                    })
                     .collect();
                 let column: Vec<f32> = layer.column(output).unwrap().collect();
                 assert_eq!(column, want, "{}", kernel.name());

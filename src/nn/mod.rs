@@ -6,6 +6,7 @@
 //! [`Session`] runs a plan again and again without new memory.
 
 pub mod attention;
+pub mod byte_memory;
 pub mod kernels;
 pub mod linear;
 mod load;

@@ -8,6 +8,7 @@ use tract_onnx::prelude::*;
 use tract_onnx::tract_hir::internal::*;
 
 use super::attention::{AttentionScratch, PackedMemory};
+use super::byte_memory::ByteMemoryScratch;
 use super::linear::LinearScratch;
 use super::{Plan, Team};
 
@@ -18,6 +19,7 @@ pub struct Scratch {
     /// One for each half of the team.
     pub linear: [LinearScratch; 2],
     pub attention: [AttentionScratch; 2],
+    pub byte_memory: ByteMemoryScratch,
     /// What the queries of one layer attend to.
     pub packed: PackedMemory,
     /// A row or a passage that an operator puts together before it computes.

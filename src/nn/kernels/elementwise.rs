@@ -45,7 +45,8 @@ pub struct RowScale {
 
 /// What turns one row of byte sums into outputs. Slices are as wide as the outputs.
 pub struct Finish<'a> {
-    pub weight_scale: f32,
+    /// Per column.
+    pub weight_scales: &'a [f32],
     pub weight_zero: i32,
     /// Per column, the sum of its weight bytes.
     pub column_sums: &'a [i32],
@@ -193,12 +194,11 @@ pub fn activate(y: &mut [f32], activation: Activation) {
 pub fn finish_bytes(sums: &[i32], row: RowScale, finish: &Finish, y: &mut [f32]) {
     // Σ (w - wz)(x - xz) = Σ wx - xz Σw - wz Σx + inputs wz xz
     // No term overflows: `MAX_BYTE_INPUTS` bounds them.
-    let scale = row.scale * finish.weight_scale;
     let constant = finish.weight_zero * (finish.inputs as i32 * row.zero - row.sum);
-    let columns = sums.iter().zip(finish.column_sums).zip(finish.bias);
-    for (y, ((sum, column_sum), bias)) in y.iter_mut().zip(columns) {
+    let columns = sums.iter().zip(finish.column_sums).zip(finish.weight_scales).zip(finish.bias);
+    for (y, (((sum, column_sum), scale), bias)) in y.iter_mut().zip(columns) {
         let sum = sum.wrapping_sub(row.zero.wrapping_mul(*column_sum)).wrapping_add(constant);
-        *y = sum as f32 * scale + bias;
+        *y = sum as f32 * (row.scale * scale) + bias;
     }
     activate(y, finish.activation);
     for (y, residual) in y.iter_mut().zip(finish.residual) {
@@ -216,11 +216,10 @@ pub fn finish_fine(
     // As in `finish_bytes`, once per digit, where the inputs have no zero point.
     let high_constant = finish.weight_zero.wrapping_mul(high_row.sum);
     let low_constant = finish.weight_zero.wrapping_mul(low_row.sum);
-    let high_scale = high_row.scale * finish.weight_scale;
-    let low_scale = low_row.scale * finish.weight_scale;
-    for ((y, (high, low)), bias) in y.iter_mut().zip(high.iter().zip(low)).zip(finish.bias) {
-        let high = high.wrapping_sub(high_constant) as f32 * high_scale;
-        *y = high + low.wrapping_sub(low_constant) as f32 * low_scale + bias;
+    let columns = high.iter().zip(low).zip(finish.weight_scales).zip(finish.bias);
+    for (y, (((high, low), scale), bias)) in y.iter_mut().zip(columns) {
+        let high = high.wrapping_sub(high_constant) as f32 * (high_row.scale * scale);
+        *y = high + low.wrapping_sub(low_constant) as f32 * (low_row.scale * scale) + bias;
     }
     activate(y, finish.activation);
     for (y, residual) in y.iter_mut().zip(finish.residual) {

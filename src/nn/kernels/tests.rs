@@ -132,7 +132,7 @@ fn element_wise(kernel: Kernel, x: &[f32], gain: &[f32], width: usize) -> Vec<u3
         keep(&y);
         let sums: Vec<i32> = x.iter().map(|x| (x * 1000.0) as i32).collect();
         let finish = Finish {
-            weight_scale: 0.013,
+            weight_scales: gain,
             weight_zero: 121,
             column_sums: &sums,
             inputs: 37,

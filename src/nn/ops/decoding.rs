@@ -4,7 +4,8 @@ use tract_onnx::tract_hir::internal::*;
 
 use super::attention::same_width;
 use super::{Constants, Spelling, channels, filled, floats};
-use crate::nn::attention::{PackedMemory, attend_paths};
+use crate::nn::attention::attend_paths;
+use crate::nn::byte_memory::ByteMemory;
 use crate::nn::kernels::Kernel;
 use crate::nn::tree::TokenTree;
 
@@ -17,7 +18,7 @@ pub struct DecoderMemory {
     /// The tokens so far. The owner grows it before a run; every layer then fills in its own rows.
     pub tokens: TokenTree,
     /// The sound, per layer.
-    pub sound: Arc<Vec<PackedMemory>>,
+    pub sound: Arc<Vec<ByteMemory>>,
 }
 
 fn memory<'a>(context: &EvalContext<'a>) -> TractResult<MutexGuard<'a, DecoderMemory>> {
@@ -126,7 +127,7 @@ impl EvalOp for SoundAttention {
             self.heads
         );
         filled(context, inputs[0].shape(), |y, scratch| {
-            sound.attend(self.kernel, q, y, &mut scratch.attention[0])
+            sound.attend(self.kernel, q, y, &mut scratch.byte_memory)
         })
     }
 }

@@ -8,7 +8,7 @@ use crate::nn::linear::{ByteLinear, Quantised, WindowLinear};
 
 /// [`ByteLinear`] along time, with activation and an optional residual.
 ///
-/// As `QuantLinear` on every step. ONNX inputs: x, weight u8 `[inputs, outputs]`, scale, zero point
+/// As `QuantLinear` on every step. ONNX inputs: x, weight u8 `[inputs, outputs]`, scale (one, or one per output), zero point
 /// u8, bias, and the residual if there is one. Attribute `activation`.
 ///
 /// As `QuantConv` on windows of some steps: a convolution without padding. ONNX inputs: x, weight u8
@@ -62,28 +62,40 @@ impl QuantLinear {
 /// The four constants of a quantised layer, alive while they are packed.
 struct Weight {
     bytes: Arc<Tensor>,
-    scale: f32,
+    scales: Vec<f32>,
     zero: u8,
     bias: Vec<f32>,
 }
 
 impl Weight {
     fn read(constants: &Constants) -> TractResult<Self> {
-        let scalar = "scale and zero point are single numbers";
         let (bytes, zero) = (constants.tensor(1)?, constants.tensor(3)?);
-        let weight = Self {
-            scale: *constants.floats(2)?.first().context(scalar)?,
-            zero: *zero.try_as_plain_ram()?.as_slice::<u8>()?.first().context(scalar)?,
+        let mut weight = Self {
+            scales: constants.floats(2)?,
+            zero: *zero
+                .try_as_plain_ram()?
+                .as_slice::<u8>()?
+                .first()
+                .context("a zero point is a number")?,
             bias: constants.floats(4)?,
             bytes,
         };
-        fits(&weight.bytes, weight.bias.len())?;
+        let outputs = weight.bias.len();
+        fits(&weight.bytes, outputs)?;
+        if let [scale] = *weight.scales {
+            weight.scales = vec![scale; outputs];
+        }
+        ensure!(
+            weight.scales.len() == outputs,
+            "{} scales, {outputs} outputs",
+            weight.scales.len()
+        );
         Ok(weight)
     }
 
     fn view(&self) -> TractResult<Quantised<'_>> {
         let bytes = self.bytes.try_as_plain_ram()?.as_slice()?;
-        Ok(Quantised { bytes, scale: self.scale, zero: self.zero, bias: &self.bias })
+        Ok(Quantised { bytes, scales: &self.scales, zero: self.zero, bias: &self.bias })
     }
 }
 
