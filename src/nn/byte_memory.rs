@@ -4,6 +4,10 @@
 //! than a processor's cache holds: what it costs is the reading. Bytes are a quarter of that. Keys have
 //! a scale per step, values one per channel, and queries and weights enter with 16 bits, so that the
 //! bytes of the memory are all that is lost.
+//!
+//! Both are stored without their mean over the steps, which leaves them less to represent: what a
+//! mean key adds to a score it adds to every step, which softmax does not see, and a mean value comes
+//! through every weighting as it is.
 
 use super::attention::Memory;
 use super::kernels::{Activation, Kernel};
@@ -47,13 +51,19 @@ impl ByteMemory {
         );
         assert!(!memory.keys.is_empty(), "something to attend to");
         let (depth, steps) = (width / heads, memory.keys.len() / width);
+        let (mean_key, mean_value) = (mean(memory.keys, width), mean(memory.values, width));
         let head = |first| {
-            let at = |step: usize, channel: usize| step * width + first + channel;
-            let key = |channel, step| memory.keys[at(step, channel)];
-            let value = |step, channel| memory.values[at(step, channel)];
+            let key = |channel: usize, step: usize| {
+                let channel = first + channel;
+                memory.keys[step * width + channel] - mean_key[channel]
+            };
+            let value = |step: usize, channel: usize| {
+                let channel = first + channel;
+                memory.values[step * width + channel] - mean_value[channel]
+            };
             Head {
-                keys: matrix(kernel, depth, steps, width, key),
-                values: matrix(kernel, steps, depth, steps, value),
+                keys: matrix(kernel, depth, &vec![0.0; steps], width, key),
+                values: matrix(kernel, steps, &mean_value[first..first + depth], steps, value),
             }
         };
         Self { heads: (0..width).step_by(depth).map(head).collect(), width, steps }
@@ -95,14 +105,27 @@ impl ByteMemory {
     }
 }
 
+/// Of every channel, over all rows.
+fn mean(rows: &[f32], width: usize) -> Vec<f32> {
+    let mut sums = vec![0.0; width];
+    for row in rows.chunks_exact(width) {
+        for (sum, value) in sums.iter_mut().zip(row) {
+            *sum += value;
+        }
+    }
+    let count = (rows.len() / width) as f32;
+    sums.iter().map(|sum| sum / count).collect()
+}
+
 /// A matrix in bytes, each column over its own range, for rows that begin every `stride` numbers.
 fn matrix(
     kernel: Kernel,
     inputs: usize,
-    outputs: usize,
+    bias: &[f32],
     stride: usize,
     value: impl Fn(usize, usize) -> f32,
 ) -> ByteLinear {
+    let outputs = bias.len();
     let scale = |output| {
         let size = (0..inputs).map(|input| value(input, output).abs()).fold(0.0, f32::max);
         if size > 0.0 { size / 127.0 } else { 1.0 }
@@ -114,8 +137,7 @@ fn matrix(
             (value(input, output) / scale).round_ties_even() as i8 as u8 ^ ZERO
         }));
     }
-    let bias = vec![0.0; outputs];
-    let weight = Quantised { bytes: &bytes, scales: &scales, zero: ZERO, bias: &bias };
+    let weight = Quantised { bytes: &bytes, scales: &scales, zero: ZERO, bias };
     ByteLinear::pack_windows(kernel, &weight, stride, InputBits::Sixteen)
 }
 

@@ -10,6 +10,10 @@ use super::kernels::{Activation, Aligned, Finish, Kernel, MAX_COLUMNS, RowScale,
 pub const MAX_BYTE_INPUTS: usize = 16_384;
 const _: () = assert!(MAX_BYTE_INPUTS * 4 * 255 * 128 <= i32::MAX as usize);
 
+/// Words of quantised inputs that wait for all panels: 128 KiB, so that they stay in a second-level
+/// cache while the panels pass.
+const BLOCK_WORDS: usize = 32 * 1024;
+
 /// A linear layer in 8 bits: a scale for every output, one zero point for all.
 pub struct Quantised<'a> {
     /// Row per input, column per output: `weight = (byte - zero) * scale of the output`.
@@ -164,6 +168,24 @@ impl ByteLinear {
         let rows = self.rows(x.len());
         assert_eq!(y.len(), rows * self.outputs, "{rows} rows of {}", self.outputs);
         assert!(residual.is_empty() || residual.len() == y.len(), "residual as long as y");
+        let block = (BLOCK_WORDS / (self.words * self.bits.digits())).next_multiple_of(TILE_ROWS);
+        for top in (0..rows).step_by(block) {
+            let at = top * self.outputs..rows.min(top + block) * self.outputs;
+            let residual = residual.get(at.clone()).unwrap_or_default();
+            self.run_block(&x[top * self.stride..], activation, residual, &mut y[at], scratch);
+        }
+    }
+
+    /// As [`ByteLinear::run`], for as many rows as `y` has.
+    fn run_block(
+        &self,
+        x: &[f32],
+        activation: Activation,
+        residual: &[f32],
+        y: &mut [f32],
+        scratch: &mut LinearScratch,
+    ) {
+        let rows = y.len() / self.outputs;
         self.quantise(x, rows, scratch);
         let LinearScratch { words, scales, .. } = scratch;
         let (columns, digits) = (self.kernel.columns(), self.bits.digits());
@@ -424,6 +446,28 @@ mod tests {
                     let want = f64::from(bias[output]) + products.sum::<f64>();
                     prop_assert!((f64::from(*y) - want).abs() < 1e-4, "{}", kernel.name());
                 }
+            }
+        }
+    }
+
+    #[test]
+    fn many_long_rows_are_those_one_by_one() {
+        let (inputs, outputs) = (2_000_usize, 3);
+        let rows = 2 * BLOCK_WORDS / inputs.div_ceil(4) + 5;
+        let (bytes, bias) = (bytes(inputs * outputs, 5), floats(outputs, 1));
+        let weight = Quantised { bytes: &bytes, scales: &scales(outputs), zero: 120, bias: &bias };
+        let (x, residual) = (floats(rows * inputs, 2), floats(rows * outputs, 3));
+        let mut scratch = LinearScratch::default();
+        for kernel in Kernel::available() {
+            for bits in [InputBits::Eight, InputBits::Sixteen] {
+                let layer = ByteLinear::pack_windows(kernel, &weight, inputs, bits);
+                let (mut together, mut alone) = (residual.clone(), residual.clone());
+                layer.run(&x, Activation::Tanh, &residual, &mut together, &mut scratch);
+                let by_row = x.chunks(inputs).zip(residual.chunks(outputs));
+                for ((x, residual), y) in by_row.zip(alone.chunks_mut(outputs)) {
+                    layer.run(x, Activation::Tanh, residual, y, &mut scratch);
+                }
+                assert_eq!(together, alone, "{} {bits:?}", kernel.name());
             }
         }
     }

@@ -118,7 +118,10 @@ impl Session {
 
     /// Gives back the memory that a next run could reuse.
     pub fn release(&mut self) -> TractResult<()> {
-        self.workspace()?.tensors.retain_mut(|tensor| Arc::get_mut(tensor).is_none());
+        let workspace = self.workspace()?;
+        workspace.tensors.retain_mut(|tensor| Arc::get_mut(tensor).is_none());
+        let team = std::mem::take(&mut workspace.scratch.team);
+        workspace.scratch = Scratch { team, ..Scratch::default() };
         Ok(())
     }
 
