@@ -68,10 +68,10 @@ CONF
 check() {
     local found
     export "$runner=qemu-aarch64 -cpu $1"
-    found=$("${cargo[@]}" run --quiet "${options[@]}")
+    found=$(cargo run --quiet "${options[@]}")
     [ "$found" = "$2" ] || { say "error: on a $1 these kernels were found: $found; not: $2"; exit 1; }
     say "as a $1, with the kernels $found"
-    "${cargo[@]}" test "${options[@]}"
+    cargo test "${options[@]}"
 }
 
 cd "$here"
@@ -81,7 +81,6 @@ if [ "$(uname -m)" != x86_64 ]; then
 fi
 use_rustup || use_debian ||
     give_up "there is no Rust for Arm; \`rustup target add aarch64-unknown-linux-musl\` brings it"
-cargo=("${CARGO:-cargo}")
 options=(--locked --package mynah-arm-tests --target "$target"
     --target-dir "${CARGO_TARGET_DIR:-target}/arm")
 check cortex-a72 "scalar neon"

@@ -68,7 +68,10 @@ fn larger(a: f32, b: f32) -> f32 {
     if a > b { a } else { b }
 }
 
-/// Combines the lanes of a register by halves, as vector units do.
+/// Combines the lanes of a sum or search by halves.
+///
+/// Never inlined: the lanes must then stand side by side in memory when a loop ends, which makes the
+/// compiler keep them in vector registers until there. Inlined, they become sixteen single numbers.
 #[inline(never)]
 fn across(lanes: &[f32; LANES], combine: impl Fn(f32, f32) -> f32) -> f32 {
     let mut lanes = *lanes;
@@ -354,16 +357,22 @@ const HEAD_LANES: usize = 12;
 #[inline(always)]
 fn dot(a: &[f32], b: &[f32]) -> f32 {
     let mut lanes = [0.0f32; HEAD_LANES];
-    let (a, b) = (a.chunks_exact(HEAD_LANES), b.chunks_exact(HEAD_LANES));
-    for (lane, (a, b)) in lanes.iter_mut().zip(a.remainder().iter().zip(b.remainder())) {
-        *lane = a * b;
-    }
-    for (a, b) in a.zip(b) {
-        for (lane, (a, b)) in lanes.iter_mut().zip(a.iter().zip(b)) {
-            *lane += a * b;
+    let (a, a_rest) = a.as_chunks::<HEAD_LANES>();
+    let (b, b_rest) = b.as_chunks::<HEAD_LANES>();
+    for (a, b) in a.iter().zip(b) {
+        for lane in 0..HEAD_LANES {
+            lanes[lane] += a[lane] * b[lane];
         }
     }
-    lanes.iter().sum()
+    let rest: f32 = a_rest.iter().zip(b_rest).map(|(a, b)| a * b).sum();
+    across_head(&lanes) + rest
+}
+
+/// As [`across`], first by thirds.
+#[inline(never)]
+fn across_head(lanes: &[f32; HEAD_LANES]) -> f32 {
+    let thirds: [f32; 4] = std::array::from_fn(|i| lanes[i] + lanes[i + 4] + lanes[i + 8]);
+    (thirds[0] + thirds[2]) + (thirds[1] + thirds[3])
 }
 
 #[inline(always)]

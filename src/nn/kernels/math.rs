@@ -65,18 +65,28 @@ pub fn tanh(x: f32) -> f32 {
 
 /// x * Φ(x): the Gaussian error linear unit in its exact form.
 ///
-/// erf after Abramowitz and Stegun, Handbook of Mathematical Functions, 7.1.26: absolute error
-/// below 1.5e-7.
+/// Φ(x) - 1/2 is x times a quotient of polynomials in x², fitted by least squares, reweighted until
+/// the error is even, to 1.4e-7 over |x| <= 5.6; beyond, Φ is 0 or 1 to single precision. One
+/// division and no exponential, at an error below 4e-7 of the larger of |x| and 1.
 #[inline(always)]
 pub fn gelu(x: f32) -> f32 {
-    let z = x * std::f32::consts::FRAC_1_SQRT_2;
-    let size = z.abs();
-    let t = 1.0 / (1.0 + 0.327_591_1 * size);
-    let series = t
-        * (0.254_829_6
-            + t * (-0.284_496_72 + t * (1.421_413_8 + t * (-1.453_152 + t * 1.061_405_4))));
-    let erf = (1.0 - series * exp(-size * size)).copysign(z);
-    0.5 * x * (1.0 + erf)
+    const END: f32 = 5.6;
+    let x = if x < -END { -END } else { x };
+    let inside = if x > END { END } else { x };
+    let square = inside * inside;
+    let above = 0.398_941_42
+        + square
+            * (0.061_986_2
+                + square * (0.006_426_131 + square * (4.526_627e-4 + square * 8.051_58e-6)));
+    let below = 1.0
+        + square
+            * (0.322_029_32
+                + square
+                    * (0.044_804_01
+                        + square
+                            * (0.003_507_537_4
+                                + square * (1.628_104_2e-4 + square * 6.526_064_6e-7))));
+    x * (0.5 + inside * above / below)
 }
 
 /// Sine and cosine of x, for |x| < 10 000.
@@ -146,12 +156,29 @@ mod tests {
     }
 
     #[test]
-    fn gelu_and_sigmoid_have_their_known_values() {
-        for (x, want) in
-            [(-3.0, -0.004_049_7), (-1.0, -0.158_655_25), (0.0, 0.0), (1.0, 0.841_344_7)]
-        {
-            assert!((gelu(x) - want).abs() < 5e-7, "gelu({x}) = {}", gelu(x));
+    fn gelu_follows_double_precision_and_ends_flat() {
+        // The error function by its Taylor series, exact to 1e-8 up to 4.
+        let erf = |z: f64| {
+            let (mut term, mut sum) = (z, z);
+            for n in 1..80 {
+                term *= -z * z / f64::from(n);
+                sum += term / f64::from(2 * n + 1);
+            }
+            sum * std::f64::consts::FRAC_2_SQRT_PI
+        };
+        for x in grid().map(|x| x * 0.28) {
+            let want = f64::from(x) * 0.5 * (1.0 + erf(f64::from(x) / 2f64.sqrt()));
+            let error = (f64::from(gelu(x)) - want).abs();
+            assert!(error < 4e-7 * f64::from(x.abs().max(1.0)), "gelu({x}) = {}", gelu(x));
         }
+        for (x, want) in [(1000.0, 1000.0), (-1000.0, 0.0), (f32::MIN, 0.0)] {
+            assert!((gelu(x) - want).abs() <= 4e-4, "gelu({x}) = {}", gelu(x));
+        }
+        assert!(gelu(f32::NAN).is_nan());
+    }
+
+    #[test]
+    fn sigmoid_has_its_known_values() {
         for (x, want) in [(-2.0, 0.119_202_92), (0.0, 0.5), (2.0, 0.880_797_1)] {
             assert!((sigmoid(x) - want).abs() < 2e-7, "sigmoid({x}) = {}", sigmoid(x));
         }
