@@ -12,6 +12,7 @@ pub mod asr;
 pub mod audio;
 pub mod cancel;
 pub mod cli;
+pub mod clock;
 pub mod config;
 pub mod demo;
 pub mod dialogue;

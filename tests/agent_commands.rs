@@ -50,6 +50,18 @@ fn changed(file: &str, from: &str, to: &str) -> tempfile::TempDir {
     dir
 }
 
+/// A check that runs nothing must not look like one that passed.
+#[test]
+fn an_agent_without_tests_is_told_how_to_add_them() {
+    let dir = changed("agent.toml", "name", "name");
+    std::fs::remove_dir_all(dir.path().join("tests")).expect("removed");
+    let folder = dir.path().to_str().expect("UTF-8");
+    let output = mynah(&["test", folder], "", Path::new("/dev/null"));
+    assert_eq!(output.status.code(), Some(2), "{}", stdout(&output));
+    let told = stderr(&output);
+    assert!(told.contains("no test conversation") && told.contains("tests/NAME.yaml"), "{told}");
+}
+
 #[test]
 fn check_says_that_the_coffee_agent_is_good() {
     let output = mynah(&["check", COFFEE], "", Path::new("/dev/null"));
@@ -65,7 +77,7 @@ fn check_lists_mistakes_and_exits_with_2() {
     assert_eq!(output.status.code(), Some(2));
     assert_eq!(stdout(&output), "");
     let shown = stderr(&output);
-    for part in ["dialogue.yaml:", "`slots.sise`", "^^^^^^^^^^", "did you mean `size`?"] {
+    for part in ["dialogue.yaml:", "`slots.sise`", "^^^^^^^^^^", "did you mean `slots.size`?"] {
         assert!(shown.contains(part), "{part} is missing in {shown}");
     }
 
@@ -73,7 +85,7 @@ fn check_lists_mistakes_and_exits_with_2() {
     assert_eq!(output.status.code(), Some(2));
     let report: serde_json::Value = serde_json::from_str(&stdout(&output)).expect("one object");
     assert_eq!(report["problems"].as_array().map(Vec::len), Some(1));
-    assert_eq!(report["problems"][0]["help"], "did you mean `size`?");
+    assert_eq!(report["problems"][0]["help"], "did you mean `slots.size`?");
 }
 
 #[test]

@@ -193,7 +193,7 @@ fn missing_files_and_folders_are_refused() {
     let missing = file::read(dir.path().join("nothing.wav")).unwrap_err().to_string();
     assert!(missing.contains("nothing.wav") && missing.contains("No such file"), "{missing}");
     let folder = file::read(dir.path()).unwrap_err().to_string();
-    assert!(folder.contains("directory"), "{folder}");
+    assert!(folder.contains("it is a folder, not a file"), "{folder}");
 }
 
 #[test]
@@ -360,4 +360,25 @@ fn one_channel_can_be_read_alone() {
     assert_eq!(file::read_channel(&path, 1).unwrap().samples, [0.0, 0.25]);
     let error = file::read_channel(&path, 2).unwrap_err().to_string();
     assert!(error.contains("no channel 2: it has 2"), "{error}");
+}
+
+#[test]
+fn a_named_pipe_is_refused_and_a_pipe_that_was_handed_over_is_read() {
+    let dir = tempfile::tempdir().unwrap();
+    let pipe = dir.path().join("pipe.wav");
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let error = file::read(&pipe).unwrap_err().to_string();
+    assert!(error.contains("it is a named pipe, not a file"), "{error}");
+    for path in ["/dev/zero", "/dev/null", "/tmp"] {
+        let error = file::read(path).unwrap_err().to_string();
+        assert!(error.contains(", not a file"), "{path}: {error}");
+    }
+
+    let wav = dir.path().join("a.wav");
+    file::write_wav(&wav, 16_000, &[0.25; 100]).unwrap();
+    let (reader, mut writer) = std::io::pipe().unwrap();
+    std::io::copy(&mut std::fs::File::open(&wav).unwrap(), &mut writer).unwrap();
+    drop(writer);
+    let name = format!("/dev/fd/{}", std::os::fd::AsRawFd::as_raw_fd(&reader));
+    assert_eq!(file::read(name).unwrap().samples, [0.25; 100]);
 }

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use mynah::agent::Agent;
+use mynah::clock::Clock;
 use mynah::dialogue::Conversation;
 use mynah::nlu::Status;
 
@@ -56,7 +57,7 @@ fn every_drawn_order_is_understood_with_its_slots() {
             .map(|list| (list, values(list)))
             .to_vec();
     assert!(lists.iter().all(|(_, values)| !values.is_empty()));
-    let conversation = Conversation::new(Arc::clone(&agent));
+    let conversation = Conversation::new(Arc::clone(&agent), Clock::default());
     let mut draw = Draw(7);
     for round in 0..2_000 {
         let mut expected: Vec<(String, String)> = Vec::new();
@@ -103,7 +104,7 @@ fn every_drawn_order_is_understood_with_its_slots() {
 
 #[test]
 fn talk_that_is_no_order_is_not_taken_for_one() {
-    let conversation = Conversation::new(Arc::new(coffee()));
+    let conversation = Conversation::new(Arc::new(coffee()), Clock::default());
     for said in [
         "what a lovely latte machine",
         "i had a coffee this morning",

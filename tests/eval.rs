@@ -34,6 +34,7 @@ fn bad_input_is_named_and_nothing_is_run() {
         (None, "data.tsv"),
         (Some("file\tintent\nx\t\n"), "data.tsv:1: there is no column `path`"),
         (Some("path\tintent\n"), "there is a header but no row"),
+        (Some("path\tintent\tpath\nx\t\ty\n"), "data.tsv:1: the column `path` is there twice"),
         (Some("path\tintent\tslots_json\nx\torder\t{\n"), "data.tsv:2: slots_json is \"{\""),
         (Some("path\tintent\nno.wav\t\nnot.wav\t\n"), "none of the 2 recordings is there"),
     ] {
@@ -50,6 +51,20 @@ fn bad_input_is_named_and_nothing_is_run() {
     let output = eval(dir.path(), &["--mix", recipe.to_str().unwrap()]);
     assert_eq!(output.status.code(), Some(2));
     assert!(stderr(&output).contains("no `utt` is a recording of the data sets"));
+}
+
+#[test]
+fn slots_that_the_agent_does_not_have_are_told() {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(dir.path().join("x.wav"), "").unwrap();
+    let table = "path\tintent\tslots_json\nx.wav\torderDrink\t{\"size\": \"large\"}\n\
+                 x.wav\torderDrink\t{\"sise\": \"large\"}\n";
+    std::fs::write(dir.path().join("data.tsv"), table).unwrap();
+    // Without models, so that nothing is run.
+    let told = stderr(&eval(dir.path(), &["--models", "/nowhere"]));
+    assert!(told.contains("data.tsv:3: slots_json: "), "{told}");
+    assert!(told.contains("no slot sise; did you mean size?"), "{told}");
+    assert_eq!(told.matches("warning").count(), 1, "{told}");
 }
 
 /// One spoken order with a second of silence after it, one noise that is nobody's order, one file

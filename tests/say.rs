@@ -1,5 +1,6 @@
 //! `mynah say` as a person or a program runs it.
 
+use std::os::unix::process::ExitStatusExt as _;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
@@ -71,4 +72,24 @@ fn the_file_holds_what_the_report_says_and_repeats() {
     }
     assert!(say(&[text, "-o", path(&again)]).status.success());
     assert_eq!(std::fs::read(once).unwrap(), std::fs::read(again).unwrap());
+}
+
+#[test]
+#[cfg_attr(not(have_models), ignore = "needs models: run `make models`")]
+fn a_cancelled_command_leaves_no_file() {
+    let dir = tempfile::tempdir().unwrap();
+    let text = "This sentence is said again and again. ".repeat(400);
+    let mut child = Command::new(env!("CARGO_BIN_EXE_mynah"))
+        .args(["say", &text, "-o", path(&dir.path().join("out.wav"))])
+        .spawn()
+        .unwrap();
+    // The unfinished file is there from the beginning on.
+    while dir.path().read_dir().unwrap().count() == 0 && child.try_wait().unwrap().is_none() {
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+    let interrupt = ["-INT", &child.id().to_string()];
+    assert!(Command::new("kill").args(interrupt).status().unwrap().success());
+    let status = child.wait().unwrap();
+    assert_eq!(status.signal(), Some(2), "{status}");
+    assert_eq!(dir.path().read_dir().unwrap().count(), 0);
 }

@@ -14,6 +14,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use crate::config::diagnostic::{Diagnostic, Source};
+use crate::config::regular;
 use crate::config::yaml::Yaml;
 use crate::dialogue::{RESERVED, Script};
 use crate::nlu::Grammar;
@@ -112,7 +113,7 @@ impl Agent {
                 None
             }
         };
-        let folder = dir.canonicalize().map_err(|e| unreadable(dir, &e))?;
+        let folder = dir.canonicalize().map_err(|e| no_folder(dir, &e))?;
         let script = match &grammar {
             Some(grammar) => {
                 refuse_reserved(grammar, &intent_sources, &mut problems);
@@ -154,14 +155,14 @@ fn refuse_reserved(grammar: &Grammar, sources: &[Source], problems: &mut Vec<Dia
 }
 
 fn read_required(path: &Path, help: &'static str) -> Result<Source, AgentError> {
-    if path.is_file() {
+    if path.exists() {
         return read_file(path);
     }
     Err(AgentError::File { path: path.to_owned(), why: "the file is missing".to_owned(), help })
 }
 
 fn read_file(path: &Path) -> Result<Source, AgentError> {
-    let size = path.metadata().map_err(|e| unreadable(path, &e))?.len();
+    let size = regular::metadata(path).map_err(|e| unreadable(path, &e))?.len();
     if size > MAX_FILE_BYTES {
         return Err(AgentError::File {
             path: path.to_owned(),
@@ -189,22 +190,30 @@ fn read_folder(dir: &Path) -> Result<Vec<Source>, AgentError> {
     let entries = match std::fs::read_dir(dir) {
         Ok(entries) => entries,
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(e) => return Err(unreadable(dir, &e)),
+        Err(e) => return Err(no_folder(dir, &e)),
     };
     let mut paths = entries
         .map(|entry| entry.map(|entry| entry.path()))
         .collect::<Result<Vec<PathBuf>, _>>()
-        .map_err(|e| unreadable(dir, &e))?;
+        .map_err(|e| no_folder(dir, &e))?;
     paths.retain(|path| path.extension().is_some_and(|ext| ext == "yaml" || ext == "yml"));
     paths.sort();
     paths.iter().map(|path| read_file(path)).collect()
+}
+
+fn no_folder(path: &Path, error: &std::io::Error) -> AgentError {
+    AgentError::File {
+        path: path.to_owned(),
+        why: format!("cannot be read: {error}"),
+        help: "It must be a folder that you may read",
+    }
 }
 
 fn unreadable(path: &Path, error: &std::io::Error) -> AgentError {
     AgentError::File {
         path: path.to_owned(),
         why: format!("cannot be read: {error}"),
-        help: "Check that it exists and that you may read it",
+        help: "It must be a file that you may read",
     }
 }
 

@@ -60,7 +60,7 @@ pub fn rehearse(agent: &Arc<Agent>) -> Rehearsal {
 
 fn run(agent: &Arc<Agent>, test: &TestConversation) -> Option<Failed> {
     let mut stage = Stage {
-        conversation: Conversation::new(Arc::clone(agent)),
+        conversation: Conversation::new(Arc::clone(agent), test.clock.clone()),
         now: SamplePos::default(),
         waiting: None,
     };

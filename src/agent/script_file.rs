@@ -1,6 +1,6 @@
 //! `dialogue.yaml`: how each intent is talked through.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -10,10 +10,10 @@ use crate::dialogue::{
     Action, Confirm, IntentScript, Phrase, Phrases, Prompts, Replies, Reply, Script, SlotScript,
     Template, Then, Wording,
 };
-use crate::nlu::Grammar;
+use crate::nlu::{Grammar, SlotValue};
 
 use super::section::{Page, Section, Text};
-use super::wording::{Scope, prompts, template};
+use super::wording::{KnownSlot, Scope, prompts, template};
 
 /// What an action's program may take when the deployer says nothing, in seconds.
 const DEFAULT_TIME_LIMIT_S: f64 = 10.0;
@@ -28,9 +28,15 @@ struct OfferedSlot {
     name: String,
     lists: Vec<String>,
     takes_any_words: bool,
+    /// Of its lists, in the order written.
+    values: Vec<SlotValue>,
 }
 
 impl OfferedSlot {
+    fn known(&self) -> KnownSlot {
+        KnownSlot { name: self.name.clone(), values: self.values.clone() }
+    }
+
     fn without_question(&self) -> SlotScript {
         SlotScript {
             name: self.name.clone(),
@@ -91,6 +97,12 @@ fn offered_by(grammar: &Grammar) -> BTreeMap<String, Vec<OfferedSlot>> {
                         .lists
                         .iter()
                         .any(|list| grammar.interpret_slot(list, slot.name, NO_VALUE).is_some()),
+                    values: slot
+                        .lists
+                        .iter()
+                        .flat_map(|list| grammar.values(list))
+                        .map(|item| item.value.clone())
+                        .collect(),
                 })
                 .collect();
             (intent.to_owned(), slots)
@@ -98,13 +110,10 @@ fn offered_by(grammar: &Grammar) -> BTreeMap<String, Vec<OfferedSlot>> {
         .collect()
 }
 
-/// What people call the slots → slot, over all intents.
-fn slot_names(intents: &BTreeMap<String, IntentScript>) -> BTreeMap<String, String> {
-    intents
-        .values()
-        .flat_map(|intent| &intent.slots)
-        .flat_map(|slot| slot.spoken_names.iter().map(|name| (name.clone(), slot.name.clone())))
-        .collect()
+/// What people call the slots of all intents.
+fn slot_names(intents: &BTreeMap<String, IntentScript>) -> BTreeSet<String> {
+    let slots = intents.values().flat_map(|intent| &intent.slots);
+    slots.flat_map(|slot| &slot.spoken_names).cloned().collect()
 }
 
 struct Reader<'a> {
@@ -163,7 +172,7 @@ impl Reader<'_> {
         let talked_through: Vec<&str> = section.names().map(|(name, ..)| name).collect();
         for name in self.offered.keys() {
             if !talked_through.contains(&name.as_str()) {
-                self.page.wrong_help(
+                self.page.wrong(
                     &(node.span.start..node.span.start),
                     format!("the intent `{name}` of intents/ is not in dialogue.yaml"),
                     format!("add `{name}:` with at least a `reply:` under `intents:`"),
@@ -180,7 +189,7 @@ impl Reader<'_> {
         let own_action = section.take("action");
         let action = own_action.and_then(|node| self.action(name, node));
         let scope = Scope {
-            slots: Some(offered.iter().map(|slot| slot.name.clone()).collect()),
+            slots: Some(offered.iter().map(OfferedSlot::known).collect()),
             summary: own_summary.is_some(),
             outcome: false,
         };
@@ -243,7 +252,7 @@ impl Reader<'_> {
             return prompts(&mut self.page, node, "confirm_question", scope);
         }
         if confirm == Confirm::Always {
-            self.page.wrong_help(
+            self.page.wrong(
                 &(node.span.start..node.span.start),
                 format!("{what} has `confirm: always` and no `confirm_question`"),
                 "add a line like `confirm_question: \"{{ summary }}, is that right?\"`",
@@ -306,7 +315,11 @@ impl Reader<'_> {
         let argv: Option<Vec<Text>> = section.take("program").map(|node| {
             let items = self.page.list(node, "program");
             if items.is_empty() {
-                self.page.wrong(&node.span, "program is empty: its first item is the program");
+                self.page.wrong(
+                    &node.span,
+                    "program is empty: its first item is the program",
+                    "write it like `program: [./order.sh]`",
+                );
             }
             items.iter().filter_map(|item| self.page.text(item, "program")).collect()
         });
@@ -315,7 +328,7 @@ impl Reader<'_> {
         }
         let limit = section.take("time_limit_s").and_then(|node| {
             if argv.is_none() {
-                self.page.wrong_help(
+                self.page.wrong(
                     &node.span,
                     "time_limit_s limits a program, and this action has none",
                     "add `program: […]` or delete this line",
@@ -342,12 +355,12 @@ impl Reader<'_> {
             (found.into_iter().find(|path| path.is_file()), "the folders of PATH".to_owned())
         };
         match found {
-            None => self.page.wrong_help(
+            None => self.page.wrong(
                 &program.node.span,
                 format!("the program `{name}` is not there: looked in {looked}"),
                 "a program in the agent's folder is written with its path: `./order.sh`",
             ),
-            Some(path) if !is_executable(&path) => self.page.wrong_help(
+            Some(path) if !is_executable(&path) => self.page.wrong(
                 &program.node.span,
                 format!("the program `{name}` may not be run"),
                 format!("make it executable: chmod +x {}", path.display()),

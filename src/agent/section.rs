@@ -19,11 +19,8 @@ pub struct Text<'y> {
 }
 
 impl Page<'_> {
-    pub fn wrong(&mut self, at: &Range<usize>, message: impl Into<String>) {
-        self.problems.push(Diagnostic::new(self.source, at.clone(), message));
-    }
-
-    pub fn wrong_help(
+    /// A mistake at the bytes `at`, and the way out of it.
+    pub fn wrong(
         &mut self,
         at: &Range<usize>,
         message: impl Into<String>,
@@ -46,7 +43,7 @@ impl Page<'_> {
             None if names.is_empty() => "there are none to choose from".to_owned(),
             None => format!("known here: {}", names.join(", ")),
         };
-        self.wrong_help(at, message, help);
+        self.wrong(at, message, help);
     }
 
     /// The keys of a block; `what` names it in messages.
@@ -60,7 +57,11 @@ impl Page<'_> {
             }),
             _ => {
                 let found = node.describe();
-                self.wrong(&node.span, format!("{what} must be a block of keys, not {found}"));
+                self.wrong(
+                    &node.span,
+                    format!("{what} must be a block of keys, not {found}"),
+                    "write a line `key: value` for each, indented by spaces",
+                );
                 None
             }
         }
@@ -73,17 +74,12 @@ impl Page<'_> {
                 Some(Text { text: scalar.text.clone(), node })
             }
             _ => {
-                let found = node.describe();
-                let mut problem = Diagnostic::new(
-                    self.source,
-                    node.span.clone(),
-                    format!("{what} must be text, not {found}"),
-                );
-                if matches!(node.kind, Kind::Mapping(_) | Kind::Sequence(_)) {
-                    problem =
-                        problem.help("text that starts with `{` or `[` needs quotes around it");
-                }
-                self.problems.push(problem);
+                let message = format!("{what} must be text, not {}", node.describe());
+                let help = match node.kind {
+                    Kind::Scalar(_) => "write it after the colon, or delete the line",
+                    _ => "text that starts with `{` or `[` needs quotes around it",
+                };
+                self.wrong(&node.span, message, help);
                 None
             }
         }
@@ -95,7 +91,7 @@ impl Page<'_> {
             return self.text(node, what).into_iter().collect();
         };
         if items.is_empty() {
-            self.wrong(&node.span, format!("{what} is an empty list"));
+            self.wrong(&node.span, format!("{what} is an empty list"), "write at least one text");
         }
         items.iter().filter_map(|item| self.text(item, what)).collect()
     }
@@ -105,7 +101,7 @@ impl Page<'_> {
             Kind::Sequence(items) => items,
             _ => {
                 let found = node.describe();
-                self.wrong_help(
+                self.wrong(
                     &node.span,
                     format!("{what} must be a list, not {found}"),
                     "begin each item with `- `",
@@ -136,6 +132,7 @@ impl Page<'_> {
             self.wrong(
                 &node.span,
                 format!("{what} must be a number of seconds from {low} to {high}"),
+                format!("write it in digits, like `{low}`"),
             );
         }
         value
@@ -147,7 +144,8 @@ impl Page<'_> {
         {
             return Some(flag);
         }
-        self.wrong(&node.span, format!("{what} must be true or false"));
+        let message = format!("{what} must be true or false");
+        self.wrong(&node.span, message, "write one of the two, without quotes");
         None
     }
 
@@ -185,7 +183,7 @@ impl<'y> Section<'y> {
     pub fn require(&mut self, key: &'static str, page: &mut Page) -> Option<&'y Yaml> {
         let found = self.take(key);
         if found.is_none() {
-            page.wrong_help(
+            page.wrong(
                 &first_line(self.at.clone(), page.source),
                 format!("{} has no `{key}`", self.what),
                 format!("add a line `{key}: …`"),

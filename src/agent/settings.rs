@@ -225,7 +225,8 @@ impl Toml<'_> {
             }
             _ => None,
         };
-        self.problems.push(Diagnostic::new(self.source, at, message.trim_end()).help_if(help));
+        let help = help.unwrap_or_else(|| "docs/agents.md shows every key with its values".into());
+        self.problems.push(Diagnostic::new(self.source, at, message.trim_end()).help(help));
     }
 
     /// A factor of the voice, in the bounds that the voice itself keeps.
@@ -254,7 +255,9 @@ impl Toml<'_> {
         }
         let (low, high) = (range.start(), range.end());
         let message = format!("{field} is {value}; it must lie from {low} to {high}");
-        self.problems.push(Diagnostic::new(self.source, at, message));
+        let help = format!("write {}, or delete the line", value.clamp(*low, *high));
+        let help = if value.is_nan() { "write a number".to_owned() } else { help };
+        self.problems.push(Diagnostic::new(self.source, at, message).help(help));
         None
     }
 
@@ -262,7 +265,9 @@ impl Toml<'_> {
         let at = value.span();
         let name: String = self.section(value)?;
         if name.trim().is_empty() {
-            self.problems.push(Diagnostic::new(self.source, at, "name is empty"));
+            self.problems.push(Diagnostic::new(self.source, at, "name is empty").help(
+                "replies may say it as `{{ agent }}`: write what people should call the agent",
+            ));
             return None;
         }
         Some(name)
@@ -314,7 +319,8 @@ impl Toml<'_> {
                 let named = places.iter().filter_map(|(key, at)| Some((message.find(key)?, at)));
                 let at =
                     named.min_by_key(|(found, _)| *found).map_or(section, |(_, at)| at.clone());
-                self.problems.push(Diagnostic::new(self.source, at, message));
+                let help = "change this value, or delete the line for the default";
+                self.problems.push(Diagnostic::new(self.source, at, message).help(help));
             }
         }
     }
@@ -351,7 +357,8 @@ impl Toml<'_> {
                 "thresholds.confirm is {}; it must not be more than thresholds.accept, which is {}",
                 into.confirm, into.accept
             );
-            self.problems.push(Diagnostic::new(self.source, section, message));
+            let help = "raise accept, or lower confirm";
+            self.problems.push(Diagnostic::new(self.source, section, message).help(help));
         }
     }
 }

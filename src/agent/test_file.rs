@@ -1,20 +1,24 @@
 //! `tests/*.yaml`: conversations as a deployer writes them down.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
+use crate::clock::{Clock, Moment};
 use crate::config::diagnostic::{Diagnostic, Source};
-use crate::config::yaml::Yaml;
-use crate::dialogue::{ActionResult, Phrase, Script};
+use crate::config::yaml::{Kind, Yaml};
+use crate::dialogue::{ACTS, ActionResult, NAMED_SLOT, Phrase, Script};
 use crate::nlu::Status;
 
 use super::section::{Page, Section};
 
 /// One conversation.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub struct TestConversation {
     pub file: PathBuf,
     pub line: u32,
     pub name: String,
+    /// Begins at `now:`, or at the default moment of a clock.
+    pub clock: Clock,
     pub turns: Vec<Turn>,
 }
 
@@ -112,15 +116,39 @@ impl Reader<'_> {
             .require("name", &mut self.page)
             .and_then(|node| self.page.text(node, "name"))
             .map(|text| text.text);
+        let clock = section.take("now").and_then(|node| self.moment(node)).map(Clock::From);
         let turns = match section.require("turns", &mut self.page) {
-            Some(node) => self.page.list(node, "`turns`"),
+            Some(node) => {
+                let turns = self.page.list(node, "`turns`");
+                if turns.is_empty() && matches!(node.kind, Kind::Sequence(_)) {
+                    let message = "a conversation without turns tests nothing";
+                    self.page.wrong(&node.span, message, "add a turn like `- say: hello`");
+                }
+                turns
+            }
             None => &[],
         };
         let turns = turns.iter().filter_map(|item| self.turn(item)).collect();
         section.finish(&mut self.page);
         let source = self.page.source;
         let line = source.line_of(node.span.start);
-        Some(TestConversation { file: source.path.clone(), line, name: name?, turns })
+        let (file, clock) = (source.path.clone(), clock.unwrap_or_default());
+        Some(TestConversation { file, line, name: name?, clock, turns })
+    }
+
+    fn moment(&mut self, node: &Yaml) -> Option<Moment> {
+        let text = self.page.text(node, "now")?;
+        match text.text.parse() {
+            Ok(moment) => Some(moment),
+            Err(error) => {
+                self.page.wrong(
+                    &node.span,
+                    format!("now: {error}"),
+                    "leave it out where the time does not matter",
+                );
+                None
+            }
+        }
     }
 
     fn turn(&mut self, node: &Yaml) -> Option<Turn> {
@@ -137,7 +165,7 @@ impl Reader<'_> {
             (None, Some(seconds), None) => Happening::Wait(seconds),
             (None, None, Some(result)) => Happening::ProgramEnds(result),
             _ => {
-                self.page.wrong_help(
+                self.page.wrong(
                     &(node.span.start..node.span.start),
                     "a turn needs exactly one of `say`, `wait_s` and `program_ends`",
                     "begin a new turn with `- ` for each thing that happens",
@@ -192,13 +220,28 @@ impl Reader<'_> {
                 page.choice(node, "state", STATES)?;
                 page.text(node, "state").map(|text| text.text)
             }),
-            act: text(page, section.take("act"), "act"),
-            actions: section.take("actions").map(|node| {
-                let items = page.list(node, "actions");
-                items.iter().filter_map(|n| page.text(n, "actions")).map(|t| t.text).collect()
+            act: section.take("act").and_then(|node| {
+                let acts: Vec<(&str, &str)> = ACTS.iter().map(|act| (*act, *act)).collect();
+                page.choice(node, "act", &acts).map(str::to_owned)
             }),
             ended: section.take("ended").and_then(|node| page.flag(node, "ended")),
+            actions: section.take("actions").map(|node| self.actions(node)),
         }
+    }
+
+    fn actions(&mut self, node: &Yaml) -> Vec<String> {
+        let items = self.page.list(node, "actions");
+        let named: Vec<_> =
+            items.iter().filter_map(|item| self.page.text(item, "actions")).collect();
+        if let Some(script) = self.script {
+            let actions = script.intents.values().filter_map(|intent| intent.action.as_ref());
+            let known: BTreeSet<&str> = actions.map(|action| action.name.as_str()).collect();
+            for text in named.iter().filter(|text| !known.contains(text.text.as_str())) {
+                let message = format!("no intent has an action `{}`", text.text);
+                self.page.unknown(&text.node.span, message, &text.text, known.iter().copied());
+            }
+        }
+        named.into_iter().map(|text| text.text).collect()
     }
 
     fn known_intent(&mut self, node: &Yaml, name: &str) {
@@ -211,18 +254,38 @@ impl Reader<'_> {
         self.page.unknown(&node.span, format!("there is no intent `{name}`"), name, known);
     }
 
+    /// Slots that may be understood: of `intent`, or of any when the turn does not say which.
+    fn known_slots(&self, intent: Option<&str>) -> Option<BTreeSet<&str>> {
+        let script = self.script?;
+        let mut known = BTreeSet::new();
+        if intent.is_none_or(|intent| Phrase::of_intent(intent).is_some()) {
+            known.insert(NAMED_SLOT);
+        }
+        let intents = script.intents.iter().filter(|(name, _)| intent.is_none_or(|i| i == *name));
+        known.extend(intents.flat_map(|(_, i)| &i.slots).map(|slot| slot.name.as_str()));
+        Some(known)
+    }
+
     fn slots(&mut self, node: &Yaml, intent: Option<&str>) -> Option<Vec<(String, String)>> {
         let section = self.page.section(node, "`slots`")?;
-        let known: Option<Vec<&str>> = intent
-            .and_then(|intent| self.script?.intents.get(intent))
-            .map(|intent| intent.slots.iter().map(|slot| slot.name.as_str()).collect());
+        // A misspelt intent is reported as such, and says nothing about its slots.
+        let is_known = |intent: &str| {
+            Phrase::of_intent(intent).is_some()
+                || self.script.is_some_and(|script| script.intents.contains_key(intent))
+        };
+        let known = if intent.is_none_or(is_known) { self.known_slots(intent) } else { None };
+        let known: Option<Vec<String>> =
+            known.map(|known| known.into_iter().map(str::to_owned).collect());
         let mut slots = Vec::new();
         for (name, key, value) in section.names() {
             if let Some(known) = &known
-                && !known.contains(&name)
+                && !known.iter().any(|known| known == name)
             {
-                let message = format!("the intent has no slot `{name}`");
-                self.page.unknown(&key.span, message, name, known.iter().copied());
+                let message = match intent {
+                    Some(intent) => format!("the intent `{intent}` has no slot `{name}`"),
+                    None => format!("no intent has a slot `{name}`"),
+                };
+                self.page.unknown(&key.span, message, name, known.iter().map(String::as_str));
                 continue;
             }
             if let Some(value) = self.page.text(value, name) {

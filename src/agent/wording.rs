@@ -2,18 +2,32 @@
 
 use std::ops::Range;
 
-use crate::config::diagnostic::Diagnostic;
+use crate::clock::Clock;
+use crate::config::diagnostic::nearest;
 use crate::config::yaml::Yaml;
-use crate::dialogue::{Facts, Prompts, Template};
+use crate::dialogue::{Facts, Prompts, Template, parts_of_now};
 use crate::nlu::{Slot, SlotValue, Slots};
+use crate::units::SamplePos;
 
 use super::section::{Page, Text};
+
+/// Sets of list values that a template is tried with before it is called impossible. More would
+/// find a value that only works with a rare other one; a template engine's step limit each.
+const VALUES_TRIED: usize = 8;
+
+/// A slot that a template may speak of.
+#[derive(Clone, Debug)]
+pub struct KnownSlot {
+    pub name: String,
+    /// Some of the values it can have; none when they are numbers of a range or any words.
+    pub values: Vec<SlotValue>,
+}
 
 /// What a template may speak of where it stands.
 #[derive(Clone, Debug, Default)]
 pub struct Scope {
     /// The slots of the intent; `None` outside intents.
-    pub slots: Option<Vec<String>>,
+    pub slots: Option<Vec<KnownSlot>>,
     pub summary: bool,
     pub outcome: bool,
 }
@@ -33,7 +47,7 @@ pub fn template(page: &mut Page, text: &Text, what: &str, scope: &Scope) -> Opti
         Ok(template) => template,
         Err(e) => {
             let at = line_of_template(page, text, e.line);
-            page.wrong_help(
+            page.wrong(
                 &at,
                 format!("{what} is not a valid template: {e}"),
                 "values stand in `{{ … }}`, conditions between `{% if … %}` and `{% endif %}`",
@@ -59,11 +73,11 @@ fn check_name(page: &mut Page, text: &Text, name: &str, scope: &Scope) {
         && let Some(slots) = &scope.slots
     {
         let Some(slot) = parts.next() else { return };
-        if !slots.iter().any(|known| known == slot) {
+        if !slots.iter().any(|known| known.name == slot) {
             let message = format!("`{name}`: no sentence of this intent has a slot `{slot}`");
-            page.unknown(&at, message, slot, slots.iter().map(String::as_str));
+            page.wrong(&at, message, meant_slot(slot, slots));
         } else if parts.next().is_some() {
-            page.wrong_help(
+            page.wrong(
                 &at,
                 format!("`{name}`: a slot is a plain value and has no parts"),
                 format!("write `slots.{slot}`"),
@@ -71,7 +85,11 @@ fn check_name(page: &mut Page, text: &Text, name: &str, scope: &Scope) {
         }
         return;
     }
-    let mut known = vec!["agent"];
+    if root == "now" {
+        check_part_of_now(page, &at, name, parts.next());
+        return;
+    }
+    let mut known = vec!["agent", "now"];
     if scope.slots.is_some() {
         known.extend(["said", "slots"]);
     }
@@ -90,36 +108,111 @@ fn check_name(page: &mut Page, text: &Text, name: &str, scope: &Scope) {
         "summary" => format!("`{name}`: this intent has no `summary`"),
         _ => format!("`{root}` is not known here"),
     };
-    let near = scope.slots.iter().flatten().find(|slot| *slot == root);
-    match near {
-        Some(slot) => page.wrong_help(&at, message, format!("did you mean `slots.{slot}`?")),
-        None => page.unknown(&at, message, root, known),
+    let slots = scope.slots.as_deref().unwrap_or_default();
+    match (nearest(root, known.iter().copied()), parts.next()) {
+        _ if slots.iter().any(|slot| slot.name == root) => {
+            page.wrong(&at, message, format!("did you mean `slots.{root}`?"));
+        }
+        (Some("slots"), Some(slot)) => page.wrong(&at, message, meant_slot(slot, slots)),
+        (None, None) if nearest(root, names(slots)).is_some() => {
+            page.wrong(&at, message, meant_slot(root, slots));
+        }
+        _ => page.unknown(&at, message, root, known),
     }
 }
 
-/// Renders the template once with every slot filled and once with none, so that a misspelt filter
-/// is found now and not before a visitor. Complaints about the made-up values are left aside.
+fn check_part_of_now(page: &mut Page, at: &Range<usize>, name: &str, part: Option<&str>) {
+    match part {
+        None => page.wrong(
+            at,
+            "`now` has parts and says nothing by itself",
+            "write `now.clock` for the time of day, `now.date` for the day",
+        ),
+        Some(part) if !parts_of_now().any(|known| known == part) => {
+            page.unknown(at, format!("`{name}`: `now` has no `{part}`"), part, parts_of_now());
+        }
+        Some(_) => {}
+    }
+}
+
+fn names(slots: &[KnownSlot]) -> impl Iterator<Item = &str> {
+    slots.iter().map(|slot| slot.name.as_str())
+}
+
+/// The way out when no slot is called `wrong`, as it is written in a template.
+fn meant_slot(wrong: &str, slots: &[KnownSlot]) -> String {
+    if let Some(near) = nearest(wrong, names(slots)) {
+        return format!("did you mean `slots.{near}`?");
+    }
+    if slots.is_empty() {
+        return "the sentences of this intent have no slot".to_owned();
+    }
+    let all: Vec<String> = names(slots).map(|name| format!("`slots.{name}`")).collect();
+    format!("known here: {}", all.join(", "))
+}
+
+/// Renders the template with every slot filled and with none, so that a misspelt filter is found
+/// now and not before a visitor; and goes on with values of the lists until it could be made once.
+/// A template that never could is a mistake, one that fails with some made-up values is not.
 fn try_out(page: &mut Page, text: &Text, what: &str, template: &Template, scope: &Scope) -> bool {
-    let example = Slot { value: SlotValue::Text("example".into()), text: "example".into() };
-    let names = scope.slots.clone().unwrap_or_default();
-    let full: Slots = names.into_iter().map(|name| (name, example.clone())).collect();
-    for slots in [full, Slots::new()] {
-        let facts = Facts {
-            agent: "example",
-            slots: scope.slots.is_some().then_some(&slots),
-            summary: scope.summary.then_some("example"),
-            outcome: scope.outcome.then_some("example"),
-            said: scope.slots.is_some().then_some("example"),
-        };
-        if let Err(e) = template.render(&facts)
-            && !e.depends_on_facts
-        {
-            let at = line_of_template(page, text, e.line);
-            page.problems.push(Diagnostic::new(page.source, at, format!("{what}: {e}")));
-            return false;
+    let now = Clock::default().at(SamplePos::default());
+    let (mut made, mut failure) = (false, None);
+    for (index, slots) in examples(scope.slots.as_deref().unwrap_or_default()).enumerate() {
+        if made && index >= 2 {
+            return true;
+        }
+        for words in ["example", "7"] {
+            let facts = Facts {
+                agent: "example",
+                slots: scope.slots.is_some().then_some(&slots),
+                summary: scope.summary.then_some("example"),
+                outcome: scope.outcome.then_some(words),
+                said: scope.slots.is_some().then_some(words),
+                now: Some(&now),
+            };
+            match template.render(&facts) {
+                Ok(_) => {
+                    made = true;
+                    break;
+                }
+                Err(e) if e.depends_on_facts => failure = failure.or(Some(e)),
+                Err(e) => {
+                    let at = line_of_template(page, text, e.line);
+                    let help = "docs/agents.md says what a template knows";
+                    page.wrong(&at, format!("{what}: {e}"), help);
+                    return false;
+                }
+            }
         }
     }
-    true
+    if let Some(e) = failure.filter(|_| !made) {
+        let at = line_of_template(page, text, e.line);
+        page.wrong(
+            &at,
+            format!("{what} can never be said: {e}"),
+            "shorten it, or guard a value that does not suit with `{% if … %}`",
+        );
+    }
+    made
+}
+
+/// Every slot filled with a word, none filled, then the values that the lists hold.
+fn examples(slots: &[KnownSlot]) -> impl Iterator<Item = Slots> + '_ {
+    let filled = |value_of: &dyn Fn(&KnownSlot) -> SlotValue| -> Slots {
+        let slot = |known| {
+            let value = value_of(known);
+            (known.name.clone(), Slot { text: value.to_string(), value })
+        };
+        slots.iter().map(slot).collect()
+    };
+    let word = filled(&|_| SlotValue::Text("example".into()));
+    let real = (0..VALUES_TRIED).map(move |nth| {
+        filled(&|known| match known.values.len() {
+            0 => SlotValue::Integer(2),
+            count => known.values[nth % count].clone(),
+        })
+    });
+    [word, Slots::new()].into_iter().chain(real)
 }
 
 /// Where `name` stands in the file.

@@ -6,10 +6,13 @@
 use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io::{self, BufReader, BufWriter, Read};
+use std::os::unix::fs::FileTypeExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::{flac, wav};
+use crate::config::regular;
 
 /// Sample rates that are read, in hertz: telephone to studio, the range of the resampler.
 pub const RATES_HZ: std::ops::RangeInclusive<u32> = 8_000..=192_000;
@@ -99,6 +102,9 @@ pub enum AudioFileError {
 /// A float sample that is not a number is [`AudioFileError::Damaged`]: silence in its place would
 /// hide that whatever wrote the file is broken. A WAV whose header leaves its length open (written
 /// into a pipe) is read to the end of the file.
+///
+/// A folder, a device and a named pipe are refused: a pipe's writer may never come. A pipe that the
+/// caller handed over open is read, by the names `/dev/stdin` and `/dev/fd/N`.
 pub fn read(path: impl AsRef<Path>) -> Result<Clip, AudioFileError> {
     read_as(path.as_ref(), Pick::Mean)
 }
@@ -110,6 +116,12 @@ pub fn read_channel(path: impl AsRef<Path>, channel: u32) -> Result<Clip, AudioF
 
 fn read_as(path: &Path, pick: Pick) -> Result<Clip, AudioFileError> {
     let read_error = |source| AudioFileError::Read { path: path.to_path_buf(), source };
+    // What the caller has opened for us (`/dev/stdin`, a shell's `<(…)`) may be a pipe: it ends.
+    let handed = path.starts_with("/dev/fd") || path == Path::new("/dev/stdin");
+    let piped = handed && path.metadata().is_ok_and(|m| m.file_type().is_fifo());
+    if !piped {
+        regular::metadata(path).map_err(read_error)?;
+    }
     let file = File::open(path).map_err(read_error)?;
     let mut reader = BufReader::with_capacity(1 << 16, file);
 
@@ -173,7 +185,8 @@ pub fn write_wav_stereo(
 ///
 /// The sound goes to a file of another name beside `path`, which takes the name of `path` in
 /// [`finish`](Self::finish): whoever looks sees the old file or the whole new one. Dropped before
-/// that, on an error or on the way out of a cancelled command, it leaves nothing behind.
+/// that, on an error or on the way out of a cancelled command, it leaves nothing behind; a process
+/// that ends without dropping calls [`discard_unfinished`].
 pub struct WavWriter {
     /// Where the caller wants it; what errors name.
     path: PathBuf,
@@ -186,13 +199,49 @@ pub struct WavWriter {
 }
 
 /// The unfinished file; removed when dropped unless it got its final name.
-struct Partial(Option<PathBuf>);
+struct Partial(PathBuf);
+
+/// Every unfinished file of this process.
+static UNFINISHED: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
+
+fn unfinished() -> MutexGuard<'static, Vec<PathBuf>> {
+    // A list of names cannot be left half changed.
+    UNFINISHED.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Takes away every file that is not finished, for a process that is about to end. Writers that go
+/// on fail in [`WavWriter::finish`].
+pub fn discard_unfinished() {
+    for path in unfinished().drain(..) {
+        let _ = fs::remove_file(path);
+    }
+}
+
+impl Partial {
+    fn create(path: PathBuf) -> io::Result<(Self, File)> {
+        // Listed first: a signal may come between the two.
+        unfinished().push(path.clone());
+        let partial = Self(path);
+        // Not `create_new`: what a killed process of the same number left behind may be overwritten.
+        let file = File::create(&partial.0)?;
+        Ok((partial, file))
+    }
+
+    /// Gives the file its final name.
+    fn name(&self, target: &Path) -> io::Result<()> {
+        let mut unfinished = unfinished();
+        fs::rename(&self.0, target)?;
+        unfinished.retain(|path| *path != self.0);
+        Ok(())
+    }
+}
 
 impl Drop for Partial {
     fn drop(&mut self) {
-        if let Some(path) = self.0.take() {
+        let mut unfinished = unfinished();
+        if let Some(at) = unfinished.iter().position(|path| *path == self.0) {
             // Nothing can be done about a failure here, and the error that led here says more.
-            let _ = fs::remove_file(path);
+            let _ = fs::remove_file(unfinished.swap_remove(at));
         }
     }
 }
@@ -251,13 +300,8 @@ impl WavWriter {
     /// Completes the header and gives the file its name.
     pub fn finish(mut self) -> Result<(), AudioFileError> {
         let wav = self.wav.take().expect("only finish takes it, and finish consumes self");
-        let done = wav.finalize().map_err(into_io).and_then(|()| match &self.partial.0 {
-            Some(partial) => fs::rename(partial, &self.target),
-            None => Ok(()),
-        });
-        done.map_err(|source| AudioFileError::Write { path: self.path.clone(), source })?;
-        self.partial.0 = None;
-        Ok(())
+        let done = wav.finalize().map_err(into_io).and_then(|()| self.partial.name(&self.target));
+        done.map_err(|source| AudioFileError::Write { path: self.path.clone(), source })
     }
 }
 
@@ -267,10 +311,7 @@ fn create_beside(target: &Path, name: &std::ffi::OsStr) -> io::Result<(Partial, 
     let mut hidden = OsString::from(".");
     hidden.push(name);
     hidden.push(format!(".{}-{}.part", std::process::id(), SERIAL.fetch_add(1, Ordering::Relaxed)));
-    let partial = target.with_file_name(hidden);
-    // Not `create_new`: what a killed process of the same number left behind may be overwritten.
-    let file = File::create(&partial)?;
-    Ok((Partial(Some(partial)), file))
+    Partial::create(target.with_file_name(hidden))
 }
 
 /// The nearest 16-bit value. Reading divides by the same 32768, so 16-bit sound survives a round

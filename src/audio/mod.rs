@@ -2,10 +2,13 @@
 //!
 //! [`capture`] and [`playback`] are the two live ends, each a callback, a ring and a reader or
 //! writer; [`file`] reads and writes clips; [`resample`] stands between every other rate and ours.
+//! [`track`] is the speaker of a replay, [`echo_path`] the room around it.
 
 pub mod aside;
 pub mod capture;
+mod convolve;
 pub mod devices;
+pub mod echo_path;
 pub mod file;
 mod flac;
 pub mod frames;
@@ -13,5 +16,7 @@ mod line;
 pub mod playback;
 mod render;
 pub mod resample;
+pub mod room_response;
 pub mod stream;
+pub mod track;
 mod wav;

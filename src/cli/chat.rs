@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use super::{Context, Failure};
 use crate::agent::Agent;
+use crate::clock::{Clock, Moment};
 use crate::dialogue::{ActionRequest, ActionResult, ActionRunner, Conversation, Step};
 use crate::nlu::Interpretation;
 use crate::observe::Event;
@@ -19,10 +20,15 @@ use crate::units::SamplePos;
 /// would in speech; with lines from a pipe or file, time stands still. Actions really run.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  mynah chat agents/coffee\n  \
-    echo 'can I get a latte' | mynah chat agents/coffee --json")]
+    echo 'can I get a latte' | mynah chat agents/coffee --json\n  \
+    mynah chat agents/coffee --now 2026-12-24T18:00")]
 pub struct Args {
     /// The agent's folder
     pub agent: PathBuf,
+    /// When the talk begins, for replies that tell the time: 2026-03-05T14:30 (local) or
+    /// 2026-03-05T14:30:00+01:00 (default: the machine's clock).
+    #[arg(long, value_name = "TIME")]
+    now: Option<Moment>,
 }
 
 /// Lines read ahead of the conversation; the reader waits when the queue is full.
@@ -33,7 +39,10 @@ const LOOK_EVERY: Duration = Duration::from_millis(20);
 pub fn run(args: &Args, context: &Context) -> Result<(), Failure> {
     let agent = Arc::new(Agent::load(&args.agent).map_err(Failure::input)?);
     let mut chat = Chat {
-        conversation: Conversation::new(agent),
+        conversation: Conversation::new(
+            agent,
+            args.now.clone().map_or(Clock::Machine, Clock::From),
+        ),
         actions: ActionRunner::default(),
         clock: std::io::stdin().is_terminal().then(Instant::now),
         json: context.json,
@@ -202,6 +211,7 @@ impl Chat {
             status: heard.status,
             completeness: heard.completeness,
             nbest: heard.nbest.clone(),
+            gave_up: heard.gave_up,
         };
         print_line(&intent.to_json())
     }

@@ -12,7 +12,7 @@ use crate::demo::{Customer, Kitchen, Line, Room};
 use crate::observe::Event;
 use crate::observe::console::{Console, clock};
 use crate::observe::timeline;
-use crate::runtime::{Engines, Pace, replay};
+use crate::runtime::{Engines, ReplayOptions, replay};
 use crate::tts::{Style, VOICE_RATE_HZ, Voice};
 use crate::units::SAMPLE_RATE_HZ;
 
@@ -70,8 +70,8 @@ pub fn run(args: &Args, context: &Context) -> Result<(), Failure> {
     let said = replay(
         &mut engines,
         &agent,
-        Pace::LockStep,
-        |shared| {
+        ReplayOptions::default(),
+        |shared, _| {
             Customer::new(lines, Kitchen::new(KITCHEN_SEED), Arc::clone(shared), Arc::clone(&room))
         },
         |event| {

@@ -6,10 +6,11 @@ use anyhow::anyhow;
 
 use super::{Context, Failure};
 use crate::agent::Agent;
-use crate::audio::file::{self, AudioFileError};
+use crate::audio::file;
 use crate::config::board::Board;
+use crate::config::diagnostic::nearest;
 use crate::eval::dataset::{self, Row};
-use crate::eval::mix::{self, MixRow, Mixer};
+use crate::eval::mix::{self, MixError, MixRow, Mixer};
 use crate::eval::outcome::Outcome;
 use crate::eval::report::Report;
 use crate::eval::run::{Evaluation, Mode};
@@ -74,13 +75,18 @@ pub fn run(args: &Args, context: &Context) -> Result<(), Failure> {
             missing.display()
         )));
     }
+    let mut mixer = Mixer::default();
+    for copy in jobs.iter().filter_map(|job| job.mix.as_ref()) {
+        mixer.check(copy).map_err(Failure::input)?;
+    }
     warn_of_unknown_intents(&agent, &jobs);
+    warn_of_unknown_slots(&agent, &jobs);
     let mode = if args.whole { Mode::Whole } else { Mode::Streamed };
     let mut engines = Engines::load(&context.models()?).map_err(Failure::input)?;
     engines.warm_up().map_err(anyhow::Error::from)?;
     let period_ms = Board::default_for_build().audio.period_ms;
     let mut evaluation = Evaluation::new(engines, agent, mode, period_ms);
-    let (outcomes, unreadable) = evaluate(&mut evaluation, &jobs)?;
+    let (outcomes, unreadable) = evaluate(&mut evaluation, &mut mixer, &jobs)?;
     if outcomes.is_empty() {
         return Err(Failure::Input(anyhow!(
             "none of the {unreadable} recordings could be read; the warnings above say why"
@@ -145,14 +151,44 @@ fn warn_of_unknown_intents(agent: &Agent, jobs: &[Job]) {
     }
 }
 
+/// Each slot that no sentence of its intent can fill, where it is met first.
+fn warn_of_unknown_slots(agent: &Agent, jobs: &[Job]) {
+    let mut told = BTreeSet::new();
+    for row in jobs.iter().map(|job| &job.row) {
+        let Some(gold) = &row.gold else { continue };
+        let known: Vec<&str> = agent.grammar.slots_of(&gold.intent).map(|slot| slot.name).collect();
+        if !agent.grammar.intents().any(|intent| intent == gold.intent) {
+            // The whole intent is warned of.
+            continue;
+        }
+        for slot in gold.slots.keys().filter(|slot| !known.contains(&slot.as_str())) {
+            if told.insert((gold.intent.as_str(), slot.as_str())) {
+                let help = match nearest(slot, known.iter().copied()) {
+                    Some(near) => format!("did you mean {near}?"),
+                    None if known.is_empty() => "it has none.".to_owned(),
+                    None => format!("it has {}.", known.join(", ")),
+                };
+                eprintln!(
+                    "warning: {}: slots_json: the agent's intent {} has no slot {slot}; {help} \
+                     Such recordings count as misunderstood",
+                    row.written, gold.intent
+                );
+            }
+        }
+    }
+}
+
 /// The outcomes, and how many recordings could not be read.
-fn evaluate(evaluation: &mut Evaluation, jobs: &[Job]) -> Result<(Vec<Outcome>, usize), Failure> {
-    let mut mixer = Mixer::default();
+fn evaluate(
+    evaluation: &mut Evaluation,
+    mixer: &mut Mixer,
+    jobs: &[Job],
+) -> Result<(Vec<Outcome>, usize), Failure> {
     let mut outcomes = Vec::with_capacity(jobs.len());
     let mut unreadable = 0;
     for (done, job) in jobs.iter().enumerate() {
         progress(done, jobs.len());
-        match sound(&mut mixer, job) {
+        match sound(mixer, job) {
             Ok(sound) => {
                 let outcome = evaluation.clip(&job.row, &sound).map_err(anyhow::Error::from)?;
                 for fault in &outcome.faults {
@@ -170,7 +206,7 @@ fn evaluate(evaluation: &mut Evaluation, jobs: &[Job]) -> Result<(Vec<Outcome>, 
     Ok((outcomes, unreadable))
 }
 
-fn sound(mixer: &mut Mixer, job: &Job) -> Result<Vec<f32>, AudioFileError> {
+fn sound(mixer: &mut Mixer, job: &Job) -> Result<Vec<f32>, MixError> {
     match &job.mix {
         Some(mix) => mixer.make(mix),
         None => Ok(file::read(&job.row.path)?.to_rate(SAMPLE_RATE_HZ).samples),

@@ -13,6 +13,7 @@ mod check;
 mod demo;
 mod devices;
 mod eval;
+mod output;
 mod replay;
 mod run;
 mod say;

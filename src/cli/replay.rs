@@ -1,12 +1,16 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::{Context, Failure};
+use super::{Context, Failure, output};
 use crate::agent::Agent;
+use crate::audio::echo_path::EchoPath;
 use crate::audio::file;
+use crate::audio::room_response::RoomResponse;
+use crate::clock::{Clock, Moment};
 use crate::observe::console::Console;
-use crate::runtime::source::{ClipSource, Paced};
-use crate::runtime::{Engines, Pace, replay};
+use crate::runtime::listener::Duplex;
+use crate::runtime::source::{ClipSource, Echoing, Paced, Source};
+use crate::runtime::{Engines, Pace, ReplayOptions, replay};
 use crate::tts::VOICE_RATE_HZ;
 use crate::units::SAMPLE_RATE_HZ;
 
@@ -19,7 +23,17 @@ use crate::units::SAMPLE_RATE_HZ;
 Examples:
   mynah replay agents/coffee order.wav
   mynah replay agents/coffee order.flac --json --out answer.wav
-  mynah replay agents/coffee order.wav --realtime --json | grep turn")]
+  mynah replay agents/coffee order.wav --now 2026-03-05T14:30
+  mynah replay agents/coffee order.wav --realtime --json | grep turn
+  mynah replay agents/coffee order.wav --echo kitchen.wav:-10 --delay-ms 60
+  mynah replay agents/coffee order.wav --echo kitchen.wav --headset    hears itself
+
+With --echo the agent speaks into a room: the microphone hears what it says, through the
+room's impulse response, delay and clocks. As in `run`, it is deaf while it speaks and a
+quarter of a second after; an echo that comes later than that is taken for a visitor. With
+--headset it listens all the time and takes its own voice for a visitor who interrupts. No
+echo is cancelled yet. When the recording is over, so is the hearing: let it end in
+silence.")]
 pub struct Args {
     /// Agent folder.
     agent: PathBuf,
@@ -31,6 +45,52 @@ pub struct Args {
     /// Hand the sound over at the pace of the clock: real waiting, real races, not reproducible.
     #[arg(long)]
     realtime: bool,
+    /// When the recording begins, for replies and programs that tell the time: 2026-03-05T14:30
+    /// (local), or RFC 3339 such as 2026-03-05T14:30:00+01:00. Time passes with the recording
+    /// (default: 2026-01-05T10:00:00Z, on UTC clocks).
+    #[arg(long, value_name = "TIME")]
+    now: Option<Moment>,
+    /// Let the microphone hear the agent through this room: its impulse response (WAV or FLAC, at
+    /// most 5 s), with a gain in decibels if you like.
+    #[arg(long, value_name = "RIR.wav[:GAIN_DB]")]
+    echo: Option<String>,
+    /// Milliseconds from the agent's voice leaving to the room's response, 0 to 2000: what sound
+    /// cards hold back (default: 40).
+    #[arg(long, value_name = "MS", requires = "echo")]
+    #[arg(value_parser = clap::value_parser!(u32).range(0..=2_000))]
+    delay_ms: Option<u32>,
+    /// How much faster the speaker's clock runs than the microphone's, -1000 to 1000 parts per
+    /// million: every reply is shorter by that (default: 0).
+    #[arg(long, value_name = "PPM", requires = "echo", allow_negative_numbers = true)]
+    #[arg(value_parser = clap::value_parser!(i32).range(-1_000..=1_000))]
+    drift_ppm: Option<i32>,
+    /// Listen while speaking, as `run --headset` does; without --echo a replay always does.
+    #[arg(long)]
+    headset: bool,
+}
+
+/// Two periods of 20 ms, one on the way out and one on the way in.
+const DEFAULT_DELAY_MS: u32 = 40;
+
+impl Args {
+    fn echo_path(&self) -> Result<Option<EchoPath>, Failure> {
+        let Some(response) = &self.echo else { return Ok(None) };
+        let response = RoomResponse::open(response)
+            .map_err(|error| Failure::Input(anyhow::Error::from(error).context("--echo")))?;
+        Ok(Some(EchoPath {
+            response,
+            delay_ms: self.delay_ms.unwrap_or(DEFAULT_DELAY_MS),
+            drift_ppm: self.drift_ppm.unwrap_or(0).into(),
+        }))
+    }
+
+    fn options(&self) -> ReplayOptions {
+        ReplayOptions {
+            pace: if self.realtime { Pace::Free } else { Pace::LockStep },
+            clock: self.now.clone().map_or_else(Clock::default, Clock::From),
+            duplex: if self.echo.is_none() || self.headset { Duplex::Full } else { Duplex::Half },
+        }
+    }
 }
 
 pub fn run(args: &Args, context: &Context) -> Result<(), Failure> {
@@ -43,20 +103,31 @@ pub fn run(args: &Args, context: &Context) -> Result<(), Failure> {
             out.display()
         )));
     }
+    let echo = args.echo_path()?;
     let agent = Arc::new(Agent::load(&args.agent).map_err(Failure::input)?);
+    let answer = args.out.as_deref().map(|out| output::create(out, VOICE_RATE_HZ)).transpose()?;
     let clip = file::read(&args.input).map_err(Failure::input)?.to_rate(SAMPLE_RATE_HZ);
     let mut engines = Engines::load(&context.models()?).map_err(Failure::input)?;
-    let mut console = Console::new(context.json);
-    let clip = ClipSource::new(clip.samples);
-    let track = if args.realtime {
+    if args.realtime {
         engines.warm_up().map_err(anyhow::Error::from)?;
-        replay(&mut engines, &agent, Pace::Free, |_| Paced::new(clip), |e| console.show(e))
-    } else {
-        replay(&mut engines, &agent, Pace::LockStep, |_| clip, |e| console.show(e))
     }
-    .map_err(anyhow::Error::from)?;
-    if let Some(out) = &args.out {
-        file::write_wav(out, VOICE_RATE_HZ, &track).map_err(Failure::input)?;
+    let mut console = Console::new(context.json);
+    let make_source = |_: &_, speaker: &Arc<_>| -> Box<dyn Source> {
+        let clip = ClipSource::new(clip.samples);
+        match (&echo, args.realtime) {
+            (None, false) => Box::new(clip),
+            (None, true) => Box::new(Paced::new(clip)),
+            (Some(path), false) => Box::new(Echoing::new(clip, path, Arc::clone(speaker))),
+            // Paced inside, so that the echo is of what is said when the frame is over.
+            (Some(path), true) => {
+                Box::new(Echoing::new(Paced::new(clip), path, Arc::clone(speaker)))
+            }
+        }
+    };
+    let track = replay(&mut engines, &agent, args.options(), make_source, |e| console.show(e))
+        .map_err(anyhow::Error::from)?;
+    if let Some(mut answer) = answer {
+        answer.push(&track).and_then(|()| answer.finish()).map_err(output::failure)?;
     }
     Ok(())
 }

@@ -7,7 +7,7 @@ use anyhow::Context as _;
 
 use super::{Context, Failure};
 use crate::agent::Agent;
-use crate::audio::devices::{DeviceChoice, DeviceError};
+use crate::audio::devices::{DeviceChoice, DeviceError, Direction};
 use crate::config::board::Board;
 use crate::nn::kernels::Kernel;
 use crate::observe::Event;
@@ -18,7 +18,9 @@ use crate::runtime::{Engines, LiveOptions, RuntimeError, live};
 
 /// Listen and answer, live
 ///
-/// Runs until Ctrl-C. A microphone that is unplugged is opened again when it is back.
+/// Runs until Ctrl-C. A microphone that is unplugged is opened again when it is back. With no
+/// microphone or speaker at all at the start the exit code is 1: try again later; when --mic or
+/// --speaker names none, it is 2.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -48,6 +50,14 @@ impl Args {
     /// What `mynah demo --live` runs.
     pub fn for_agent(agent: PathBuf) -> Self {
         Self { agent, board: None, mic: None, speaker: None, headset: false }
+    }
+
+    /// The device was asked for by name.
+    fn names(&self, direction: Direction) -> bool {
+        match direction {
+            Direction::Record => self.mic.is_some(),
+            Direction::Play => self.speaker.is_some(),
+        }
     }
 }
 
@@ -91,7 +101,11 @@ pub fn run(args: &Args, context: &Context) -> Result<(), Failure> {
         budget.see(event).iter().for_each(|fault| console.show(fault));
     };
     live(&mut engines, &agent, &options, &stop, show).map_err(|error| match error {
-        RuntimeError::Device(DeviceError::NotFound { .. }) => Failure::input(error),
+        // A name that was asked for is wrong; that nothing is plugged in may change by itself, and
+        // whoever restarts the agent on status 1 finds out.
+        RuntimeError::Device(DeviceError::NotFound { direction, .. }) if args.names(direction) => {
+            Failure::input(error)
+        }
         error => Failure::Runtime(error.into()),
     })
 }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use anyhow::anyhow;
 use serde::Serialize;
 
-use super::{Context, Failure};
+use super::{Context, Failure, output};
 use crate::audio::devices::{DeviceChoice, DeviceError};
 use crate::audio::file::WavWriter;
 use crate::audio::playback::Playback;
@@ -165,8 +165,7 @@ enum Sink {
 impl Sink {
     fn open(args: &Args) -> Result<Self, Failure> {
         if let Some(path) = &args.output {
-            let file = WavWriter::create(path, VOICE_RATE_HZ).map_err(Failure::input)?;
-            return Ok(Self::File(file));
+            return Ok(Self::File(output::create(path, VOICE_RATE_HZ)?));
         }
         let choice = args.speaker.clone().unwrap_or_default();
         let mut playback = Playback::open(&choice, &StreamWish::default()).map_err(no_speaker)?;
@@ -177,7 +176,7 @@ impl Sink {
     /// Takes all of `samples`; waits while the speaker's queue is full.
     fn push(&mut self, samples: &[f32]) -> Result<(), Failure> {
         match self {
-            Self::File(file) => file.push(samples).map_err(Failure::input),
+            Self::File(file) => file.push(samples).map_err(output::failure),
             Self::Speaker(playback) => {
                 let mut rest = samples;
                 loop {
@@ -196,7 +195,7 @@ impl Sink {
     /// Completes the file, or waits until all was played.
     fn finish(self) -> Result<(), Failure> {
         match self {
-            Self::File(file) => file.finish().map_err(Failure::input),
+            Self::File(file) => file.finish().map_err(output::failure),
             Self::Speaker(mut playback) => {
                 while !playback.feeder().end().map_err(anyhow::Error::from)?
                     || !playback.control().is_idle()
@@ -216,7 +215,9 @@ impl Sink {
 fn no_speaker(error: DeviceError) -> Failure {
     let told = anyhow!("{error}; or write the sound to a file with -o OUT.wav");
     match error {
-        DeviceError::NotFound { .. } => Failure::Input(told),
+        DeviceError::NotFound { choice, .. } if choice != DeviceChoice::Default => {
+            Failure::Input(told)
+        }
         _ => Failure::Runtime(told),
     }
 }

@@ -6,7 +6,8 @@ use crate::agent::{Agent, Failed, rehearse};
 
 /// Run the conversations in an agent's tests/ folder through text
 ///
-/// Exit status 1 when a conversation does not go as written. No program of the agent is run.
+/// Exit status 1 when a conversation does not go as written, 2 when there is none to run. No program
+/// of the agent is run. A conversation without `now:` takes place on Monday 2026-01-05 at 10:00.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  mynah test agents/coffee\n  mynah test agents/coffee --json")]
 pub struct Args {
@@ -19,6 +20,14 @@ pub fn run(args: &Args, context: &Context) -> Result<(), Failure> {
     let rehearsal = rehearse(&agent);
     if context.json {
         super::chat::print_json(&rehearsal)?;
+    }
+    if agent.tests.is_empty() {
+        // Not a success: an automatic check whose tests were left behind would stay green.
+        return Err(Failure::Input(anyhow::anyhow!(
+            "{}: there is no test conversation. Write some into tests/NAME.yaml, beginning with \
+             `conversations:`; docs/agents.md shows how",
+            args.agent.display()
+        )));
     }
     for failed in &rehearsal.failures {
         context.say(describe(failed));

@@ -95,7 +95,10 @@ fn summary(heard: &Interpretation) -> String {
         Some(intent) => {
             format!("  {intent}{}  {:.2}, {completeness}", slots(&heard.slots), heard.confidence)
         }
-        None => format!("  not understood, {completeness}"),
+        None => match heard.gave_up {
+            Some(why) => format!("  not understood: {why}"),
+            None => format!("  not understood, {completeness}"),
+        },
     };
     for other in &heard.nbest {
         shown.push_str(&format!("\n  or: {}{}", other.intent, slots(&other.slots)));
@@ -124,6 +127,7 @@ fn explain(explanation: &Explanation) -> String {
             })
             .collect(),
         Explanation::Closest(closest) => explain_closest(closest),
+        Explanation::GaveUp(why) => format!("\n    {why}"),
     }
 }
 

@@ -5,6 +5,8 @@
 
 use std::path::Path;
 
+use super::regular;
+
 mod placement;
 mod profile;
 
@@ -24,7 +26,10 @@ impl Board {
     /// `/` or ending in `.toml`).
     pub fn load(name_or_path: &str) -> Result<Self, BoardError> {
         if name_or_path.contains('/') || name_or_path.ends_with(".toml") {
-            return Self::read(Path::new(name_or_path));
+            let path = Path::new(name_or_path);
+            regular::metadata(path)
+                .map_err(|source| BoardError::Unreadable { path: path.to_owned(), source })?;
+            return Self::read(path);
         }
         Self::embedded(name_or_path)
     }

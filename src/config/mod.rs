@@ -2,4 +2,5 @@
 
 pub mod board;
 pub mod diagnostic;
+pub mod regular;
 pub mod yaml;

@@ -11,6 +11,8 @@ use granit_parser::{Event, Parser, ScalarStyle, Span};
 
 use super::diagnostic::{Diagnostic, Source};
 
+mod broken;
+
 /// Most nodes one file may have once its aliases are followed: a file of a megabyte stays far
 /// below, an alias bomb does not.
 const MAX_NODES: usize = 500_000;
@@ -188,7 +190,7 @@ impl<'a> Builder<'a> {
         let options = granit_parser::options! { emit_comments: false };
         let mut events = Parser::new_from_str_with_options(&self.source.text, options);
         let mut root = None;
-        while let Some((event, span)) = self.next(&mut events)? {
+        while let Some((event, span)) = self.next(&mut events, None)? {
             match event {
                 Event::StreamStart | Event::StreamEnd | Event::DocumentEnd => {}
                 Event::DocumentStart(..) if root.is_some() => {
@@ -218,7 +220,9 @@ impl<'a> Builder<'a> {
         let start = bytes(span).start;
         self.count(1, span)?;
         if depth > MAX_DEPTH {
-            return Err(self.wrong(span, format!("YAML is nested more than {MAX_DEPTH} deep")));
+            return Err(self
+                .wrong(span, format!("YAML is nested more than {MAX_DEPTH} deep"))
+                .help("close the brackets, or move what is inside further out"));
         }
         let (kind, end, anchor) = match event {
             Event::Scalar(text, style, anchor, _) => {
@@ -257,12 +261,18 @@ impl<'a> Builder<'a> {
             }
             Event::Alias(id) => {
                 let Some(meant) = self.anchors.get(&id).cloned() else {
-                    return Err(self.wrong(span, "this alias refers to itself"));
+                    return Err(self
+                        .wrong(span, "this alias refers to itself")
+                        .help("write the value out instead of `*…`"));
                 };
                 self.count(size(&meant), span)?;
                 return Ok(meant);
             }
-            _ => return Err(self.wrong(span, "a value was expected here")),
+            _ => {
+                return Err(self
+                    .wrong(span, "a value was expected here")
+                    .help("write text, a list or a block of keys"));
+            }
         };
         let node = Yaml { span: start..end.max(start), kind };
         if anchor != 0 {
@@ -300,7 +310,9 @@ impl<'a> Builder<'a> {
         if self.nodes <= MAX_NODES {
             return Ok(());
         }
-        Err(self.wrong(span, format!("this file has more than {MAX_NODES} values")))
+        Err(self
+            .wrong(span, format!("this file has more than {MAX_NODES} values"))
+            .help("split it into several files; an alias counts as what it stands for"))
     }
 
     fn expect(
@@ -308,16 +320,19 @@ impl<'a> Builder<'a> {
         events: &mut Events<'a>,
         opened: &Span,
     ) -> Result<(Event<'a>, Span), Diagnostic> {
-        self.next(events)?.ok_or_else(|| self.wrong(opened, "this is never closed"))
+        self.next(events, Some(opened))?.ok_or_else(|| {
+            self.wrong(opened, "this is never closed").help("close it before the file ends")
+        })
     }
 
-    fn next(&self, events: &mut Events<'a>) -> Result<Option<(Event<'a>, Span)>, Diagnostic> {
-        events.next_event().transpose().map_err(|error| {
-            let at = error.marker().byte_offset().unwrap_or(0);
-            let message = format!("this is not YAML: {}", error.info());
-            Diagnostic::new(self.source, at..at + 1, message)
-                .help("check the quotes, colons and indentation here and on the line before")
-        })
+    /// The next event inside the collection `opened`.
+    fn next(
+        &self,
+        events: &mut Events<'a>,
+        opened: Option<&Span>,
+    ) -> Result<Option<(Event<'a>, Span)>, Diagnostic> {
+        let next = events.next_event().transpose();
+        next.map_err(|error| broken::diagnose(self.source, &error, opened.map(bytes)))
     }
 
     fn wrong(&self, span: &Span, message: impl Into<String>) -> Diagnostic {

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
+use crate::clock::Moment;
 use crate::nlu::{SlotValue, Slots};
 
 use super::process::{MAX_OUTPUT, Process, Progress, describe};
@@ -21,11 +22,14 @@ pub struct ActionRequest {
     pub id: u64,
     pub name: String,
     pub slots: Slots,
+    /// When it was asked for.
+    pub now: Moment,
     pub program: Option<Program>,
 }
 
-/// A local program. It gets the slots' values as one JSON object on standard input and the
-/// action's name as `MYNAH_ACTION`; what it prints first is the `outcome` of the reply.
+/// A local program. It gets the slots' values as one JSON object on standard input, the action's
+/// name as `MYNAH_ACTION` and the moment as `MYNAH_NOW`; what it prints first is the `outcome` of
+/// the reply.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Program {
     /// Program and arguments; no shell is involved.
@@ -92,7 +96,7 @@ impl ActionRunner {
             Process::start(
                 &program.argv,
                 &program.folder,
-                &[("MYNAH_ACTION", &request.name)],
+                &[("MYNAH_ACTION", &request.name), ("MYNAH_NOW", &request.now.to_string())],
                 &input(&request.slots),
             )
             .map_err(|e| format!("cannot run {}: {e}", program.argv.join(" ")))
@@ -187,7 +191,9 @@ fn input(slots: &Slots) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::clock::Clock;
     use crate::nlu::Slot;
+    use crate::units::SamplePos;
 
     fn request(script: &str, limit_ms: u64) -> ActionRequest {
         let value = SlotValue::Text("large".into());
@@ -195,6 +201,7 @@ mod tests {
             id: 7,
             name: "order".into(),
             slots: Slots::from([("size".into(), Slot { value, text: "large".into() })]),
+            now: Clock::default().at(SamplePos(0)),
             program: Some(Program {
                 argv: ["sh", "-c", script].map(String::from).to_vec(),
                 folder: std::env::temp_dir(),
@@ -219,6 +226,7 @@ mod tests {
         let ok = |output: &str| ActionResult::Ok { output: output.into() };
         assert_eq!(outcome("cat; echo more", LONG), ok(r#"{"size":"large"}"#));
         assert_eq!(outcome("echo $MYNAH_ACTION", LONG), ok("order"));
+        assert_eq!(outcome("echo $MYNAH_NOW", LONG), ok("2026-01-05T10:00:00+00:00"));
         assert_eq!(outcome("exec 0<&-; true", LONG), ok(""));
     }
 

@@ -13,6 +13,7 @@
 use std::sync::Arc;
 
 use crate::agent::Agent;
+use crate::clock::Clock;
 use crate::nlu::{Interpretation, Slots, Status};
 use crate::turn::Expected;
 use crate::units::{SAMPLE_RATE_HZ, SamplePos};
@@ -36,10 +37,35 @@ const LONGEST_SPEECH: u64 = 60 * SAMPLE_RATE_HZ as u64;
 /// How much longer than its program's time limit an action is waited for, in samples.
 const ACTION_GRACE: u64 = 2 * SAMPLE_RATE_HZ as u64;
 
+/// Every [`Step::act`].
+pub const ACTS: &[&str] = &[
+    "greet",
+    "ask_slot",
+    "confirm",
+    "ask_change",
+    "act",
+    "reply",
+    "action_failed",
+    "busy",
+    "listen",
+    "not_understood",
+    "give_up",
+    "ignore",
+    "cancel",
+    "start_over",
+    "help",
+    "repeat",
+    "welcome",
+    "goodbye",
+    "prompt_again",
+    "time_out",
+    "leave",
+];
+
 /// What the agent does next.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Step {
-    /// What moved the talk (`ask_slot`, `confirm`, `reply`, …).
+    /// What moved the talk, one of [`ACTS`].
     pub act: String,
     /// The state it is in now.
     pub state: String,
@@ -72,6 +98,7 @@ enum State {
 /// One talk after another with one agent.
 pub struct Conversation {
     agent: Arc<Agent>,
+    clock: Clock,
     state: State,
     /// The request being made; in [`State::Acting`] the one being done.
     frame: Option<Frame>,
@@ -89,9 +116,11 @@ pub struct Conversation {
 }
 
 impl Conversation {
-    pub fn new(agent: Arc<Agent>) -> Self {
+    /// `clock` tells what time replies speak of.
+    pub fn new(agent: Arc<Agent>, clock: Clock) -> Self {
         Self {
             agent,
+            clock,
             state: State::Idle,
             frame: None,
             parked: None,
@@ -196,7 +225,7 @@ impl Conversation {
         if self.state == State::Idle {
             self.state = State::Listening;
         }
-        self.say(&mut step, Reply::Greeting, 0);
+        self.say(at, &mut step, Reply::Greeting, 0);
         self.finish(at, "greet", step)
     }
 
@@ -229,7 +258,7 @@ impl Conversation {
         if matches!(self.state, State::Acting { .. }) {
             // What is due stays due: it is the program.
             let mut step = step;
-            self.say(&mut step, Reply::Busy, 0);
+            self.say(at, &mut step, Reply::Busy, 0);
             return self.describe("busy", step);
         }
         match understood {
@@ -288,14 +317,20 @@ impl Conversation {
         });
         let runs = program.is_some();
         let id = self.actions;
-        step.actions.push(ActionRequest { id, name: action.name.clone(), slots, program });
+        step.actions.push(ActionRequest {
+            id,
+            name: action.name.clone(),
+            slots,
+            now: self.clock.at(at),
+            program,
+        });
         if !runs {
             return self.answer(at, "act", None, step);
         }
         let limit = action.time_limit.as_millis() as u64;
         self.state = State::Acting { id, limit: SamplePos::from_ms(limit).0 };
         if let Some(working) = &script.working {
-            self.say_of_frame(&mut step, working.nth(0), None);
+            self.say_of_frame(at, &mut step, working.nth(0), None);
         }
         self.finish(at, "act", step)
     }
@@ -326,11 +361,11 @@ impl Conversation {
         let Some(script) = script else { return self.proceed(at, step) };
         if act == "action_failed" {
             match &script.failed {
-                Some(failed) => self.say_of_frame(&mut step, failed.nth(0), None),
-                None => self.say(&mut step, Reply::Failed, 0),
+                Some(failed) => self.say_of_frame(at, &mut step, failed.nth(0), None),
+                None => self.say(at, &mut step, Reply::Failed, 0),
             }
         } else {
-            self.say_of_frame(&mut step, script.reply.nth(0), outcome);
+            self.say_of_frame(at, &mut step, script.reply.nth(0), outcome);
         }
         self.frame = None;
         match (self.parked.take(), script.then) {
@@ -362,7 +397,7 @@ impl Conversation {
                 self.ask_again(at, "prompt_again", step)
             }
             _ => {
-                self.say(&mut step, Reply::TimedOut, 0);
+                self.say(at, &mut step, Reply::TimedOut, 0);
                 self.end(at, "time_out", step)
             }
         })
@@ -402,6 +437,7 @@ impl Conversation {
     }
 
     fn describe(&self, act: &str, mut step: Step) -> Step {
+        debug_assert!(ACTS.contains(&act), "{act} is not among the acts");
         step.act = act.to_owned();
         step.state = self.state().to_owned();
         step

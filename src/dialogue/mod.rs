@@ -1,8 +1,9 @@
 //! The conversation: what is known, what is missing, what to say next.
 //!
 //! [`Conversation`] is a pure state machine: it is told what was heard and what time it is (in
-//! [`SamplePos`](crate::units::SamplePos)), and answers with a [`Step`]. It has no clock, no
-//! thread and no input or output of its own, so a replay of the same words gives the same talk.
+//! [`SamplePos`](crate::units::SamplePos)), and answers with a [`Step`]. It has no thread and no
+//! input or output of its own, and asks the [`Clock`](crate::clock::Clock) it is given only for
+//! what replies say of the time, so a replay of the same words gives the same talk.
 //! [`ActionRunner`] is the one part that touches the world: it runs the programs that steps ask
 //! for, and is polled.
 
@@ -16,9 +17,9 @@ mod script;
 mod template;
 
 pub use action::{ActionOutcome, ActionRequest, ActionResult, ActionRunner, Program};
-pub use conversation::{Conversation, Step};
-pub use phrases::{Phrase, Phrases, RESERVED, Wording};
+pub use conversation::{ACTS, Conversation, Step};
+pub use phrases::{NAMED_SLOT, Phrase, Phrases, RESERVED, Wording};
 pub use script::{
     Action, Confirm, IntentScript, Prompts, Replies, Reply, Script, SlotScript, Then,
 };
-pub use template::{Facts, Template, TemplateError};
+pub use template::{Facts, Template, TemplateError, parts_of_now};

@@ -4,7 +4,7 @@
 //! `dialogue.yaml` (another language replaces them all). They are compiled into one small grammar
 //! whose intents carry the reserved prefix [`RESERVED`].
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -195,11 +195,11 @@ pub struct Phrases {
 
 impl Phrases {
     /// Compiles the phrases. `own` replaces the wording of the phrases it holds and was read from
-    /// `file`; `slot_names` maps what people call a slot to the slot.
+    /// `file`; `slot_names` are what people call slots, of whichever intent.
     pub fn new(
         file: &Source,
         own: &BTreeMap<Phrase, Vec<Wording>>,
-        slot_names: &BTreeMap<String, String>,
+        slot_names: &BTreeSet<String>,
     ) -> Result<Self, Vec<Diagnostic>> {
         let mut yaml = Generated::default();
         yaml.line("language: en");
@@ -210,8 +210,8 @@ impl Phrases {
             // A list may not be empty; nobody says this word.
             yaml.line("      - {in: noslothere, out: \"\"}");
         }
-        for (spoken, slot) in slot_names {
-            yaml.line(&format!("      - {{in: {}, out: {}}}", quoted(spoken), quoted(slot)));
+        for name in slot_names {
+            yaml.line(&format!("      - {{in: {0}, out: {0}}}", quoted(name)));
         }
         yaml.line("intents:");
         for (phrase, _, intent, default) in Phrase::ALL {
@@ -243,7 +243,8 @@ impl Phrases {
         self.read(text, &[phrase]).is_some()
     }
 
-    /// The first of `wanted` that `text` is, with the slot it names.
+    /// The first of `wanted` that `text` is, with what it calls the slot that it names: one of the
+    /// names of [`SlotScript::spoken_names`](super::SlotScript::spoken_names).
     pub fn read(&self, text: &str, wanted: &[Phrase]) -> Option<(Phrase, Option<String>)> {
         let readings = self.grammar.readings(text, &Context::default());
         let readings: Vec<(Phrase, &Slots)> = readings

@@ -100,7 +100,9 @@ impl Reading<'_> {
         let mut slots = Slots::new();
         if matches!(phrase, Phrase::Change | Phrase::Remove) {
             let (frame, script) = self.open?;
-            let slot = script.slot(&slot?)?;
+            // Slots of other intents may be called the same.
+            let name = slot?;
+            let slot = script.slots.iter().find(|slot| slot.spoken_names.contains(&name))?;
             match phrase {
                 Phrase::Change if slot.question.is_none() => return None,
                 Phrase::Remove if slot.is_required() => return None,
@@ -341,6 +343,7 @@ fn understood(intent: &str, slots: Slots) -> Interpretation {
         slots,
         confidence: 1.0,
         nbest: Vec::new(),
+        gave_up: None,
     }
 }
 

@@ -5,6 +5,7 @@ use std::sync::LazyLock;
 
 use minijinja::{Environment, ErrorKind, UndefinedBehavior, Value};
 
+use crate::clock::Moment;
 use crate::nlu::{SlotValue, Slots};
 
 /// Largest rendered reply, in characters: about a minute of speech. Longer is a template mistake.
@@ -36,6 +37,28 @@ pub struct Facts<'a> {
     pub outcome: Option<&'a str>,
     /// The visitor's words.
     pub said: Option<&'a str>,
+    /// When it is said; read as `now.hour` and so on.
+    pub now: Option<&'a Moment>,
+}
+
+/// One part of `now`, and how it is read off.
+type PartOfNow = (&'static str, fn(&Moment) -> Value);
+
+const NOW: &[PartOfNow] = &[
+    ("year", |now| Value::from(now.year())),
+    ("month", |now| Value::from(now.month())),
+    ("day", |now| Value::from(now.day())),
+    ("weekday", |now| Value::from(now.weekday())),
+    ("hour", |now| Value::from(now.hour())),
+    ("minute", |now| Value::from(now.minute())),
+    ("second", |now| Value::from(now.second())),
+    ("clock", |now| Value::from(now.clock())),
+    ("date", |now| Value::from(now.date())),
+];
+
+/// What may follow `now.` in a template.
+pub fn parts_of_now() -> impl Iterator<Item = &'static str> {
+    NOW.iter().map(|(name, _)| *name)
 }
 
 static ENVIRONMENT: LazyLock<Environment<'static>> = LazyLock::new(|| {
@@ -97,6 +120,11 @@ impl Facts<'_> {
                 slots.iter().map(|(name, slot)| (name.clone(), slot_value(&slot.value))).collect();
             facts.insert("slots", Value::from(slots));
         }
+        if let Some(now) = self.now {
+            let parts: BTreeMap<&str, Value> =
+                NOW.iter().map(|(name, read)| (*name, read(now))).collect();
+            facts.insert("now", Value::from(parts));
+        }
         for (name, fact) in
             [("summary", self.summary), ("outcome", self.outcome), ("said", self.said)]
         {
@@ -155,7 +183,9 @@ fn tidy(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::clock::Clock;
     use crate::nlu::Slot;
+    use crate::units::SamplePos;
 
     fn slots(pairs: &[(&str, &str)]) -> Slots {
         pairs
@@ -182,6 +212,19 @@ mod tests {
             let facts = Facts { slots: Some(&slots), ..Facts::default() };
             assert_eq!(template.render(&facts).unwrap(), spoken);
         }
+    }
+
+    #[test]
+    fn the_time_can_be_told_and_compared() {
+        let template = Template::new(
+            "Good {{ 'morning' if now.hour < 12 else 'day' }}. It is {{ now.clock }} on
+             {{ now.weekday }}, {{ now.date }} {{ now.year }}.",
+        )
+        .unwrap();
+        let now = Clock::default().at(SamplePos::from_ms(11 * 60 * 1000));
+        let facts = Facts { now: Some(&now), ..Facts::default() };
+        let said = "Good morning. It is 10:11 AM on Monday, January 5 2026.";
+        assert_eq!(template.render(&facts).unwrap(), said);
     }
 
     #[test]
@@ -214,7 +257,7 @@ mod tests {
 
     #[test]
     fn a_loop_without_end_is_an_error_and_not_a_hang() {
-        let facts = Facts { agent: "a", slots: None, summary: None, outcome: None, said: None };
+        let facts = Facts { agent: "a", ..Facts::default() };
         for source in [
             "{% for i in range(9999) %}{% for j in range(9999) %}{% endfor %}{% endfor %}x",
             "{% set ns = namespace(x='ab') %}{{ ns.x }}",

@@ -28,6 +28,8 @@ pub struct Gold {
 pub struct Row {
     /// As the table writes it; names the row in reports.
     pub name: String,
+    /// `file:line` of the table.
+    pub written: String,
     pub path: PathBuf,
     /// What was said, if anybody wrote it down.
     pub transcript: Option<String>,
@@ -69,6 +71,7 @@ fn read_row(table: &Table, row: TableRow<'_>) -> Result<Row, TableError> {
     let transcript = row.text("transcript");
     Ok(Row {
         name: name.to_owned(),
+        written: row.written(),
         path: table.resolve(name),
         transcript: (!transcript.is_empty()).then(|| transcript.to_owned()),
         gold,

@@ -1,7 +1,7 @@
 //! Noisy and reverberant copies of recordings, made on the fly from a recipe.
 //!
 //! A recipe is a tab-separated table: `utt` (the recording), `cond` (what to call the result),
-//! and optionally `noise` with `noise_start` (a sample at 16 kHz; the noise repeats when it is
+//! and optionally `noise` with `noise_start` (a sample of it at 16 kHz; the noise repeats when it is
 //! too short), `snr_db` and `snr_def`, and `rir` (a room impulse response) with `rir_channel`.
 //! Files are named relative to the recipe. Every offset stands in the row, so a mix is the same
 //! everywhere, sample by sample: the result is rounded to the 16 bits a written copy would have.
@@ -35,9 +35,23 @@ pub struct Noise {
     pub snr_db: f64,
 }
 
+/// Why a copy cannot be made.
+#[derive(Debug, thiserror::Error)]
+pub enum MixError {
+    #[error(transparent)]
+    Sound(#[from] AudioFileError),
+    /// The recipe asks for what its files do not hold.
+    #[error(transparent)]
+    Recipe(#[from] TableError),
+}
+
 /// One copy to make.
 #[derive(Clone, Debug, PartialEq)]
 pub struct MixRow {
+    /// The recipe.
+    pub recipe: PathBuf,
+    /// Its line.
+    pub line: u64,
     /// The recording.
     pub utterance: PathBuf,
     pub condition: String,
@@ -80,7 +94,8 @@ fn read_row(table: &Table, row: TableRow<'_>) -> Result<MixRow, TableError> {
     };
     let utterance = table.resolve(row.filled("utt")?);
     let condition = row.text("cond").to_owned();
-    Ok(MixRow { utterance, condition, noise, room, definition })
+    let (recipe, line) = (table.path().to_owned(), row.line());
+    Ok(MixRow { recipe, line, utterance, condition, noise, room, definition })
 }
 
 /// Makes copies; keeps noises and rooms, of which a recipe uses few, in memory.
@@ -89,9 +104,43 @@ pub struct Mixer {
     kept: HashMap<(PathBuf, u32), Arc<[f32]>>,
 }
 
+impl MixRow {
+    /// Refuses a noise that is over before it begins, or silent for the `len` samples it is used.
+    fn check_noise(&self, noise: &Noise, source: &[f32], len: usize) -> Result<(), TableError> {
+        let wrong = |column, value: String, rule: String| TableError::Field {
+            path: self.recipe.clone(),
+            line: self.line,
+            column,
+            value,
+            rule,
+        };
+        let (name, samples) = (noise.path.display(), source.len());
+        if noise.start >= samples {
+            let rule = format!("less than {samples}, the samples at 16 kHz of {name}");
+            return Err(wrong("noise_start", noise.start.to_string(), rule));
+        }
+        let used = source.iter().cycle().skip(noise.start).take(len.min(samples));
+        if len > 0 && used.copied().all(|sample| sample == 0.0) {
+            let rule = format!("sound; from sample {} on there is only silence", noise.start);
+            return Err(wrong("noise", name.to_string(), rule));
+        }
+        Ok(())
+    }
+}
+
 impl Mixer {
+    /// Looks at what `row` asks of its noise, long before its turn comes. A noise that cannot be
+    /// read is left to [`make`](Self::make).
+    pub fn check(&mut self, row: &MixRow) -> Result<(), TableError> {
+        let Some(noise) = &row.noise else { return Ok(()) };
+        match self.keep(&noise.path, 0) {
+            Ok(source) => row.check_noise(noise, &source, source.len()),
+            Err(_) => Ok(()),
+        }
+    }
+
     /// One copy: mono at 16 kHz, every sample a multiple of 1/32768.
-    pub fn make(&mut self, row: &MixRow) -> Result<Vec<f32>, AudioFileError> {
+    pub fn make(&mut self, row: &MixRow) -> Result<Vec<f32>, MixError> {
         let mut sound = read_channel(&row.utterance, 0)?;
         if let Some((path, channel)) = &row.room {
             sound = reverberate(&sound, &self.keep(path, *channel)?);
@@ -99,6 +148,7 @@ impl Mixer {
         let mut sound: Vec<f64> = sound.into_iter().map(f64::from).collect();
         if let Some(noise) = &row.noise {
             let source = self.keep(&noise.path, 0)?;
+            row.check_noise(noise, &source, sound.len())?;
             add_noise(&mut sound, &source, noise, row.definition);
         }
         Ok(to_16_bit(&sound, row.definition))
@@ -316,6 +366,36 @@ mod tests {
                 assert!(sound.iter().all(|s| s.is_finite()), "{definition:?}");
                 assert_eq!(to_16_bit(&sound, definition).len(), sound.len());
             }
+        }
+    }
+
+    #[test]
+    fn a_noise_that_is_over_or_silent_is_refused_with_its_line_and_column() {
+        let dir = folder();
+        let mut quiet = noise(3000, 3, 16);
+        quiet[..2000].fill(0.0);
+        file::write_wav(dir.path().join("q.wav"), 16_000, &quiet).unwrap();
+        file::write_wav(dir.path().join("z.wav"), 16_000, &[0.0; 100]).unwrap();
+        file::write_wav(dir.path().join("short.wav"), 16_000, &[0.1; 50]).unwrap();
+        let recipe = dir.path().join("r.tsv");
+        for (columns, early, late) in [
+            ("s.wav\tn.wav\t2499\t6", None, None),
+            ("s.wav\tn.wav\t2500\t6", Some("r.tsv:2: noise_start is \"2500\""), None),
+            ("s.wav\tz.wav\t0\t6", Some("r.tsv:2: noise is "), None),
+            ("s.wav\tq.wav\t0\t6", None, None),
+            ("short.wav\tq.wav\t0\t6", None, Some("there is only silence")),
+            ("s.wav\tnone.wav\t0\t6", None, Some("none.wav")),
+        ] {
+            std::fs::write(&recipe, format!("{HEAD}x\t{columns}\trms\t\t\tc\n")).unwrap();
+            let row = read(&recipe).unwrap().remove(0);
+            let mut mixer = Mixer::default();
+            let told = mixer.check(&row).err().map(|e| e.to_string());
+            assert_eq!(told.is_some(), early.is_some(), "{columns}: {told:?}");
+            assert!(told.unwrap_or_default().contains(early.unwrap_or_default()), "{columns}");
+            let told = mixer.make(&row).err().map(|e| e.to_string());
+            let expected = early.or(late);
+            assert_eq!(told.is_some(), expected.is_some(), "{columns}: {told:?}");
+            assert!(told.unwrap_or_default().contains(expected.unwrap_or_default()), "{columns}");
         }
     }
 

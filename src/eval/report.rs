@@ -113,6 +113,7 @@ mod tests {
     fn names_stand_over_their_figures() {
         let row = |condition: &str| crate::eval::dataset::Row {
             name: "x.wav".into(),
+            written: "set.tsv:2".into(),
             path: "x.wav".into(),
             transcript: Some("hello".into()),
             gold: None,

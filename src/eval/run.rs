@@ -8,10 +8,11 @@ use super::outcome::{Latencies, Outcome};
 use crate::agent::Agent;
 use crate::asr::AsrError;
 use crate::cancel::CancelToken;
+use crate::clock::Clock;
 use crate::dialogue::Conversation;
 use crate::observe::StageTimes;
 use crate::runtime::source::ClipSource;
-use crate::runtime::{Engines, Pace, RuntimeError, replay};
+use crate::runtime::{Engines, ReplayOptions, RuntimeError, replay};
 use crate::units::SAMPLE_RATE_HZ;
 
 /// What a recording goes through.
@@ -74,8 +75,8 @@ impl Evaluation {
         replay(
             &mut self.engines,
             &self.agent,
-            Pace::LockStep,
-            |_| source,
+            ReplayOptions::default(),
+            |_, _| source,
             |event| events.push(event.clone()),
         )?;
         Ok(Outcome::streamed(row, &events, self.latencies))
@@ -86,7 +87,7 @@ impl Evaluation {
         let recognition = self.engines.recognizer.recognize(sound, &CancelToken::never())?;
         let recognised = Instant::now();
         let (text, confidence) = (&recognition.best.text, recognition.best.confidence);
-        let conversation = Conversation::new(Arc::clone(&self.agent));
+        let conversation = Conversation::new(Arc::clone(&self.agent), Clock::default());
         let meaning = conversation.interpret_heard(text, confidence);
         let ms = |from: Instant, to: Instant| (to - from).as_secs_f32() * 1000.0;
         let times = StageTimes {

@@ -3,6 +3,8 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
+use crate::config::regular;
+
 #[derive(Debug, thiserror::Error)]
 pub enum TableError {
     #[error("cannot read {}: {source}", path.display())]
@@ -11,6 +13,11 @@ pub enum TableError {
     Malformed { path: PathBuf, line: u64, what: String },
     #[error("{}:1: there is no column `{column}`; the header has {}", path.display(), found.join(", "))]
     NoColumn { path: PathBuf, column: &'static str, found: Vec<String> },
+    #[error(
+        "{}:1: the column `{column}` is there twice, as number {first} and {second}; rename or \
+         delete one", path.display()
+    )]
+    TwiceColumn { path: PathBuf, column: String, first: usize, second: usize },
     #[error("{}:{line}: {column} is {value:?}; it must be {rule}", path.display())]
     Field { path: PathBuf, line: u64, column: &'static str, value: String, rule: String },
     #[error("{}: there is a header but no row", path.display())]
@@ -27,7 +34,8 @@ pub struct Table {
 impl Table {
     /// Reads `path`; `required` columns must be there.
     pub fn read(path: &Path, required: &[&'static str]) -> Result<Self, TableError> {
-        let bytes = std::fs::read(path)
+        let bytes = regular::metadata(path)
+            .and_then(|_| std::fs::read(path))
             .map_err(|source| TableError::Unreadable { path: path.to_owned(), source })?;
         Self::parse(path, &bytes, required)
     }
@@ -48,8 +56,13 @@ impl Table {
         };
         let mut reader = csv::ReaderBuilder::new().delimiter(b'\t').from_reader(bytes);
         let header = reader.headers().map_err(malformed)?;
-        let columns: HashMap<String, usize> =
-            header.iter().enumerate().map(|(i, name)| (name.trim().to_owned(), i)).collect();
+        let mut columns: HashMap<String, usize> = HashMap::new();
+        for (second, name) in header.iter().map(str::trim).enumerate() {
+            if let Some(first) = columns.insert(name.to_owned(), second) {
+                let (column, first, second) = (name.to_owned(), first + 1, second + 1);
+                return Err(TableError::TwiceColumn { path, column, first, second });
+            }
+        }
         for column in required {
             if !columns.contains_key(*column) {
                 let found = header.iter().map(str::to_owned).collect();
@@ -68,6 +81,10 @@ impl Table {
         self.rows.iter().map(|record| TableRow { table: self, record })
     }
 
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// A file named in the table, relative to the table's own folder.
     pub fn resolve(&self, name: &str) -> PathBuf {
         self.path.parent().unwrap_or(Path::new("")).join(name)
@@ -81,6 +98,16 @@ pub struct TableRow<'t> {
 }
 
 impl<'t> TableRow<'t> {
+    /// `file:line`.
+    pub fn written(&self) -> String {
+        format!("{}:{}", self.table.path.display(), self.line())
+    }
+
+    /// Line of the file, from 1.
+    pub fn line(&self) -> u64 {
+        self.record.position().map_or(0, csv::Position::line)
+    }
+
     /// The field without surrounding blanks; empty when the table has no such column.
     pub fn text(&self, column: &str) -> &'t str {
         let index = self.table.columns.get(column);
@@ -112,7 +139,7 @@ impl<'t> TableRow<'t> {
     pub fn error(&self, column: &'static str, rule: impl Into<String>) -> TableError {
         TableError::Field {
             path: self.table.path.clone(),
-            line: self.record.position().map_or(0, csv::Position::line),
+            line: self.line(),
             column,
             value: self.text(column).to_owned(),
             rule: rule.into(),
@@ -155,6 +182,11 @@ mod tests {
             "set/data.tsv:1: there is no column `path`; the header has file, n"
         );
         assert_eq!(message("path\tn\n"), "set/data.tsv: there is a header but no row");
+        assert_eq!(
+            message("path\tn\t path \nx\t1\ty\n"),
+            "set/data.tsv:1: the column `path` is there twice, as number 1 and 3; rename or delete \
+             one"
+        );
         assert_eq!(
             message("path\tn\na\t1\nb\n"),
             "set/data.tsv:3: the line has 1 tab-separated fields, the header has 2"

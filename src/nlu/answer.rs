@@ -6,7 +6,7 @@ use super::graph::Step;
 use super::interpretation::{Slot, SlotValue};
 use super::search::Search;
 use super::ways::{Trace, WayId};
-use super::words::{MAX_TEXT_BYTES, Words};
+use super::words::Words;
 
 /// English words that may surround an answer and change nothing: articles, pronouns, auxiliaries,
 /// prepositions, courtesy, hesitation. No negation stands here: "not large" is no answer.
@@ -26,10 +26,12 @@ impl Grammar {
     ///
     /// The value may stand alone or among filler and skip words ("a large one please"), or
     /// after words that lead up to this slot in some sentence ("can I get a large one"). `None`
-    /// when there is no value of the list, or anything else was said as well.
+    /// when there is no value of the list, anything else was said as well, or the text can be read
+    /// in too many ways.
     pub fn interpret_slot(&self, list: &str, slot: &str, text: &str) -> Option<Slot> {
         let words = Words::new(text);
-        if words.text.is_empty() || words.text.len() > MAX_TEXT_BYTES {
+        let mut search = Search::new(&self.machine, &words);
+        if words.text.is_empty() || search.outcome().is_some() {
             return None;
         }
         let fillers = self.fillers(&words);
@@ -47,7 +49,6 @@ impl Grammar {
             true
         };
         let mut found: Vec<Slot> = Vec::new();
-        let mut search = Search::new(&self.machine, &words);
         let mut start = 0;
         loop {
             let ends = self.ends(&mut search, list, start as u32);
@@ -57,9 +58,11 @@ impl Grammar {
                 _ => break,
             }
         }
-        found.extend(
-            self.led_up_to(&words, slot).into_iter().filter(|(to, _)| closes(*to)).map(|f| f.1),
-        );
+        if search.outcome().is_some() {
+            return None;
+        }
+        let led_up_to = self.led_up_to(&words, slot)?;
+        found.extend(led_up_to.into_iter().filter(|(to, _)| closes(*to)).map(|f| f.1));
         // The value that leaves the fewest words to the fillers.
         found.into_iter().rev().max_by_key(|slot| slot.text.len())
     }
@@ -107,9 +110,13 @@ impl Grammar {
         }
     }
 
-    /// Values of `slot` that sentences reach in this text, with the byte after them.
-    fn led_up_to(&self, words: &Words<'_>, slot: &str) -> Vec<(u32, Slot)> {
+    /// Values of `slot` that sentences reach in this text, with the byte after them; `None` when
+    /// the search gave up.
+    fn led_up_to(&self, words: &Words<'_>, slot: &str) -> Option<Vec<(u32, Slot)>> {
         let search = self.explore(words, &Context::new());
+        if search.outcome().is_some() {
+            return None;
+        }
         let wanted = self.machine.slots.iter().position(|name| name == slot).map(|s| s as u32);
         let mut found = Vec::new();
         for way in search.ways().iter() {
@@ -126,6 +133,6 @@ impl Grammar {
                 _ => {}
             }
         }
-        found
+        Some(found)
     }
 }

@@ -4,9 +4,9 @@ use serde::Serialize;
 
 use super::draft::Context;
 use super::grammar::{Grammar, Reading};
-use super::interpretation::SlotValue;
+use super::interpretation::{GaveUp, SlotValue};
 use super::search::{Failures, Search};
-use super::words::{MAX_TEXT_BYTES, Words};
+use super::words::Words;
 
 /// Closest sentences and expected words shown at most.
 const MAX_SHOWN: usize = 8;
@@ -20,6 +20,8 @@ pub enum Explanation {
     Withheld(Vec<Withheld>),
     /// No template matches; these come closest.
     Closest(Closest),
+    /// The text was not read to the end.
+    GaveUp(GaveUp),
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -66,17 +68,11 @@ impl Grammar {
     /// Explains [`Grammar::interpret_in`] on `text`.
     pub fn explain(&self, text: &str, context: &Context) -> Explanation {
         let words = Words::new(text);
-        if words.text.len() > MAX_TEXT_BYTES {
-            let fails_at = Some(format!("a text of more than {MAX_TEXT_BYTES} bytes"));
-            return Explanation::Closest(Closest {
-                fits: String::new(),
-                fails_at,
-                wanted: Vec::new(),
-                templates: Vec::new(),
-            });
-        }
         let mut search = Search::new(&self.machine, &words);
         let readings = self.read(&mut search, context);
+        if let Some(gave_up) = search.outcome() {
+            return Explanation::GaveUp(gave_up);
+        }
         if !readings.is_empty() {
             let matches = readings.iter().map(|r| self.matched(&search, r));
             return Explanation::Matched(matches.take(MAX_SHOWN).collect());

@@ -10,7 +10,7 @@ use super::interpretation::{Alternative, Interpretation, Slot, SlotValue, Slots,
 use super::read::read;
 use super::search::Search;
 use super::ways::{Cost, Trace, WayId};
-use super::words::{MAX_TEXT_BYTES, Words};
+use super::words::Words;
 use crate::config::diagnostic::{Diagnostic, Source};
 use crate::turn::Completeness;
 
@@ -93,11 +93,16 @@ impl Grammar {
     ///
     /// An exact match is accepted with confidence 1; other readings that fit as well but rank
     /// lower are alternatives with confidence 0. Text that no template fits is rejected, and its
-    /// completeness says whether it begins a sentence.
+    /// completeness says whether it begins a sentence. Text that is too long, or that can be read in
+    /// too many ways, is rejected too, and [`Interpretation::gave_up`] says so.
     pub fn interpret_in(&self, text: &str, context: &Context) -> Interpretation {
         let words = Words::new(text);
         let mut search = Search::new(&self.machine, &words);
         let readings = self.read(&mut search, context);
+        if let Some(gave_up) = search.outcome() {
+            let unread = Interpretation::not_understood(Completeness::MayContinue);
+            return Interpretation { gave_up: Some(gave_up), ..unread };
+        }
         let completeness = match (readings.is_empty(), search.continues) {
             (false, false) => Completeness::Complete,
             (true, true) => Completeness::CannotEnd,
@@ -119,6 +124,7 @@ impl Grammar {
             slots: best.slots,
             confidence: 1.0,
             nbest: readings.take(MAX_ALTERNATIVES).map(other).collect(),
+            gave_up: None,
         }
     }
 
@@ -154,7 +160,7 @@ impl Grammar {
 
     /// Readings, best first; the search then knows whether more words could make a sentence.
     pub(super) fn read(&self, search: &mut Search<'_, '_>, context: &Context) -> Vec<Reading<'_>> {
-        if search.end() == 0 || search.end() as usize > MAX_TEXT_BYTES {
+        if search.end() == 0 || search.outcome().is_some() {
             return Vec::new();
         }
         let mut readings: Vec<Reading<'_>> = Vec::new();
@@ -175,6 +181,10 @@ impl Grammar {
                     end,
                 });
             }
+        }
+        if search.outcome().is_some() {
+            // The best of what was found may be worse than what was not.
+            return Vec::new();
         }
         readings.sort_by_key(|r| (r.cost, r.order));
         let mut distinct: Vec<Reading<'_>> = Vec::new();

@@ -60,6 +60,25 @@ pub struct Alternative {
     pub confidence: f32,
 }
 
+/// Why a text was not read at all.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum GaveUp {
+    /// More words than anybody says in one request.
+    TooLong,
+    /// The sentences can take it in so many ways that the search was ended.
+    TooAmbiguous,
+}
+
+impl std::fmt::Display for GaveUp {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::TooLong => "too long for a request",
+            Self::TooAmbiguous => "too many ways to read it with these sentences",
+        })
+    }
+}
+
 /// The meaning of one utterance.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Interpretation {
@@ -72,6 +91,9 @@ pub struct Interpretation {
     pub confidence: f32,
     /// Other readings, best first.
     pub nbest: Vec<Alternative>,
+    /// Set when nothing was understood because the search was ended before its end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gave_up: Option<GaveUp>,
 }
 
 impl Interpretation {
@@ -84,6 +106,7 @@ impl Interpretation {
             slots: Slots::new(),
             confidence: 0.0,
             nbest: Vec::new(),
+            gave_up: None,
         }
     }
 }

@@ -21,7 +21,7 @@ pub use crate::config::diagnostic::Source;
 pub use draft::Context;
 pub use explain::{Closest, Explanation, Match, Piece, Withheld};
 pub use grammar::{Grammar, ListItem, Reading, SlotInfo};
-pub use interpretation::{Alternative, Interpretation, Slot, SlotValue, Slots, Status};
+pub use interpretation::{Alternative, GaveUp, Interpretation, Slot, SlotValue, Slots, Status};
 pub use sample::Sample;
 
 #[cfg(test)]

@@ -2,16 +2,22 @@
 //!
 //! A [`Graph`] has no loops, so one pass over its nodes in order finds, for each place in the
 //! text, the best way to it; what a graph matches from a place is remembered for every caller.
-//! Work is bounded by nodes × places², whatever the templates.
+//! With rules that end anywhere inside rules that begin anywhere, work grows with nodes × places³,
+//! so it has a limit as well: [`MAX_WORK`].
 
 use std::collections::HashMap;
 use std::rc::Rc;
 
 use super::draft::Fractions;
 use super::graph::{Graph, GraphId, Machine, NodeId, SlotId, Step};
+use super::interpretation::GaveUp;
 use super::numbers::{Spoken, begins, numbers_at};
 use super::ways::{Cost, NONE, Trace, Way, WayId, Ways};
-use super::words::Words;
+use super::words::{MAX_TEXT_BYTES, Words};
+
+/// Most [work](Ways::work) of one search: some 20 ms on a desktop computer, and more than a hundred
+/// times what a request to the example agent takes.
+pub(super) const MAX_WORK: u64 = 5_000_000;
 
 pub(super) struct Search<'m, 't> {
     machine: &'m Machine,
@@ -85,7 +91,21 @@ impl<'m, 't> Search<'m, 't> {
         self.gaps(at).into_iter().filter(|(to, _)| *to > self.end()).map(|(_, c)| c).min()
     }
 
-    /// Ends of everything that `graph` matches from `start`.
+    /// Why the search is not to be trusted, if it is not.
+    pub fn outcome(&self) -> Option<GaveUp> {
+        if self.words.text.len() > MAX_TEXT_BYTES {
+            return Some(GaveUp::TooLong);
+        }
+        self.gave_up().then_some(GaveUp::TooAmbiguous)
+    }
+
+    /// The limit of work was met: what was found is not all there is.
+    fn gave_up(&self) -> bool {
+        self.ways.work() > MAX_WORK
+    }
+
+    /// Ends of everything that `graph` matches from `start`; nothing new once the search
+    /// [gave up](Self::outcome).
     pub fn run(&mut self, graph: GraphId, start: u32) -> Rc<[WayId]> {
         if let Some(known) = self.known.get(&(graph, start)) {
             return known.clone();
@@ -105,7 +125,7 @@ impl<'m, 't> Search<'m, 't> {
         self.ways.put(&mut heads[0], NONE, way);
         for node in 0..walked.exit() {
             let mut id = heads[node as usize];
-            while id != NONE {
+            while id != NONE && !self.gave_up() {
                 self.leave(walked, node, id, &mut heads);
                 id = self.ways.get(id).next;
             }

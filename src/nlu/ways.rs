@@ -91,15 +91,23 @@ pub(super) struct Way {
 
 /// All ways of one search. A node's ways are a linked list, ordered by place.
 #[derive(Debug, Default)]
-pub(super) struct Ways(Vec<Way>);
+pub(super) struct Ways {
+    all: Vec<Way>,
+    /// Ways offered and links followed to place them: what the search costs, on any machine.
+    work: u64,
+}
 
 impl Ways {
     pub fn get(&self, id: WayId) -> &Way {
-        &self.0[id as usize]
+        &self.all[id as usize]
+    }
+
+    pub fn work(&self) -> u64 {
+        self.work
     }
 
     pub fn iter(&self) -> impl Iterator<Item = &Way> {
-        self.0.iter()
+        self.all.iter()
     }
 
     /// The list that starts at `head`, in order.
@@ -128,34 +136,36 @@ impl Ways {
     /// in order pass the one before as `hint` and are found a place in constant time.
     pub fn put(&mut self, head: &mut WayId, hint: WayId, way: Way) -> WayId {
         let key = |w: &Way| (w.at, w.meets);
+        self.work += 1;
         let mut before = NONE;
-        if hint != NONE && key(&self.0[hint as usize]) <= key(&way) {
+        if hint != NONE && key(&self.all[hint as usize]) <= key(&way) {
             before = hint;
         }
         // The hint itself may be the place.
-        if before != NONE && key(&self.0[before as usize]) == key(&way) {
+        if before != NONE && key(&self.all[before as usize]) == key(&way) {
             return self.improve(before, way);
         }
-        let mut next = if before == NONE { *head } else { self.0[before as usize].next };
-        while next != NONE && key(&self.0[next as usize]) < key(&way) {
+        let mut next = if before == NONE { *head } else { self.all[before as usize].next };
+        while next != NONE && key(&self.all[next as usize]) < key(&way) {
             before = next;
-            next = self.0[next as usize].next;
+            next = self.all[next as usize].next;
+            self.work += 1;
         }
-        if next != NONE && key(&self.0[next as usize]) == key(&way) {
+        if next != NONE && key(&self.all[next as usize]) == key(&way) {
             return self.improve(next, way);
         }
-        let id = self.0.len() as WayId;
-        self.0.push(Way { next, ..way });
+        let id = self.all.len() as WayId;
+        self.all.push(Way { next, ..way });
         if before == NONE {
             *head = id;
         } else {
-            self.0[before as usize].next = id;
+            self.all[before as usize].next = id;
         }
         id
     }
 
     fn improve(&mut self, id: WayId, way: Way) -> WayId {
-        let old = &mut self.0[id as usize];
+        let old = &mut self.all[id as usize];
         let evidence = old.evidence || way.evidence;
         if way.cost < old.cost {
             *old = Way { next: old.next, ..way };

@@ -56,6 +56,9 @@ fn readable(event: &Event) -> Option<String> {
             };
             format!("{NO_CLOCK}  means  {intent} {}{status}", slot_list(slots))
         }
+        Event::Intent { intent: None, gave_up: Some(why), .. } => {
+            format!("{NO_CLOCK}  means  nothing: {why}")
+        }
         Event::Intent { intent: None, .. } => {
             format!("{NO_CLOCK}  means  nothing this agent knows")
         }

@@ -5,7 +5,7 @@
 
 use serde::Serialize;
 
-use crate::nlu::{Alternative, Slots, Status};
+use crate::nlu::{Alternative, GaveUp, Slots, Status};
 use crate::turn::{Completeness, EndReason};
 use crate::units::{SamplePos, Span};
 
@@ -34,6 +34,9 @@ pub enum Event {
         status: Status,
         completeness: Completeness,
         nbest: Vec<Alternative>,
+        /// Why the words were not searched to the end.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        gave_up: Option<GaveUp>,
     },
     /// The dialogue moved: the state it is in now, and the act that brought it there.
     Dialogue { state: String, act: String },
@@ -98,12 +101,4 @@ impl Event {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_line_names_its_schema_and_kind() {
-        let line = Event::SpeechStart { at: SamplePos(320) }.to_json();
-        assert_eq!(line, r#"{"schema":1,"event":"speech_start","at":320}"#);
-    }
-}
+mod tests;

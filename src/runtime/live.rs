@@ -21,6 +21,7 @@ use crate::audio::devices::{DeviceChoice, DeviceError};
 use crate::audio::frames::TimedFrame;
 use crate::audio::playback::Playback;
 use crate::audio::stream::StreamWish;
+use crate::clock::Clock;
 use crate::config::board::{Placement, Threads};
 use crate::hear::Ear;
 use crate::observe::Event;
@@ -83,7 +84,8 @@ pub fn live(
     let again = options.clone();
     let reopen = Box::new(move || Playback::open(&again.speaker, &again.wish()));
     let mouth = Mouth::new(playback, reopen);
-    let thinker = Thinker::new(engines, Arc::clone(agent), thinker_end, mouth, report);
+    let thinker =
+        Thinker::new(engines, Arc::clone(agent), Clock::Machine, thinker_end, mouth, report);
     std::thread::scope(|scope| {
         let listening = scope.spawn(move || {
             place(&options.threads.listener, &listener_report);

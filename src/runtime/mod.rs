@@ -23,7 +23,7 @@ mod thinker;
 pub use engines::{EngineError, Engines};
 pub use link::Pace;
 pub use live::{LiveOptions, live};
-pub use replay::replay;
+pub use replay::{ReplayOptions, replay};
 
 #[derive(Debug, thiserror::Error)]
 pub enum RuntimeError {

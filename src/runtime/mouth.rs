@@ -1,13 +1,14 @@
 //! Where replies go: a real speaker, or a track that stands for one in replays.
 
 use std::collections::VecDeque;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use super::back_off::BackOff;
 use crate::audio::aside;
 use crate::audio::devices::DeviceError;
 use crate::audio::playback::{Flushed, Playback, PlaybackControl};
+use crate::audio::track::Track;
 use crate::tts::VOICE_RATE_HZ;
 use crate::units::{FRAME_LEN, SAMPLE_RATE_HZ, SamplePos};
 
@@ -18,8 +19,9 @@ const STOP_FADE: usize = (VOICE_RATE_HZ / 100) as usize;
 /// What plays the sound.
 enum Output {
     Device(Box<Playback>),
-    /// Everything said, at [`VOICE_RATE_HZ`] from position zero of the stream.
-    Track(Vec<f32>),
+    /// Everything said, at [`VOICE_RATE_HZ`] from position zero of the stream. Shared with a
+    /// microphone that hears it; locked for a piece only.
+    Track(Arc<Mutex<Track>>),
     /// The speaker is lost: replies are shown, not heard, and take no time.
     Lost(BackOff),
 }
@@ -54,8 +56,8 @@ impl Mouth {
     }
 
     /// A mouth that writes down what it says.
-    pub fn track() -> Self {
-        Self::with(Output::Track(Vec::new()), None)
+    pub fn track(track: Arc<Mutex<Track>>) -> Self {
+        Self::with(Output::Track(track), None)
     }
 
     fn with(output: Output, reopen: Option<Reopen>) -> Self {
@@ -68,13 +70,7 @@ impl Mouth {
         let begins = self.ends.unwrap_or(now).max(now);
         let began = self.ends.is_none().then_some(begins);
         match &mut self.output {
-            Output::Track(track) => {
-                let from = to_voice(begins);
-                if track.len() < from + sound.len() {
-                    track.resize(from + sound.len(), 0.0);
-                }
-                track[from..from + sound.len()].copy_from_slice(sound);
-            }
+            Output::Track(track) => lock(track).put(to_voice(begins), sound),
             Output::Device(playback) => {
                 if began.is_some() {
                     playback.feeder().begin();
@@ -149,14 +145,7 @@ impl Mouth {
         self.pending.clear();
         match &mut self.output {
             Output::Device(playback) => playback.control().flush(),
-            Output::Track(track) => {
-                let cut = to_voice(at).min(track.len());
-                let fade = STOP_FADE.min(track.len() - cut);
-                for (i, sample) in track[cut..cut + fade].iter_mut().enumerate() {
-                    *sample *= 1.0 - (i + 1) as f32 / fade as f32;
-                }
-                track.truncate(cut + fade);
-            }
+            Output::Track(track) => lock(track).cut(to_voice(at), STOP_FADE),
             Output::Lost(_) => {}
         }
         Some(at)
@@ -194,16 +183,17 @@ impl Mouth {
         }
     }
 
-    /// Closes the device. Everything that was said, when this is a track.
-    pub fn close(self) -> Vec<f32> {
+    /// Closes the device.
+    pub fn close(self) {
         match self.output {
-            Output::Track(track) => track,
-            device => {
-                aside::close(device);
-                Vec::new()
-            }
+            Output::Track(_) => {}
+            device => aside::close(device),
         }
     }
+}
+
+pub(super) fn lock(track: &Mutex<Track>) -> MutexGuard<'_, Track> {
+    track.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Index of a stream position in a track of the voice's rate.
@@ -226,27 +216,32 @@ mod tests {
         SamplePos::from_ms(ms)
     }
 
+    fn mouth() -> (Mouth, Arc<Mutex<Track>>) {
+        let track = Arc::default();
+        (Mouth::track(Arc::clone(&track)), track)
+    }
+
     #[test]
     fn clauses_follow_one_another_and_end_once() {
-        let mut mouth = Mouth::track();
+        let (mut mouth, track) = mouth();
         assert_eq!(mouth.say(at(500), &[0.5; SECOND]), Some(at(500)));
         assert_eq!(mouth.say(at(600), &[0.25; SECOND]), None, "still speaking");
         assert_eq!(mouth.ends(), Some(at(2500)));
         assert_eq!(mouth.ended(at(2499)), None);
         assert_eq!(mouth.ended(at(2600)), Some(at(2500)));
         assert_eq!(mouth.ended(at(2700)), None);
-        let track = mouth.close();
+        let track = lock(&track).samples().to_vec();
         assert_eq!(track.len(), SECOND / 2 + 2 * SECOND);
         assert_eq!((track[0], track[SECOND / 2], track[SECOND * 2]), (0.0, 0.5, 0.25));
     }
 
     #[test]
     fn a_stop_fades_out_and_forgets_the_rest() {
-        let mut mouth = Mouth::track();
+        let (mut mouth, track) = mouth();
         mouth.say(at(0), &[0.5; SECOND]);
         assert_eq!(mouth.stop(at(300)), Some(at(300)));
         assert_eq!(mouth.stop(at(300)), None, "nothing left to stop");
-        let track = mouth.close();
+        let track = lock(&track).samples().to_vec();
         assert_eq!(track.len(), SECOND * 3 / 10 + STOP_FADE);
         assert_eq!(track.last(), Some(&0.0));
         let steepest = track.windows(2).map(|w| (w[1] - w[0]).abs()).fold(0.0, f32::max);

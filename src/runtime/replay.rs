@@ -1,45 +1,65 @@
 //! The pipeline from a recording or a simulated room instead of a microphone.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use super::RuntimeError;
 use super::engines::Engines;
-use super::link::{Pace, link};
+use super::link::{Pace, Shared, link};
 use super::listener::{Duplex, Listener};
-use super::mouth::Mouth;
+use super::mouth::{Mouth, lock};
 use super::report::reporter;
 use super::source::Source;
 use super::thinker::Thinker;
 use crate::agent::Agent;
+use crate::audio::track::Track;
+use crate::clock::Clock;
 use crate::hear::Ear;
 use crate::observe::Event;
 
-/// Runs `agent` on `source` to its end and returns what it said: mono at
+/// How a replay runs. By default as fast as it can, on a fixed clock, with an ear that hears
+/// through our own voice because the source does not carry it.
+#[derive(Clone, Debug)]
+pub struct ReplayOptions {
+    /// In [`Pace::LockStep`] the events are the same on every run, except for wall times; in
+    /// [`Pace::Free`] the source must be paced by the clock.
+    pub pace: Pace,
+    /// What time it is for the agent.
+    pub clock: Clock,
+    pub duplex: Duplex,
+}
+
+impl Default for ReplayOptions {
+    fn default() -> Self {
+        Self { pace: Pace::LockStep, clock: Clock::default(), duplex: Duplex::Full }
+    }
+}
+
+/// Runs `agent` on a source to its end and returns what it said: mono at
 /// [`crate::tts::VOICE_RATE_HZ`], position zero where the source begins.
 ///
-/// In [`Pace::LockStep`] the events are the same on every run, except for wall times; in
-/// [`Pace::Free`] the source must be paced by the clock.
-///
-/// `make_source` is given the link's shared values, for sources that react to the agent.
+/// `make_source` is given the link's shared values and what is being said, for sources that react
+/// to the agent or hear it.
 pub fn replay<S: Source>(
     engines: &mut Engines,
     agent: &Arc<Agent>,
-    pace: Pace,
-    make_source: impl FnOnce(&Arc<super::link::Shared>) -> S,
+    options: ReplayOptions,
+    make_source: impl FnOnce(&Arc<Shared>, &Arc<Mutex<Track>>) -> S,
     mut on_event: impl FnMut(&Event),
 ) -> Result<Vec<f32>, RuntimeError> {
+    let ReplayOptions { pace, clock, duplex } = options;
     let (listener_end, thinker_end) = link(pace);
     let (report, events) = reporter(pace);
-    let source = make_source(&listener_end.shared);
+    let track = Arc::default();
+    let source = make_source(&listener_end.shared, &track);
     let silero = Arc::clone(&engines.silero);
     let settings = agent.settings.endpoint.clone();
-    let mouth = Mouth::track();
-    let thinker = Thinker::new(engines, Arc::clone(agent), thinker_end, mouth, report);
+    let mouth = Mouth::track(Arc::clone(&track));
+    let thinker = Thinker::new(engines, Arc::clone(agent), clock, thinker_end, mouth, report);
     std::thread::scope(|scope| {
         let listening = scope.spawn(move || {
             // webrtc-vad's state must stay on the thread that made it.
             let ear = Ear::new(silero, settings)?;
-            Listener::new(source, ear, listener_end, Duplex::Full).run();
+            Listener::new(source, ear, listener_end, duplex).run();
             Ok(())
         });
         let thinking = scope.spawn(move || thinker.run());
@@ -47,9 +67,10 @@ pub fn replay<S: Source>(
             on_event(&event);
         }
         let heard: Result<(), RuntimeError> = join(listening);
-        let mouth = join(thinking);
-        heard.map(|()| mouth.close())
-    })
+        join(thinking).close();
+        heard
+    })?;
+    Ok(lock(&track).samples().to_vec())
 }
 
 pub(super) fn join<T>(handle: std::thread::ScopedJoinHandle<'_, T>) -> T {

@@ -1,8 +1,13 @@
 //! Where frames come from.
 
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use super::mouth::lock;
+use crate::audio::echo_path::{Echo, EchoPath};
 use crate::audio::frames::TimedFrame;
+use crate::audio::track::Track;
+use crate::tts::VOICE_RATE_HZ;
 use crate::units::{FRAME_LEN, FRAME_MS, SamplePos};
 
 /// The next piece of sound.
@@ -17,6 +22,12 @@ pub enum Next {
 /// A stream of frames that follow one another without holes.
 pub trait Source: Send {
     fn next_frame(&mut self) -> Next;
+}
+
+impl Source for Box<dyn Source> {
+    fn next_frame(&mut self) -> Next {
+        (**self).next_frame()
+    }
 }
 
 /// A recording, as fast as it is asked for.
@@ -42,6 +53,29 @@ impl Source for ClipSource {
         let len = rest.len().min(FRAME_LEN);
         frame.samples[..len].copy_from_slice(&rest[..len]);
         self.at += FRAME_LEN;
+        Next::Frame(frame)
+    }
+}
+
+/// Another source in a room where our own voice is heard, too.
+pub struct Echoing<S> {
+    inner: S,
+    echo: Echo,
+    speaker: Arc<Mutex<Track>>,
+}
+
+impl<S> Echoing<S> {
+    /// `speaker` is what the agent says, as it says it, at [`VOICE_RATE_HZ`].
+    pub fn new(inner: S, path: &EchoPath, speaker: Arc<Mutex<Track>>) -> Self {
+        Self { inner, echo: Echo::new(path, VOICE_RATE_HZ), speaker }
+    }
+}
+
+impl<S: Source> Source for Echoing<S> {
+    fn next_frame(&mut self) -> Next {
+        let next = self.inner.next_frame();
+        let Next::Frame(mut frame) = next else { return next };
+        self.echo.add_to(frame.at, &mut frame.samples, &mut lock(&self.speaker));
         Next::Frame(frame)
     }
 }

@@ -11,6 +11,7 @@ use super::report::Reporter;
 use crate::agent::Agent;
 use crate::asr::{AsrError, Hypothesis, Recognition};
 use crate::cancel::CancelToken;
+use crate::clock::Clock;
 use crate::dialogue::{ActionOutcome, ActionRunner, Conversation, Step};
 use crate::nlu::{Interpretation, Status};
 use crate::observe::{Event, StageTimes};
@@ -50,12 +51,13 @@ impl<'m> Thinker<'m> {
     pub fn new(
         engines: &'m mut Engines,
         agent: Arc<Agent>,
+        clock: Clock,
         link: ThinkerEnd,
         mouth: Mouth,
         report: Reporter,
     ) -> Self {
         Self {
-            conversation: Conversation::new(Arc::clone(&agent)),
+            conversation: Conversation::new(Arc::clone(&agent), clock),
             engines,
             agent,
             link,
@@ -199,6 +201,7 @@ impl<'m> Thinker<'m> {
                 status: interpretation.status,
                 completeness: interpretation.completeness,
                 nbest: interpretation.nbest.clone(),
+                gave_up: interpretation.gave_up,
             });
         }
         let deciding = Instant::now();

@@ -34,20 +34,20 @@ impl Conversation {
             Phrase::No => self.confirm(at, step),
             Phrase::Cancel if self.frame.is_some() => {
                 self.drop_request();
-                self.say(&mut step, Reply::Cancelled, 0);
+                self.say(at, &mut step, Reply::Cancelled, 0);
                 self.finish(at, "cancel", step)
             }
             Phrase::Cancel => {
-                self.say(&mut step, Reply::NothingToCancel, 0);
+                self.say(at, &mut step, Reply::NothingToCancel, 0);
                 self.finish(at, "cancel", step)
             }
             Phrase::StartOver => {
                 self.drop_request();
-                self.say(&mut step, Reply::StartOver, 0);
+                self.say(at, &mut step, Reply::StartOver, 0);
                 self.finish(at, "start_over", step)
             }
             Phrase::Help => {
-                self.say(&mut step, Reply::Help, 0);
+                self.say(at, &mut step, Reply::Help, 0);
                 if self.state == State::Idle {
                     self.state = State::Listening;
                 }
@@ -60,15 +60,15 @@ impl Conversation {
             }
             Phrase::Hello => {
                 self.state = State::Listening;
-                self.say(&mut step, Reply::Greeting, 0);
+                self.say(at, &mut step, Reply::Greeting, 0);
                 self.finish(at, "greet", step)
             }
             Phrase::Thanks => {
-                self.say(&mut step, Reply::Welcome, 0);
+                self.say(at, &mut step, Reply::Welcome, 0);
                 self.finish(at, "welcome", step)
             }
             Phrase::Goodbye => {
-                self.say(&mut step, Reply::Goodbye, 0);
+                self.say(at, &mut step, Reply::Goodbye, 0);
                 self.end(at, "goodbye", step)
             }
             Phrase::Change => match named_slot {
@@ -117,10 +117,10 @@ impl Conversation {
         }
         self.misses += 1;
         if self.misses >= self.agent.settings.limits.not_understood {
-            self.say(&mut step, Reply::GiveUp, 0);
+            self.say(at, &mut step, Reply::GiveUp, 0);
             return self.end(at, "give_up", step);
         }
-        self.say(&mut step, Reply::NotUnderstood, self.misses - 1);
+        self.say(at, &mut step, Reply::NotUnderstood, self.misses - 1);
         if nobody {
             self.state = State::Listening;
         }

@@ -74,7 +74,7 @@ proptest! {
         thread_local! {
             static AGENT: Arc<Agent> = agent();
         }
-        let mut conversation = Conversation::new(AGENT.with(Arc::clone));
+        let mut conversation = Conversation::new(AGENT.with(Arc::clone), Clock::default());
         let mut now = SamplePos::default();
         for event in events {
             let step = match event {

@@ -20,31 +20,40 @@ impl Conversation {
             }
             (State::Confirming, Some(script)) => ("", Some(&script.confirm_question)),
             (State::Changing, _) => {
-                self.say(&mut step, Reply::AskChange, 0);
+                self.say(at, &mut step, Reply::AskChange, 0);
                 ("", None)
             }
             _ => ("", None),
         };
         if let Some(prompts) = prompts {
             let nth = self.frame.as_mut().map_or(0, |frame| frame.count_question(counted_as));
-            self.say_of_frame(&mut step, prompts.nth(nth), None);
+            self.say_of_frame(at, &mut step, prompts.nth(nth), None);
         }
         self.finish(at, act, step)
     }
 
-    pub(super) fn say(&self, step: &mut Step, reply: Reply, nth: u32) {
-        let facts = Facts { agent: &self.agent.name, ..Facts::default() };
+    pub(super) fn say(&self, at: SamplePos, step: &mut Step, reply: Reply, nth: u32) {
+        let now = self.clock.at(at);
+        let facts = Facts { agent: &self.agent.name, now: Some(&now), ..Facts::default() };
         render(step, self.agent.script.replies.get(reply).nth(nth), &facts);
     }
 
-    pub(super) fn say_of_frame(&self, step: &mut Step, template: &Template, outcome: Option<&str>) {
+    pub(super) fn say_of_frame(
+        &self,
+        at: SamplePos,
+        step: &mut Step,
+        template: &Template,
+        outcome: Option<&str>,
+    ) {
         let Some(frame) = &self.frame else { return };
+        let now = self.clock.at(at);
         let mut facts = Facts {
             agent: &self.agent.name,
             slots: Some(&frame.slots),
             said: Some(&frame.said),
             outcome,
             summary: None,
+            now: Some(&now),
         };
         let summary = self
             .agent

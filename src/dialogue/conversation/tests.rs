@@ -59,7 +59,7 @@ pub(super) fn agent() -> Arc<Agent> {
 
 /// Plays the visitor's lines of `script` and demands that the talk comes out as written.
 fn talk(script: &str) {
-    let mut conversation = Conversation::new(agent());
+    let mut conversation = Conversation::new(agent(), Clock::default());
     let mut now = SamplePos::default();
     let mut heard = String::new();
     let mut running = None;
@@ -338,7 +338,7 @@ fn help_and_repeat_keep_the_question() {
 
 #[test]
 fn yes_and_no_mean_nothing_when_nothing_was_asked() {
-    let mut conversation = Conversation::new(agent());
+    let mut conversation = Conversation::new(agent(), Clock::default());
     for words in ["yes", "no", "large", "gravy", "", "…", "a"] {
         assert_eq!(conversation.interpret(words).status, Status::Rejected, "{words}");
     }
@@ -351,7 +351,7 @@ fn yes_and_no_mean_nothing_when_nothing_was_asked() {
 
 #[test]
 fn the_beginning_of_a_correction_cannot_end() {
-    let mut conversation = Conversation::new(agent());
+    let mut conversation = Conversation::new(agent(), Clock::default());
     let heard = conversation.interpret("small pie");
     conversation.hear(SamplePos(0), &heard, "small pie");
     assert_eq!(conversation.expected(), Expected::YesNo);
@@ -368,7 +368,7 @@ fn the_beginning_of_a_correction_cannot_end() {
 
 #[test]
 fn a_time_out_does_not_fall_while_somebody_speaks() {
-    let mut conversation = Conversation::new(agent());
+    let mut conversation = Conversation::new(agent(), Clock::default());
     let heard = conversation.interpret("small pie");
     conversation.hear(SamplePos(0), &heard, "small pie");
     conversation.spoken(SamplePos::from_ms(1_000));
@@ -385,7 +385,7 @@ fn doubtful_words_are_confirmed_or_refused_by_the_thresholds() {
         ("intents/all.yaml", SENTENCES),
         ("dialogue.yaml", DIALOGUE),
     ]));
-    let mut conversation = Conversation::new(agent);
+    let mut conversation = Conversation::new(agent, Clock::default());
     let judge = |c: &Conversation, p| c.interpret_heard("what time is it", p).status;
     assert_eq!(judge(&conversation, 0.9), Status::Accepted);
     assert_eq!(judge(&conversation, 0.5), Status::Confirm);

@@ -15,6 +15,7 @@ fn row() -> Row {
         .map(|(name, value)| (name.to_owned(), SlotValue::Text(value.into())));
     Row {
         name: "x.wav".into(),
+        written: "set.tsv:2".into(),
         path: PathBuf::from("x.wav"),
         transcript: Some("large latte".into()),
         gold: Some(Gold { intent: "order".into(), slots: slots.into() }),
@@ -56,6 +57,7 @@ fn utterance(
             status,
             completeness: Completeness::Complete,
             nbest: vec![],
+            gave_up: None,
         });
         events.push(Event::Turn { at: decided_at, endpoint_ms: 400, wall_ms: times });
     }

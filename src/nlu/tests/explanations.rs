@@ -65,9 +65,11 @@ fn a_sentence_held_back_by_its_block_says_why() {
 #[test]
 fn any_text_can_be_explained() {
     let grammar = grammar_of("go {size}");
-    for text in ["", "!", "é", "go é", &"go ".repeat(2_000)] {
+    for text in ["", "!", "é", "go é"] {
         assert!(matches!(grammar.explain(text, &Context::new()), Explanation::Closest(_)));
     }
+    let long = grammar.explain(&"go ".repeat(2_000), &Context::new());
+    assert_eq!(long, Explanation::GaveUp(GaveUp::TooLong));
     let nothing = Grammar::parse(&[]).expect("nothing is no mistake");
     assert!(matches!(nothing.explain("go", &Context::new()), Explanation::Closest(_)));
 }

@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::nlu::search::Search;
+use crate::nlu::search::{MAX_WORK, Search};
 use crate::nlu::words::Words;
 
 /// Random templates; `{#}` is replaced by list references with distinct slots. Lists stand as words
@@ -133,5 +133,55 @@ fn rules_made_to_explode_do_not() {
 fn the_longest_text_is_answered_and_a_longer_one_refused() {
     let grammar = sentence("go {thing}");
     assert_eq!(grammar.interpret(&format!("go {}", "ab ".repeat(600))).status, Status::Accepted);
-    assert_eq!(grammar.interpret(&format!("go {}", "ab ".repeat(700))).status, Status::Rejected);
+    let long = format!("go {}", "ab ".repeat(700));
+    let heard = grammar.interpret(&long);
+    assert_eq!((heard.status, heard.gave_up), (Status::Rejected, Some(GaveUp::TooLong)));
+    assert_eq!(grammar.explain(&long, &Context::new()), Explanation::GaveUp(GaveUp::TooLong));
+}
+
+#[test]
+fn a_request_is_far_from_the_limit_of_work() {
+    let grammar = grammar(include_str!("../../../agents/coffee/intents/order.yaml"));
+    let words = Words::new("hi there, can i please get a large medium roast latte with some milk");
+    let mut search = Search::new(&grammar.machine, &words);
+    drop(grammar.read(&mut search, &Context::new()));
+    let work = search.ways().work();
+    assert!(work < MAX_WORK / 100, "{work}");
+}
+
+/// Rules that begin and end anywhere, inside one another: work grows with the cube of the text.
+#[test]
+fn a_long_text_that_can_be_read_in_any_number_of_ways_is_given_up() {
+    let mut yaml = String::from(
+        "intents: {I: {data: [{sentences: ['go <r8>', 'go {thing:x} <r8> {thing:y}']}]}}\n\
+         lists: {thing: {wildcard: true}}\nexpansion_rules:\n  r0: 'a [a]'\n",
+    );
+    for level in 1..=8 {
+        yaml.push_str(&format!("  r{level}: '<r{0}> [<r{0}>]'\n", level - 1));
+    }
+    let grammar = grammar(&yaml);
+    for (words, is_read) in [(40, true), (900, false)] {
+        let text = format!("go {}", "a ".repeat(words));
+        let found = Words::new(&text);
+        let mut search = Search::new(&grammar.machine, &found);
+        let readings = grammar.read(&mut search, &Context::new()).len();
+        let work = search.ways().work();
+        // One step beyond the limit costs at most a scan of the longest list for each of its ends.
+        let places = text.len() as u64;
+        assert!(work <= MAX_WORK + 2 * places * places, "{words} words: {work}");
+        let heard = grammar.interpret(&text);
+        assert_eq!(work <= MAX_WORK, is_read, "{words} words: {work}");
+        if !is_read {
+            assert_eq!((readings, heard.gave_up), (0, Some(GaveUp::TooAmbiguous)));
+            assert_eq!(grammar.interpret_slot("thing", "x", &text), None);
+            let why = grammar.explain(&text, &Context::new());
+            assert_eq!(why, Explanation::GaveUp(GaveUp::TooAmbiguous));
+        } else {
+            assert!(readings > 0 && heard.gave_up.is_none(), "{words} words: {work}");
+        }
+    }
+    let few = Words::new("go a a a");
+    let mut search = Search::new(&grammar.machine, &few);
+    drop(grammar.read(&mut search, &Context::new()));
+    assert_eq!(search.outcome(), None);
 }
