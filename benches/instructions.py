@@ -28,13 +28,14 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 RECORD = ROOT / "benches" / "instructions.toml"
+AGENT = ROOT / "agents" / "coffee"
 KERNEL = "avx2"
 MODULE = "mynah::cli::bench::workbench::"
 # Beyond this a change is told. Two runs of the same program differ by less than a thousandth.
 TOLERANCE = 0.03
 
-# Name, what `mynah bench --requests` is asked for, and the function that does it. Each is asked twice
-# and counted the second time, when nothing is built any more.
+# Name, what `mynah bench --requests` is asked for, and the function that does it. Each is asked twice:
+# the first time, when plans are still built and nothing is counted, valgrind is ten times as fast.
 STAGES = (
     ("detector_window", "judge 1.wav", "judge"),
     ("encoder_3s", "encode 3.wav", "encode"),
@@ -46,42 +47,80 @@ STAGES = (
 
 def count(mynah):
     """Instructions per piece of work, by stage."""
-    functions = [MODULE + function for *_, function in STAGES]
     with tempfile.TemporaryDirectory() as folder:
         # Made outside valgrind, where it takes no time.
-        ask(mynah, folder, [f"clip {seconds}s {seconds}.wav" for seconds in (1, 3)])
-        command = ["valgrind", "--tool=callgrind", "--collect-atstart=no"]
+        with Program(mynah, folder) as program:
+            program.ask([f"clip {seconds}s {seconds}.wav" for seconds in (1, 3)])
+        functions = [MODULE + function for *_, function in STAGES]
+        command = ["valgrind", "--tool=callgrind", "--instr-atstart=no"]
         command.append(f"--callgrind-out-file={folder}/counts")
         command += [f"--toggle-collect={function}" for function in functions]
         # Every call begins a new part, whose sum is therefore the call's.
         command += [f"--dump-before={function}" for function in functions]
-        requests = [request for _, request, _ in STAGES for _ in range(2)]
-        answers = ask(mynah, folder, requests, command)
+        requests = [request for _, request, _ in STAGES]
+        with Program(mynah, folder, command) as program:
+            program.ask(requests)
+            program.start_counting()
+            answers = program.ask(requests)
         calls = read(Path(folder))
     found = {}
-    for (name, _, function), answer in zip(STAGES, answers[1::2]):
-        counted = [instructions for called, instructions in calls if called == MODULE + function]
-        if len(counted) < 2:
+    for (name, _, function), answer in zip(STAGES, answers):
+        # The first, for a later request may need an earlier stage again.
+        counted = next((count for called, count in calls if called == MODULE + function), None)
+        if counted is None:
             raise SystemExit(f"instructions: error: {MODULE}{function} is not in the program any more")
-        found[name] = counted[-1] // answer.get("count", 1)
+        found[name] = counted // answer.get("count", 1)
     return found
 
 
-def ask(mynah, folder, requests, under=()):
-    """What the program answers to the requests; files are those of the folder."""
-    agent = ROOT / "agents" / "coffee"
-    done = subprocess.run(
-        [*under, mynah, "bench", "--requests", "--threads", "1", "--agent", agent],
-        input="".join(f"{request}\n" for request in requests),
-        env={**os.environ, "MYNAH_KERNEL": KERNEL},
-        cwd=folder,
-        capture_output=True,
-        text=True,
-    )
-    if done.returncode != 0:
-        words = (done.stdout + done.stderr).strip()
-        raise SystemExit(f"{words}\ninstructions: error: nothing was counted; the reason stands above")
-    return [json.loads(line) for line in done.stdout.splitlines()]
+class Program:
+    """`mynah bench --requests`, alone or under another program."""
+
+    def __init__(self, mynah, folder, under=()):
+        self.words = open(Path(folder) / "words", "w+")
+        self.process = subprocess.Popen(
+            [*under, mynah, "bench", "--requests", "--threads", "1", "--agent", AGENT],
+            env={**os.environ, "MYNAH_KERNEL": KERNEL},
+            cwd=folder,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self.words,
+            text=True,
+        )
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.process.stdin.close()
+        self.process.wait()
+        self.words.close()
+
+    def ask(self, requests):
+        answers = []
+        for request in requests:
+            try:
+                self.process.stdin.write(f"{request}\n")
+                self.process.stdin.flush()
+            except BrokenPipeError:
+                self.fail(f"it ended before `{request}`")
+            line = self.process.stdout.readline()
+            answer = json.loads(line) if line else {"error": "it ended"}
+            if "error" in answer:
+                self.fail(f"`{request}`: {answer['error']}")
+            answers.append(answer)
+        return answers
+
+    def start_counting(self):
+        switch = ["callgrind_control", "--instr=on", str(self.process.pid)]
+        done = subprocess.run(switch, capture_output=True, text=True, stdin=subprocess.DEVNULL)
+        if done.returncode != 0:
+            self.fail(f"`{' '.join(switch)}` failed: {(done.stdout + done.stderr).strip()}")
+
+    def fail(self, why):
+        self.process.kill()
+        self.words.seek(0)
+        raise SystemExit(f"{self.words.read().strip()}\ninstructions: error: nothing counted: {why}")
 
 
 def read(folder):
