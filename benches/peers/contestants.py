@@ -175,7 +175,7 @@ class Onnxruntime:
         def work():
             past = start
             for step in range(STEPS):
-                feed = {"x": embedded[None, step : step + 1], "past_len": np.array(step)}
+                feed = {"x": embedded[None, step : step + 1]}
                 _, *new = self.decoder.run(None, feed | angles[step] | past | cross)
                 past = {
                     name: np.concatenate([was, now], axis=1)

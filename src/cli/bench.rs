@@ -34,7 +34,7 @@ Requests, one a line, each answered by one JSON object (cpu_ms, wall_ms, residen
 what fits the request). SOUND is a WAV or FLAC file, or a length of our own voice, as in 3s. What a
 request needs is loaded before its clock starts, so a second one is warm.
   load detector|recogniser|voice   start   clip 3s OUT.wav   judge SOUND   quiet 60s
-  encode SOUND   decode SOUND   recognise SOUND   understand TEXT   say TEXT")]
+  encode SOUND   decode SOUND   decode6 SOUND   recognise SOUND   understand TEXT   say TEXT")]
 pub struct Args {
     /// How often every stage is measured; the median is shown.
     #[arg(long, value_name = "N", default_value_t = 15, value_parser = clap::value_parser!(u32).range(1..=10_000))]
@@ -160,6 +160,7 @@ fn measure(
             seconds,
             encode: Took::whole(&ask(format!("encode {seconds}s"))?),
             step: Took::each(&ask(format!("decode {seconds}s"))?),
+            step_of_6: Took::each(&ask(format!("decode6 {seconds}s"))?),
             tokens: whole.first().and_then(|answer| answer.count).unwrap_or_default(),
             whole: Took::whole(&whole),
         });

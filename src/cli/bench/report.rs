@@ -52,6 +52,8 @@ pub struct Heard {
     pub encode: Took,
     /// One step of the decoder.
     pub step: Took,
+    /// One step for six hypotheses.
+    pub step_of_6: Took,
     pub whole: Took,
     /// Tokens in the whole.
     pub tokens: usize,
@@ -174,6 +176,10 @@ impl fmt::Display for Report {
         for Heard { seconds, step, .. } in &self.hearing {
             let note = format!("{:.0} tokens a second", 1000.0 / step.wall_ms);
             row(f, &format!("decode a token, {seconds:2} s"), step.cpu_ms, step.wall_ms, &note)?;
+        }
+        for Heard { seconds, step, step_of_6: six, .. } in &self.hearing {
+            let note = format!("{:.1} times one", six.cpu_ms / step.cpu_ms);
+            row(f, &format!("decode six, {seconds:6} s"), six.cpu_ms, six.wall_ms, &note)?;
         }
         for Heard { seconds, whole, tokens, .. } in &self.hearing {
             let note = format!("{tokens} tokens");

@@ -20,8 +20,9 @@ pub enum Request {
     Quiet { seconds: u32 },
     /// The recogniser's encoder.
     Encode(Sound),
-    /// [`STEPS`](super::workbench::STEPS) steps of the recogniser's decoder.
-    Decode(Sound),
+    /// [`STEPS`](super::workbench::STEPS) steps of the recogniser's decoder, for so many hypotheses at
+    /// a time.
+    Decode { rows: usize, sound: Sound },
     /// From sound to words.
     Recognise(Sound),
     /// From words to meaning.
@@ -83,12 +84,13 @@ impl FromStr for Request {
             "judge" => Self::Judge(sound()?),
             "quiet" => Self::Quiet { seconds: seconds_of(rest)? },
             "encode" => Self::Encode(sound()?),
-            "decode" => Self::Decode(sound()?),
+            "decode" => Self::Decode { rows: 1, sound: sound()? },
+            "decode6" => Self::Decode { rows: 6, sound: sound()? },
             "recognise" => Self::Recognise(sound()?),
             "understand" => Self::Understand(text()?),
             "say" => Self::Say(text()?),
             _ => bail!(
-                "`{verb}` is no request; they are load, start, clip, judge, quiet, encode, decode, \
+                "`{verb}` is no request; they are load, start, clip, judge, quiet, encode, decode, decode6, \
                  recognise, understand and say"
             ),
         })
@@ -122,7 +124,8 @@ mod tests {
             ("judge 10s", Request::Judge(Sound::Seconds(10))),
             ("quiet 60s", Request::Quiet { seconds: 60 }),
             ("encode my sounds/a.wav", Request::Encode(file())),
-            ("decode 1s", Request::Decode(Sound::Seconds(1))),
+            ("decode 1s", Request::Decode { rows: 1, sound: Sound::Seconds(1) }),
+            ("decode6 1s", Request::Decode { rows: 6, sound: Sound::Seconds(1) }),
             ("recognise my sounds/a.wav", Request::Recognise(file())),
             ("understand  a large latte ", Request::Understand("a large latte".into())),
             ("say 3s", Request::Say("3s".into())),

@@ -151,11 +151,11 @@ impl Workbench {
                 let sound = self.sound(sound)?;
                 encode(&mut self.parts()?.encoder, &sound)?.1
             }
-            Request::Decode(sound) => {
+            Request::Decode { rows, sound } => {
                 let sound = self.sound(sound)?;
                 let parts = self.parts()?;
                 let cross = encode(&mut parts.encoder, &sound)?.0;
-                decode(&mut parts.decoder, &cross)?
+                decode(&mut parts.decoder, &cross, *rows)?
             }
             Request::Recognise(sound) => self.recognise(sound)?,
             Request::Understand(text) => self.understand(text)?,
@@ -329,13 +329,16 @@ fn encode(encoder: &mut Encoder, sound: &[f32]) -> Result<(Cross, Answer), anyho
 
 /// Steps with tokens of no meaning: what they cost depends on how many there are.
 #[inline(never)]
-fn decode(decoder: &mut Decoder, cross: &Cross) -> Result<Answer, anyhow::Error> {
-    let mut cache = decoder.cache(cross, STEPS);
-    let mut parent = None;
+fn decode(decoder: &mut Decoder, cross: &Cross, rows: usize) -> Result<Answer, anyhow::Error> {
+    let mut cache = decoder.cache(cross, STEPS * rows);
+    let mut branches = vec![Branch { token: 0, parent: None }; rows];
     let ((), answer) = timed(|| {
         for token in (500..).take(STEPS) {
-            let logits = decoder.step(&mut cache, &[Branch { token, parent }])?;
-            parent = Some(black_box(logits).node(0));
+            branches.iter_mut().for_each(|branch| branch.token = token);
+            let logits = black_box(decoder.step(&mut cache, &branches)?);
+            for (row, branch) in branches.iter_mut().enumerate() {
+                branch.parent = Some(logits.node(row));
+            }
         }
         Ok(())
     })?;
