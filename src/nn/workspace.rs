@@ -116,10 +116,10 @@ impl Session {
         outputs
     }
 
-    /// Gives back the memory that a next run could reuse.
+    /// Gives back the memory that a next run could reuse. What callers hold stays theirs.
     pub fn release(&mut self) -> TractResult<()> {
         let workspace = self.workspace()?;
-        workspace.tensors.retain_mut(|tensor| Arc::get_mut(tensor).is_none());
+        workspace.tensors.clear();
         let team = std::mem::take(&mut workspace.scratch.team);
         workspace.scratch = Scratch { team, ..Scratch::default() };
         Ok(())

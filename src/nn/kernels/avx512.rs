@@ -22,7 +22,8 @@ pub unsafe fn byte_tile(panel: &[u8], x: &[u32], words: usize, rows: usize, sums
         row += unsafe {
             match rows - row {
                 8.. => bytes::<8>(panel, x, words, sums),
-                4..8 => bytes::<4>(panel, x, words, sums),
+                6..8 => bytes::<6>(panel, x, words, sums),
+                4..6 => bytes::<4>(panel, x, words, sums),
                 2..4 => bytes::<2>(panel, x, words, sums),
                 _ => bytes::<1>(panel, x, words, sums),
             }
