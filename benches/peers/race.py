@@ -174,6 +174,7 @@ def main():
     parser.add_argument("--write", type=Path, metavar="FILE", help="put the tables into FILE")
     parser.add_argument("--json", action="store_true", help="print the figures as JSON")
     args = parser.parse_args()
+    args.mynah = args.mynah.resolve()
     if not args.mynah.is_file():
         sys.exit(f"race: error: {args.mynah} is missing; `cargo build --release` makes it")
     if args.rounds < 9:

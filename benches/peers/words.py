@@ -136,6 +136,7 @@ def main():
     parser.add_argument("--mynah", type=Path, default=ROOT / "target/release/mynah")
     parser.add_argument("--items", type=Path, metavar="FILE", help="what was heard, as JSON lines")
     args = parser.parse_args()
+    args.mynah = args.mynah.resolve()
     if not args.mynah.is_file():
         sys.exit(f"words: error: {args.mynah} is missing; `cargo build --release` makes it")
 
