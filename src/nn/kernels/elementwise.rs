@@ -154,17 +154,14 @@ const MOST_FINE: f32 = (127 * 256 + 127) as f32;
 
 #[inline(always)]
 pub fn quantise_row_fine(x: &[f32], high: &mut [i8], low: &mut [i8]) -> [RowScale; 2] {
-    let mut sizes = [0.0f32; LANES];
-    let chunks = x.chunks_exact(LANES);
-    for (lane, value) in sizes.iter_mut().zip(chunks.remainder()) {
-        *lane = value.abs();
-    }
-    for chunk in chunks {
-        for (lane, value) in sizes.iter_mut().zip(chunk) {
-            *lane = larger(value.abs(), *lane);
+    let (whole, last) = padded(x, 0.0);
+    let mut sizes = last.map(f32::abs);
+    for chunk in whole {
+        for lane in 0..LANES {
+            sizes[lane] = larger(chunk[lane].abs(), sizes[lane]);
         }
     }
-    let step = sizes.into_iter().fold(0.0, larger) / MOST_FINE;
+    let step = across(&sizes, larger) / MOST_FINE;
     let scale = if step >= f32::MIN_POSITIVE { step } else { 1.0 };
     let inverse = 1.0 / scale;
     let (mut high_sum, mut low_sum) = (0, 0);
@@ -172,11 +169,12 @@ pub fn quantise_row_fine(x: &[f32], high: &mut [i8], low: &mut [i8]) -> [RowScal
         let level = smaller(larger(value * inverse, -MOST_FINE), MOST_FINE);
         let code = math::round(level).1;
         // Digits of base 256 from -128 to 127: the low one takes the nearest, the high one the rest.
-        let carried = code.wrapping_add(128) >> 8;
-        *high = carried as i8;
-        *low = code.wrapping_sub(carried.wrapping_shl(8)) as i8;
-        high_sum = i32::wrapping_add(high_sum, i32::from(*high));
-        low_sum = i32::wrapping_add(low_sum, i32::from(*low));
+        let most = code.wrapping_add(128) >> 8;
+        let least = code.wrapping_sub(most.wrapping_shl(8));
+        *high = most as i8;
+        *low = least as i8;
+        high_sum = i32::wrapping_add(high_sum, most);
+        low_sum = i32::wrapping_add(low_sum, least);
     }
     let digit = |scale, sum| RowScale { scale, zero: 0, sum };
     [digit(256.0 * scale, high_sum), digit(scale, low_sum)]
