@@ -219,16 +219,20 @@ class Stream(Graph):
     def window(self, x, channels, width, dilation=1):
         """x [1, C, N] with what went before, zeros outside the clause: what a convolution without
         padding turns into N outputs."""
-        mask = self.op("Slice", "valid", self.integers(self.lag - self.late),
-                       self.integers(-self.late if self.late else 2**31), self.integers(2))
+        end = self.integers(-self.late) if self.late else self.length("valid")
+        mask = self.op("Slice", "valid", self.integers(self.lag - self.late), end, self.integers(2))
         past = f"past_{len(self.states)}"
         x = self.op("Concat", past, self.op("Mul", x, mask), axis=2)
         half = dilation * (width - 1) // 2
-        self.op("Slice", x, self.integers(-2 * half), self.integers(2**31), self.integers(2),
+        self.op("Slice", x, self.integers(-2 * half), self.length(x), self.integers(2),
                 out=f"next_{len(self.states)}")
         self.states.append((past, channels, 2 * half))
         self.late += half
         return x, half
+
+    def length(self, x):
+        """Columns of x, as an open N says them: a plan can fix N later."""
+        return self.op("Shape", x, start=2, end=3)
 
     def stage(self, x, name, dilation=1):
         channels, _, width = self.weights[name + ".dw.weight"].shape

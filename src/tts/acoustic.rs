@@ -1,7 +1,5 @@
 //! Phoneme ids to spectra: three tract plans and the repetition by duration between them.
 
-use std::sync::Arc;
-
 use tract_onnx::prelude::*;
 use tract_onnx::tract_core::internal::ensure;
 
@@ -9,7 +7,7 @@ use super::TtsError;
 use super::stream::{Passage, Stack};
 use super::vocoder::BINS;
 use crate::models::ModelStore;
-use crate::nn::{self, Plan};
+use crate::nn::{self, Session};
 
 /// Values in one frame of the decoder's output: five runs of [`BINS`].
 pub const SPECTRUM: usize = 5 * BINS;
@@ -25,10 +23,10 @@ const IDS: std::ops::Range<i64> = 0..178;
 /// Frames (12.5 ms) that leave one column (25 ms).
 const FRAMES_PER_COLUMN: usize = 2;
 
-/// Columns and frames per run of the two stacks. A short chunk gives the first sound early and
-/// wastes little at the end of a clause; a long one uses the matrix kernels better.
-const PROSODY_CHUNK: usize = 48;
-const DECODER_CHUNK: usize = 64;
+/// Columns and frames per run of the two stacks. A short first chunk gives the first sound early, a long
+/// one uses the matrix kernels better; the rest of a clause is run in short ones.
+const PROSODY_CHUNKS: [usize; 4] = [96, 48, 24, 12];
+const DECODER_CHUNKS: [usize; 4] = [64, 32, 16, 8];
 
 const ENCODER: &str = "tts/encoder.onnx";
 const PROSODY: &str = "tts/prosody.onnx";
@@ -36,7 +34,7 @@ const DECODER: &str = "tts/decoder.onnx";
 
 /// The networks of the voice. Weights only: a clause's state lives in [`Score`] and [`Decoding`].
 pub struct Acoustic {
-    encoder: Arc<Plan>,
+    encoder: Session,
     prosody: Stack,
     decoder: Stack,
 }
@@ -90,19 +88,20 @@ impl Spectra {
 impl Acoustic {
     pub fn load(store: &ModelStore) -> Result<Self, TtsError> {
         let encoder = nn::load(ENCODER, &store.bytes(ENCODER)?)?;
-        let prosody = Stack::load(store, PROSODY, PROSODY_CHUNK)?;
-        let decoder = Stack::load(store, DECODER, DECODER_CHUNK)?;
+        let encoder = Session::new(&encoder).map_err(|e| TtsError::plan(ENCODER, e))?;
+        let prosody = Stack::load(store, PROSODY, &PROSODY_CHUNKS)?;
+        let decoder = Stack::load(store, DECODER, &DECODER_CHUNKS)?;
         Ok(Self { encoder, prosody, decoder })
     }
 
     /// Times and intones a clause. `speed` 1 is the voice's own pace, 2 twice as fast.
-    pub fn score(&self, ids: &[i64], speed: f32) -> Result<Score, TtsError> {
+    pub fn score(&mut self, ids: &[i64], speed: f32) -> Result<Score, TtsError> {
         let encoded = self.encode(ids, speed).map_err(|e| TtsError::plan(ENCODER, e))?;
         self.intone(&encoded)
     }
 
     /// Repeats every phoneme over its duration and adds pitch and energy.
-    fn intone(&self, encoded: &Encoded) -> Result<Score, TtsError> {
+    fn intone(&mut self, encoded: &Encoded) -> Result<Score, TtsError> {
         let (length, columns) = (encoded.durations.len(), encoded.columns());
         let melody = repeat(&encoded.melody, length, &columns);
         let frames = FRAMES_PER_COLUMN * columns.len();
@@ -128,7 +127,7 @@ impl Acoustic {
         Ok(Score { f0, features })
     }
 
-    fn encode(&self, ids: &[i64], speed: f32) -> TractResult<Encoded> {
+    fn encode(&mut self, ids: &[i64], speed: f32) -> TractResult<Encoded> {
         ensure!(ids.iter().all(|id| IDS.contains(id)), "a phoneme id outside {IDS:?}");
         let tokens = Tensor::from_shape(&[1, ids.len()], ids)?;
         let outputs = self.encoder.run(tvec!(tokens.into(), tensor1(&[speed]).into()))?;
@@ -149,7 +148,7 @@ impl Acoustic {
 
     /// The next frames of the clause; `None` when all have been given.
     pub fn decode(
-        &self,
+        &mut self,
         decoding: &mut Decoding,
         score: &Score,
     ) -> Result<Option<Spectra>, TtsError> {
@@ -197,7 +196,7 @@ mod tests {
     #[cfg_attr(not(have_models), ignore = "needs models: run `make models`")]
     fn optimised_plans_agree_with_onnxruntime() {
         let store = ModelStore::open(None).unwrap();
-        let acoustic = Acoustic::load(&store).unwrap();
+        let mut acoustic = Acoustic::load(&store).unwrap();
         for case in Golden::all(&store) {
             // The reference computes with floats, the plans with 8-bit activations. Each stage is
             // given the reference's timing, for one duration rounded otherwise moves all the rest.

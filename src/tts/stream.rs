@@ -7,19 +7,17 @@
 use std::sync::Arc;
 
 use tract_onnx::prelude::*;
-use tract_onnx::tract_core::internal::{DimLike, TractErrorContext, bail, ensure};
-use tract_onnx::tract_hir::infer::Factoid;
+use tract_onnx::tract_core::internal::{TractErrorContext, bail, ensure};
 
 use super::TtsError;
 use crate::models::ModelStore;
-use crate::nn::{Plan, ops};
+use crate::nn::{Network, Plan, Session};
 
-/// A plan for chunks of one fixed length.
+/// Plans for chunks of some fixed lengths, over the same weights.
 pub struct Stack {
     name: &'static str,
-    plan: Arc<Plan>,
-    /// Columns in one chunk.
-    chunk: usize,
+    /// Columns in one chunk, and what runs it; the longest first.
+    sessions: Vec<(usize, Session)>,
     /// Columns by which outputs trail inputs.
     lag: usize,
     /// Rows of the input.
@@ -37,47 +35,47 @@ pub struct Passage {
 
 /// What one chunk gave.
 pub struct Given {
-    /// The graph's outputs without the states, `chunk` columns each.
+    /// The graph's outputs without the states, a chunk's columns each.
     pub outputs: TVec<TValue>,
     /// Which of those columns lie inside the clause.
     pub inside: std::ops::Range<usize>,
 }
 
 impl Stack {
-    /// Loads a graph with inputs `x` [1, C, N], `valid` [1, 1, lag + N] and states, fixing N.
-    pub fn load(store: &ModelStore, name: &'static str, chunk: usize) -> Result<Self, TtsError> {
-        let bytes = store.bytes(name)?;
-        Self::build(&bytes, name, chunk).map_err(|e| TtsError::plan(name, e))
+    /// Loads a graph with inputs `x` [1, C, N], `valid` [1, 1, lag + N] and states, and plans it for
+    /// every length of `chunks`, the longest first.
+    ///
+    /// tract computes convolutions of a known length twice as fast, so N is fixed; short chunks keep
+    /// the end of a clause from costing as much as a long one.
+    pub fn load(
+        store: &ModelStore,
+        name: &'static str,
+        chunks: &[usize],
+    ) -> Result<Self, TtsError> {
+        let network = Network::read(name, &store.bytes(name)?)?;
+        let plan = |chunk: &usize| Ok((*chunk, network.plan(&[("N", *chunk)])?));
+        let plans = chunks.iter().map(plan).collect::<Result<Vec<_>, TtsError>>()?;
+        Self::new(name, &plans).map_err(|e| TtsError::plan(name, e))
     }
 
-    fn build(bytes: &[u8], name: &'static str, chunk: usize) -> TractResult<Self> {
-        let mut framework = tract_onnx::onnx().with_ignore_output_shapes(true);
-        ops::register(&mut framework.op_register);
-        let mut model = framework.model_for_read(&mut &*bytes)?;
-        let length = SymbolValues::default().with(&model.symbols.sym("N"), chunk as i64);
-        let mut shapes = Vec::new();
-        for input in 0..model.inputs.len() {
-            let fact = model.input_fact(input)?.clone();
-            let shape = fact
-                .shape
-                .concretize()
-                .context("an input of unknown rank")?
-                .iter()
-                .map(|dim| dim.eval(&length).to_usize().map_err(Into::into))
-                .collect::<TractResult<Vec<usize>>>()?;
-            model.set_input_fact(input, f32::fact(&shape).into())?;
-            shapes.push(shape);
-        }
+    fn new(name: &'static str, plans: &[(usize, Arc<Plan>)]) -> TractResult<Self> {
+        let (chunk, plan) = plans.last().context("no length to plan for")?;
+        let shape = |input| -> TractResult<Vec<usize>> {
+            let shape = &plan.model().input_fact(input)?.shape;
+            Ok(shape.as_concrete().context("an input of open shape")?.to_vec())
+        };
+        let shapes = (0..plan.model().inputs.len()).map(shape).collect::<TractResult<Vec<_>>>()?;
         let [x, valid, states @ ..] = shapes.as_slice() else {
             bail!("expected inputs x, valid and states, found {} inputs", shapes.len())
         };
         let (&[1, channels, _], &[1, 1, valid]) = (x.as_slice(), valid.as_slice()) else {
             bail!("expected inputs [1, C, N] and [1, 1, lag + N], found {x:?} and {valid:?}")
         };
-        ensure!(model.outputs.len() > states.len(), "fewer outputs than states");
+        ensure!(plan.model().outputs.len() > states.len(), "fewer outputs than states");
         let (lag, states) = (valid - chunk, states.to_vec());
-        let plan = model.into_optimized()?.into_runnable()?;
-        Ok(Self { name, plan, chunk, lag, channels, states })
+        let session = |(chunk, plan): &(usize, Arc<Plan>)| Ok((*chunk, Session::new(plan)?));
+        let sessions = plans.iter().map(session).collect::<TractResult<_>>()?;
+        Ok(Self { name, sessions, lag, channels, states })
     }
 
     /// Starts a clause of so many columns.
@@ -88,7 +86,7 @@ impl Stack {
     }
 
     /// Runs the next chunk of `x` (row-major `[channels, columns]`); `None` when the clause is done.
-    pub fn step(&self, passage: &mut Passage, x: &[f32]) -> Result<Option<Given>, TtsError> {
+    pub fn step(&mut self, passage: &mut Passage, x: &[f32]) -> Result<Option<Given>, TtsError> {
         assert_eq!(x.len(), self.channels * passage.columns, "x is [channels, columns]");
         if passage.pushed >= passage.columns + self.lag {
             return Ok(None);
@@ -96,27 +94,33 @@ impl Stack {
         self.run(passage, x).map(Some).map_err(|e| TtsError::plan(self.name, e))
     }
 
-    fn run(&self, passage: &mut Passage, x: &[f32]) -> TractResult<Given> {
+    fn run(&mut self, passage: &mut Passage, x: &[f32]) -> TractResult<Given> {
         let (from, columns) = (passage.pushed, passage.columns);
-        let fresh = from.min(columns)..(from + self.chunk).min(columns);
-        let mut input = Tensor::zero::<f32>(&[1, self.channels, self.chunk])?;
-        let rows = x.chunks_exact(columns.max(1));
-        let mut view = input.try_as_plain_ram_mut()?;
-        for (to, row) in view.as_slice_mut::<f32>()?.chunks_exact_mut(self.chunk).zip(rows) {
-            to[..fresh.len()].copy_from_slice(&row[fresh.clone()]);
-        }
-        let mut valid = Tensor::zero::<f32>(&[1, 1, self.lag + self.chunk])?;
-        let mut view = valid.try_as_plain_ram_mut()?;
-        for (i, v) in view.as_slice_mut::<f32>()?.iter_mut().enumerate() {
-            *v = f32::from((self.lag..self.lag + columns).contains(&(from + i)));
-        }
-        let mut inputs: TVec<TValue> = tvec!(input.into(), valid.into());
+        // The longest chunk that what is left fills, else the shortest there is.
+        let left = columns + self.lag - from;
+        let fills = self.sessions.iter().position(|(chunk, _)| *chunk <= left);
+        let chosen = fills.unwrap_or(self.sessions.len() - 1);
+        let (chunk, session) = &mut self.sessions[chosen];
+        let to = from + *chunk;
+        let fresh = from.min(columns)..to.min(columns);
+        let input = session.input(&[1, self.channels, *chunk], |input| {
+            input.fill(0.0);
+            let rows = x.chunks_exact(columns.max(1));
+            for (to, row) in input.chunks_exact_mut(*chunk).zip(rows) {
+                to[..fresh.len()].copy_from_slice(&row[fresh.clone()]);
+            }
+        })?;
+        let valid = session.input(&[1, 1, self.lag + *chunk], |valid| {
+            for (i, v) in valid.iter_mut().enumerate() {
+                *v = f32::from((self.lag..self.lag + columns).contains(&(from + i)));
+            }
+        })?;
+        let mut inputs: TVec<TValue> = tvec!(input, valid);
         inputs.append(&mut passage.states);
-        let mut outputs = self.plan.run(inputs)?;
+        let mut outputs = session.run(inputs)?;
         passage.states = outputs.drain(outputs.len() - self.states.len()..).collect();
-        passage.pushed += self.chunk;
-        let inside = self.lag.clamp(from, from + self.chunk) - from
-            ..(self.lag + columns).clamp(from, from + self.chunk) - from;
+        passage.pushed = to;
+        let inside = self.lag.clamp(from, to) - from..(self.lag + columns).clamp(from, to) - from;
         Ok(Given { outputs, inside })
     }
 }
