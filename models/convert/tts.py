@@ -120,15 +120,18 @@ class Graph:
     def own(self, kind, *inputs, **attributes):
         return self.op(kind, *inputs, domain=DOMAIN, **attributes)
 
-    def linear(self, x, bias, norm=None, activation="none", residual=None):
+    def linear(self, x, bias, norm=None, activation="none", residual=None, gain=None):
         """x [1, T, in], normalised when `norm` names how, times the int8 matrix of this bias, plus
-        the bias. The shift of the norm is folded into the bias: (n + s) W + b = n W + (s W + b)."""
+        the bias, all times a gain per channel. The shift of the norm is folded into the bias: (n + s) W
+        + b = n W + (s W + b); the gain into bias and scales."""
         quantised, scale = self.weights.matrix(bias)
         shifted = self.weights[bias].astype(np.float64)
         if norm:
             x = self.own("LayerNorm", x, self.weight(norm + ".weight"))
             shifted = shifted + self.weights[norm + ".bias"] @ (quantised * np.float64(scale))
         name = bias.removesuffix("bias")
+        if gain is not None:
+            shifted, scale = shifted * gain, np.float64(scale) * gain
         parts = ((quantised.astype(np.int16) + 128).astype(np.uint8), np.float32(scale),
                  np.uint8(128), shifted.astype(np.float32))
         tails = ("weight", "scale", "zero", "bias")
@@ -151,24 +154,16 @@ class Graph:
         """The part after the depth-wise convolution y: two linear layers over the channels, added to
         x; all [1, C, T]."""
         y = self.linear(self.transpose(y), name + ".pw1.bias", name + ".norm", "gelu")
-        y = self.linear(y, name + ".pw2.bias")
-        y = self.op("Mul", y, self.weight(name + ".gamma"))
+        y = self.linear(y, name + ".pw2.bias", gain=self.weights[name + ".gamma"].reshape(-1))
         return self.op("Add", x, self.transpose(y))
 
     def attention(self, x, name, channels):
         """One pre-norm transformer layer; x [1, L, C]."""
-        size = channels // HEADS
         qkv = self.linear(x, name + ".self_attn.in_proj_bias", name + ".norm1")
-        heads = []
-        for part, perm in enumerate(([0, 2, 1, 3], [0, 2, 3, 1], [0, 2, 1, 3])):
-            y = self.op("Slice", qkv, self.integers(part * channels),
-                        self.integers((part + 1) * channels), self.integers(2))
-            y = self.op("Reshape", y, self.integers(1, -1, HEADS, size))
-            heads.append(self.op("Transpose", y, perm=perm))
-        scores = self.op("Mul", self.op("MatMul", heads[0], heads[1]), self.number(size ** -0.5))
-        y = self.op("MatMul", self.op("Softmax", scores, axis=-1), heads[2])
-        y = self.op("Reshape", self.op("Transpose", y, perm=[0, 2, 1, 3]),
-                    self.integers(1, -1, channels))
+        parts = [self.op("Slice", qkv, self.integers(part * channels),
+                         self.integers((part + 1) * channels), self.integers(2))
+                 for part in range(3)]
+        y = self.own("FullAttention", *parts, heads=HEADS)
         x = self.linear(y, name + ".self_attn.out_proj.bias", residual=x)
         y = self.linear(x, name + ".linear1.bias", name + ".norm2", "gelu")
         return self.linear(y, name + ".linear2.bias", residual=x)

@@ -199,25 +199,23 @@ impl ByteLinear {
                 let x = &words[from * self.words..to * self.words];
                 let sums = &mut sums[..(to - from) * columns];
                 self.kernel.byte_tile(panel, x, self.words, to - from, sums);
-                let by_row = sums.chunks_exact(digits * columns);
-                for ((row, sums), scales) in tile.zip(by_row).zip(scales[from..].chunks(digits)) {
-                    let at = row * self.outputs + kept.start..row * self.outputs + kept.end;
-                    let finish = Finish {
-                        weight_scales: &self.scales[kept.clone()],
-                        weight_zero: self.zero,
-                        column_sums: &self.column_sums[kept.clone()],
-                        inputs: self.inputs,
-                        bias: &self.bias[kept.clone()],
-                        activation,
-                        residual: residual.get(at.clone()).unwrap_or_default(),
-                    };
-                    let y = &mut y[at];
-                    match *scales {
-                        [high, low] => {
-                            let (highs, lows) = sums.split_at(columns);
-                            self.kernel.finish_fine([highs, lows], [high, low], &finish, y);
-                        }
-                        _ => self.kernel.finish_bytes(sums, scales[0], &finish, y),
+                let finish = Finish {
+                    weight_scales: &self.scales[kept.clone()],
+                    weight_zero: self.zero,
+                    column_sums: &self.column_sums[kept.clone()],
+                    inputs: self.inputs,
+                    bias: &self.bias[kept.clone()],
+                    activation,
+                    residual: residual.get(tile.start * self.outputs + kept.start..).unwrap_or(&[]),
+                };
+                let y = &mut y[tile.start * self.outputs + kept.start..];
+                let scales = &scales[from..to];
+                match self.bits {
+                    InputBits::Eight => {
+                        self.kernel.finish_bytes(sums, columns, scales, &finish, y, self.outputs);
+                    }
+                    InputBits::Sixteen => {
+                        self.kernel.finish_fine(sums, columns, scales, &finish, y, self.outputs);
                     }
                 }
             }

@@ -58,10 +58,34 @@ impl Encoded {
 
 /// One clause, timed and intoned, ready to be decoded into spectra.
 pub struct Score {
+    /// Frames of the pads before and after the phonemes, which are silent.
+    pads: (usize, usize),
     /// Pitch in hertz per frame of 12.5 ms; below 40 is unvoiced.
     pub f0: Vec<f32>,
     /// `[FEATURES, frames]`, row-major.
     features: Vec<f32>,
+}
+
+/// Silent frames that stay before and after the phonemes: an eighth and a fifth of a second, room for
+/// the first sound to begin and for the last to die away. The network gives 0.3 and 0.4 s.
+const LEAD_FRAMES: usize = 10;
+const TAIL_FRAMES: usize = 16;
+
+impl Score {
+    /// Takes off silence that nobody is to hear, so that it need not be made.
+    pub fn trim(&mut self) {
+        let frames = self.f0.len();
+        let from = self.pads.0.saturating_sub(LEAD_FRAMES);
+        let to = frames - self.pads.1.saturating_sub(TAIL_FRAMES);
+        if from >= to {
+            return;
+        }
+        self.pads = (self.pads.0 - from, self.pads.1 - (frames - to));
+        let rows = self.features.chunks_exact(frames);
+        self.features = rows.flat_map(|row| &row[from..to]).copied().collect();
+        self.f0.truncate(to);
+        self.f0.drain(..from);
+    }
 }
 
 /// How far the decoding of a [`Score`] has come.
@@ -94,7 +118,7 @@ impl Acoustic {
         Ok(Self { encoder, prosody, decoder })
     }
 
-    /// Times and intones a clause. `speed` 1 is the voice's own pace, 2 twice as fast.
+    /// Times and intones a clause: phoneme ids between two pads. `speed` 1 is the voice's own pace, 2 twice as fast.
     pub fn score(&mut self, ids: &[i64], speed: f32) -> Result<Score, TtsError> {
         let encoded = self.encode(ids, speed).map_err(|e| TtsError::plan(ENCODER, e))?;
         self.intone(&encoded)
@@ -124,7 +148,11 @@ impl Acoustic {
             energy.extend_from_slice(&energy_row[inside]);
         }
         features.append(&mut energy);
-        Ok(Score { f0, features })
+        let pad = |duration: Option<&f32>| {
+            FRAMES_PER_COLUMN * duration.map_or(0, |duration| columns_of(*duration))
+        };
+        let pads = (pad(encoded.durations.first()), pad(encoded.durations.last()));
+        Ok(Score { pads, f0, features })
     }
 
     fn encode(&mut self, ids: &[i64], speed: f32) -> TractResult<Encoded> {

@@ -9,6 +9,8 @@ use super::{TtsError, VOICE_RATE_HZ};
 use crate::audio::resample::Resampler;
 use crate::cancel::CancelToken;
 use crate::models::ModelStore;
+use crate::nn::NnError;
+use crate::nn::kernels::Kernel;
 
 /// The ids of a clause without sound: the pads at its ends.
 const SILENT: usize = 2;
@@ -27,7 +29,7 @@ impl Speaker {
     pub fn load(store: &ModelStore) -> Result<Self, TtsError> {
         Ok(Self {
             acoustic: Acoustic::load(store)?,
-            vocoder: Vocoder::default(),
+            vocoder: Vocoder::new(Kernel::current().map_err(NnError::from)?),
             raw: Vec::new(),
             pitched: Vec::new(),
             ready: Vec::new(),
@@ -49,7 +51,8 @@ impl Speaker {
             return Ok(());
         }
         // Raising the pitch shortens the clause by the same factor, so it is made longer before.
-        let score = self.acoustic.score(ids, style.pace / style.pitch)?;
+        let mut score = self.acoustic.score(ids, style.pace / style.pitch)?;
+        score.trim();
         let mut resampler = Resampler::new(rate_hz(style.pitch), VOICE_RATE_HZ);
         let (mut edges, mut noise) = (Edges::default(), Noise::new(style.seed));
         let mut decoding = self.acoustic.begin(&score);

@@ -16,6 +16,7 @@ use realfft::{ComplexToReal, RealFftPlanner, RealToComplex};
 
 use super::VOICE_RATE_HZ;
 use super::noise::Noise;
+use crate::nn::kernels::Kernel;
 use crate::nn::kernels::math::{exp, sin_cos, tanh};
 
 /// Length of the transform and distance of its frames, in samples.
@@ -50,6 +51,7 @@ impl NoiseSource for Noise {
 
 /// Buffers and transforms; one clause at a time.
 pub struct Vocoder {
+    kernel: Kernel,
     forward: Arc<dyn RealToComplex<f32>>,
     inverse: Arc<dyn ComplexToReal<f32>>,
     /// Periodic Hann.
@@ -69,8 +71,8 @@ pub struct Vocoder {
     done_hops: usize,
 }
 
-impl Default for Vocoder {
-    fn default() -> Self {
+impl Vocoder {
+    pub fn new(kernel: Kernel) -> Self {
         let mut planner = RealFftPlanner::new();
         let forward = planner.plan_fft_forward(FFT_LEN);
         let inverse = planner.plan_fft_inverse(FFT_LEN);
@@ -90,16 +92,16 @@ impl Default for Vocoder {
             done_hops: 0,
             forward,
             inverse,
+            kernel,
         }
     }
-}
 
-impl Vocoder {
     /// Starts a clause with this pitch contour, in hertz per frame.
     pub fn begin(&mut self, f0: &[f32]) {
         self.pulses.clear();
         self.pulses.resize(FFT_LEN / 2, 0.0);
-        push_pulses(f0, &mut self.pulses);
+        let (kernel, pulses) = (self.kernel, &mut self.pulses);
+        kernel.vectorise(|| push_pulses(f0, pulses));
         mirror_ends(&mut self.pulses);
         self.sum.fill(0.0);
         self.weight.fill(0.0);
@@ -122,7 +124,7 @@ impl Vocoder {
             .expect("buffers made by this transform");
         self.noise.fill_with(|| noise.next());
         let spectrum = self.spectrum.as_mut_array().expect("BINS values, as planned");
-        shape(spectrum, spectra, &self.noise);
+        self.kernel.vectorise(|| shape(spectrum, spectra, &self.noise));
         self.inverse
             .process_with_scratch(&mut self.spectrum, &mut self.frame, &mut self.scratch)
             .expect("buffers made by this transform, and real ends");
@@ -160,31 +162,42 @@ impl Vocoder {
 
 /// Appends [`HOP`] samples per frame: every harmonic of the pitch below [`HARMONICS_END_HZ`] at unit
 /// amplitude, and silence where the frame is unvoiced.
+#[inline(always)]
 fn push_pulses(f0: &[f32], out: &mut Vec<f32>) {
     let mut phase = 0.0f64; // in turns
     for k in 0..f0.len() {
         let (before, here, after) = (f0[k.saturating_sub(1)], f0[k], f0[(k + 1).min(f0.len() - 1)]);
-        for j in 0..HOP {
+        let (mut angles, mut pitches) = ([0.0; HOP], [0.0; HOP]);
+        for (j, (angle, pitch)) in angles.iter_mut().zip(&mut pitches).enumerate() {
             // A frame's pitch holds at its middle; in between it is interpolated.
             let x = (j as f32 + 0.5) / HOP as f32 + 0.5;
-            let hertz = if j < HOP / 2 {
+            *pitch = if j < HOP / 2 {
                 before * (1.0 - x) + here * x
             } else {
                 here * (2.0 - x) + after * (x - 1.0)
             };
-            phase = (phase + f64::from(hertz.max(VOICED_HZ)) / f64::from(VOICE_RATE_HZ)).fract();
-            out.push(if hertz > VOICED_HZ { pulse(phase as f32 * TAU, hertz) } else { 0.0 });
+            phase = (phase + f64::from(pitch.max(VOICED_HZ)) / f64::from(VOICE_RATE_HZ)).fract();
+            *angle = phase as f32 * TAU;
+        }
+        let start = out.len();
+        out.resize(start + HOP, 0.0);
+        for (to, (angle, pitch)) in out[start..].iter_mut().zip(angles.iter().zip(&pitches)) {
+            let sum = pulse(*angle, *pitch);
+            *to = if *pitch > VOICED_HZ { sum } else { 0.0 };
         }
     }
 }
 
 /// The sum of `cos(h·angle)` over the harmonics h = 1, 2, … of `hertz`, in closed form.
+///
+/// Without branches, so that a loop over it is compiled to vector code.
+#[inline(always)]
 fn pulse(angle: f32, hertz: f32) -> f32 {
     let harmonics = (HARMONICS_END_HZ / hertz).floor() + 0.5;
     let divisor = 2.0 * sin_cos(angle * 0.5).0;
     // Towards angle 0 the quotient tends to its limit while its parts lose their digits.
-    let sum =
-        if divisor.abs() <= 2e-3 { harmonics } else { sin_cos(harmonics * angle).0 / divisor };
+    let quotient = sin_cos(harmonics * angle).0 / divisor;
+    let sum = if divisor.abs() <= 2e-3 { harmonics } else { quotient };
     sum - 0.5
 }
 
@@ -204,6 +217,7 @@ fn mirror_ends(padded: &mut Vec<f32>) {
 }
 
 /// Turns the transform of the pulses into that of the frame.
+#[inline(always)]
 fn shape(spectrum: &mut [Complex32; BINS], spectra: &[f32], noise: &[Complex32; BINS]) {
     let ([harmonic, turn, hiss, free, angle], []) = spectra.as_chunks::<BINS>() else {
         panic!("five runs of {BINS} values, not {} values", spectra.len())
@@ -246,7 +260,7 @@ mod tests {
     }
 
     fn render(f0: &[f32], frame: &[f32]) -> Vec<f32> {
-        let (mut vocoder, mut out) = (Vocoder::default(), Vec::new());
+        let (mut vocoder, mut out) = (Vocoder::new(Kernel::current().unwrap()), Vec::new());
         vocoder.begin(f0);
         f0.iter().for_each(|_| vocoder.push(frame, &mut Noise::new(1), &mut out));
         out
@@ -287,7 +301,7 @@ mod tests {
     #[cfg_attr(not(have_models), ignore = "needs models: run `make models`")]
     fn samples_agree_with_the_package_for_the_same_noise() {
         let store = ModelStore::open(None).unwrap();
-        let mut vocoder = Vocoder::default();
+        let mut vocoder = Vocoder::new(Kernel::current().unwrap());
         for case in Golden::all(&store) {
             let mut noise = Stored(case.f32("noise").into_iter());
             let mut out = Vec::new();

@@ -43,7 +43,7 @@ pub struct RowScale {
     pub sum: i32,
 }
 
-/// What turns one row of byte sums into outputs. Slices are as wide as the outputs.
+/// What turns rows of byte sums into outputs. Slices are as wide as the outputs.
 pub struct Finish<'a> {
     /// Per column.
     pub weight_scales: &'a [f32],
@@ -53,7 +53,7 @@ pub struct Finish<'a> {
     pub inputs: usize,
     pub bias: &'a [f32],
     pub activation: Activation,
-    /// Added after the activation; empty for none.
+    /// Added after the activation, a row every `stride` of the call; empty for none.
     pub residual: &'a [f32],
 }
 
@@ -192,39 +192,63 @@ pub fn activate(y: &mut [f32], activation: Activation) {
 }
 
 #[inline(always)]
-pub fn finish_bytes(sums: &[i32], row: RowScale, finish: &Finish, y: &mut [f32]) {
-    // Σ (w - wz)(x - xz) = Σ wx - xz Σw - wz Σx + inputs wz xz
-    // No term overflows: `MAX_BYTE_INPUTS` bounds them.
-    let constant = finish.weight_zero * (finish.inputs as i32 * row.zero - row.sum);
-    let columns = sums.iter().zip(finish.column_sums).zip(finish.weight_scales).zip(finish.bias);
-    for (y, (((sum, column_sum), scale), bias)) in y.iter_mut().zip(columns) {
-        let sum = sum.wrapping_sub(row.zero.wrapping_mul(*column_sum)).wrapping_add(constant);
-        *y = sum as f32 * (row.scale * scale) + bias;
-    }
-    activate(y, finish.activation);
-    for (y, residual) in y.iter_mut().zip(finish.residual) {
-        *y += residual;
+pub fn finish_bytes(
+    sums: &[i32],
+    columns: usize,
+    rows: &[RowScale],
+    finish: &Finish,
+    y: &mut [f32],
+    stride: usize,
+) {
+    let width = finish.bias.len();
+    for (index, (sums, row)) in sums.chunks_exact(columns).zip(rows).enumerate() {
+        // Σ (w - wz)(x - xz) = Σ wx - xz Σw - wz Σx + inputs wz xz
+        // No term overflows: `MAX_BYTE_INPUTS` bounds them.
+        let constant = finish.weight_zero * (finish.inputs as i32 * row.zero - row.sum);
+        let y = &mut y[index * stride..][..width];
+        let columns = sums.iter().zip(finish.column_sums).zip(finish.weight_scales);
+        for (y, (((sum, column_sum), scale), bias)) in y.iter_mut().zip(columns.zip(finish.bias)) {
+            let sum = sum.wrapping_sub(row.zero.wrapping_mul(*column_sum)).wrapping_add(constant);
+            *y = sum as f32 * (row.scale * scale) + bias;
+        }
+        finish_row(finish, index * stride, y);
     }
 }
 
 #[inline(always)]
 pub fn finish_fine(
-    [high, low]: [&[i32]; 2],
-    [high_row, low_row]: [RowScale; 2],
+    sums: &[i32],
+    columns: usize,
+    rows: &[RowScale],
     finish: &Finish,
     y: &mut [f32],
+    stride: usize,
 ) {
-    // As in `finish_bytes`, once per digit, where the inputs have no zero point.
-    let high_constant = finish.weight_zero.wrapping_mul(high_row.sum);
-    let low_constant = finish.weight_zero.wrapping_mul(low_row.sum);
-    let columns = high.iter().zip(low).zip(finish.weight_scales).zip(finish.bias);
-    for (y, (((high, low), scale), bias)) in y.iter_mut().zip(columns) {
-        let high = high.wrapping_sub(high_constant) as f32 * (high_row.scale * scale);
-        *y = high + low.wrapping_sub(low_constant) as f32 * (low_row.scale * scale) + bias;
+    let width = finish.bias.len();
+    let rows = rows.as_chunks::<2>().0;
+    for (index, (sums, [high, low])) in sums.chunks_exact(2 * columns).zip(rows).enumerate() {
+        // As in `finish_bytes`, once per digit, where the inputs have no zero point.
+        let (highs, lows) = sums.split_at(columns);
+        let high_constant = finish.weight_zero.wrapping_mul(high.sum);
+        let low_constant = finish.weight_zero.wrapping_mul(low.sum);
+        let y = &mut y[index * stride..][..width];
+        let columns = highs.iter().zip(lows).zip(finish.weight_scales);
+        for (y, (((most, least), scale), bias)) in y.iter_mut().zip(columns.zip(finish.bias)) {
+            let most = most.wrapping_sub(high_constant) as f32 * (high.scale * scale);
+            *y = most + least.wrapping_sub(low_constant) as f32 * (low.scale * scale) + bias;
+        }
+        finish_row(finish, index * stride, y);
     }
+}
+
+/// Activation and residual of a row of outputs, which begins at `at` in the residual.
+#[inline(always)]
+fn finish_row(finish: &Finish, at: usize, y: &mut [f32]) {
     activate(y, finish.activation);
-    for (y, residual) in y.iter_mut().zip(finish.residual) {
-        *y += residual;
+    if !finish.residual.is_empty() {
+        for (y, residual) in y.iter_mut().zip(&finish.residual[at..]) {
+            *y += residual;
+        }
     }
 }
 

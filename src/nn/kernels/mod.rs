@@ -198,6 +198,33 @@ fn pack<const GROUP: usize>(codes: &[i8], words: &mut Vec<u32>, word: impl Fn([i
     }
 }
 
+impl Kernel {
+    /// Runs `work` compiled for this instruction set: for loops outside this module that are worth
+    /// wide registers. Only what is inlined into `work` gains by it.
+    pub fn vectorise<T>(self, work: impl FnOnce() -> T) -> T {
+        #[cfg(target_arch = "x86_64")]
+        #[target_feature(enable = "avx2")]
+        fn avx2<T>(work: impl FnOnce() -> T) -> T {
+            work()
+        }
+        #[cfg(target_arch = "x86_64")]
+        #[target_feature(enable = "avx2,avx512f,avx512bw,avx512dq,avx512vl")]
+        fn avx512<T>(work: impl FnOnce() -> T) -> T {
+            work()
+        }
+        match self.isa() {
+            // SAFETY: this kernel exists only where its instructions were detected.
+            #[cfg(target_arch = "x86_64")]
+            Isa::Avx2 | Isa::AvxVnni => unsafe { avx2(work) },
+            // SAFETY: as above.
+            #[cfg(target_arch = "x86_64")]
+            Isa::Avx512Vnni => unsafe { avx512(work) },
+            // Every 64-bit Arm has NEON, and is compiled for it.
+            _ => work(),
+        }
+    }
+}
+
 /// Compiles one portable function per instruction set and makes it a method of [`Kernel`].
 macro_rules! per_instruction_set {
     ($($(#[$doc:meta])* fn $name:ident($($arg:ident: $kind:ty),* $(,)?) $(-> $out:ty)?;)*) => {
@@ -237,11 +264,27 @@ per_instruction_set! {
     /// Quantises one row to 16 bits over its own largest size, in two digits of base 256:
     /// `x ≈ high code * high scale + low code * low scale`. Neither has a zero point.
     fn quantise_row_fine(x: &[f32], high: &mut [i8], low: &mut [i8]) -> [RowScale; 2];
-    /// Turns one row of byte sums into outputs: weight zero point, scales, bias, activation,
-    /// residual.
-    fn finish_bytes(sums: &[i32], row: RowScale, finish: &Finish, y: &mut [f32]);
-    /// As [`Kernel::finish_bytes`], from the sums of both digits of a row.
-    fn finish_fine(sums: [&[i32]; 2], rows: [RowScale; 2], finish: &Finish, y: &mut [f32]);
+    /// Turns byte sums into outputs: weight zero point, scales, bias, activation, residual.
+    ///
+    /// `sums` holds rows of `columns`, `rows` how each was quantised; a row of `y`, and of the
+    /// residual, begins every `stride` numbers.
+    fn finish_bytes(
+        sums: &[i32],
+        columns: usize,
+        rows: &[RowScale],
+        finish: &Finish,
+        y: &mut [f32],
+        stride: usize,
+    );
+    /// As [`Kernel::finish_bytes`], where the rows come in pairs: the sums of both digits of one.
+    fn finish_fine(
+        sums: &[i32],
+        columns: usize,
+        rows: &[RowScale],
+        finish: &Finish,
+        y: &mut [f32],
+        stride: usize,
+    );
     /// Turns one row of float sums into outputs: bias and activation.
     fn finish_floats(sums: &[f32], bias: &[f32], activation: Activation, y: &mut [f32]);
     /// Normalises every row of `x` (as wide as `gain`) to mean 0 and variance 1, times `gain`.

@@ -140,9 +140,9 @@ fn element_wise(kernel: Kernel, x: &[f32], gain: &[f32], width: usize) -> Vec<u3
             activation,
             residual: x,
         };
-        kernel.finish_fine([&sums, &sums], fine, &finish, &mut y);
+        kernel.finish_fine(&[&sums[..], &sums].concat(), width, &fine, &finish, &mut y, width);
         keep(&y);
-        kernel.finish_bytes(&sums, row, &finish, &mut y);
+        kernel.finish_bytes(&sums, width, &[row], &finish, &mut y, width);
         keep(&y);
     }
     kernel.layer_norm(x, gain, 1e-5, &mut y);
