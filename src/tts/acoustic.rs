@@ -66,10 +66,10 @@ pub struct Score {
     features: Vec<f32>,
 }
 
-/// Silent frames that stay before and after the phonemes: an eighth and a fifth of a second, room for
-/// the first sound to begin and for the last to die away. The network gives 0.3 and 0.4 s.
-const LEAD_FRAMES: usize = 10;
-const TAIL_FRAMES: usize = 16;
+/// Silent frames that stay before and after the phonemes: 100 and 150 ms, room for the first sound to
+/// begin and for the last to die away. The network gives 0.3 and 0.4 s.
+const LEAD_FRAMES: usize = 8;
+const TAIL_FRAMES: usize = 12;
 
 impl Score {
     /// Takes off silence that nobody is to hear, so that it need not be made.

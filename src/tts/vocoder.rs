@@ -16,8 +16,8 @@ use realfft::{ComplexToReal, RealFftPlanner, RealToComplex};
 
 use super::VOICE_RATE_HZ;
 use super::noise::Noise;
-use crate::nn::kernels::Kernel;
 use crate::nn::kernels::math::{exp, sin_cos, tanh};
+use crate::nn::kernels::{Kernel, Work};
 
 /// Length of the transform and distance of its frames, in samples.
 pub const FFT_LEN: usize = 1200;
@@ -100,8 +100,7 @@ impl Vocoder {
     pub fn begin(&mut self, f0: &[f32]) {
         self.pulses.clear();
         self.pulses.resize(FFT_LEN / 2, 0.0);
-        let (kernel, pulses) = (self.kernel, &mut self.pulses);
-        kernel.vectorise(|| push_pulses(f0, pulses));
+        self.kernel.vectorise(Pulses { f0, out: &mut self.pulses });
         mirror_ends(&mut self.pulses);
         self.sum.fill(0.0);
         self.weight.fill(0.0);
@@ -124,7 +123,7 @@ impl Vocoder {
             .expect("buffers made by this transform");
         self.noise.fill_with(|| noise.next());
         let spectrum = self.spectrum.as_mut_array().expect("BINS values, as planned");
-        self.kernel.vectorise(|| shape(spectrum, spectra, &self.noise));
+        self.kernel.vectorise(Shaping { spectrum, spectra, noise: &self.noise });
         self.inverse
             .process_with_scratch(&mut self.spectrum, &mut self.frame, &mut self.scratch)
             .expect("buffers made by this transform, and real ends");
@@ -213,6 +212,33 @@ fn mirror_ends(padded: &mut Vec<f32>) {
     for i in 0..HALF {
         padded[i] = padded[(FFT_LEN - i).min(last)];
         padded.push(padded[last.saturating_sub(1 + i).max(HALF)]);
+    }
+}
+
+/// What [`push_pulses`] is given.
+struct Pulses<'a> {
+    f0: &'a [f32],
+    out: &'a mut Vec<f32>,
+}
+
+impl Work for Pulses<'_> {
+    #[inline(always)]
+    fn run(self) {
+        push_pulses(self.f0, self.out);
+    }
+}
+
+/// What [`shape`] is given.
+struct Shaping<'a> {
+    spectrum: &'a mut [Complex32; BINS],
+    spectra: &'a [f32],
+    noise: &'a [Complex32; BINS],
+}
+
+impl Work for Shaping<'_> {
+    #[inline(always)]
+    fn run(self) {
+        shape(self.spectrum, self.spectra, self.noise);
     }
 }
 

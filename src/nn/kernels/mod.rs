@@ -198,19 +198,26 @@ fn pack<const GROUP: usize>(codes: &[i8], words: &mut Vec<u32>, word: impl Fn([i
     }
 }
 
+/// A loop outside this module that is worth wide registers.
+///
+/// A trait and not a closure, because `run` must carry `#[inline(always)]`, as must all that it calls:
+/// only what is inlined is compiled for the instruction set.
+pub trait Work {
+    fn run(self);
+}
+
 impl Kernel {
-    /// Runs `work` compiled for this instruction set: for loops outside this module that are worth
-    /// wide registers. Only what is inlined into `work` gains by it.
-    pub fn vectorise<T>(self, work: impl FnOnce() -> T) -> T {
+    /// Runs `work` compiled for this instruction set.
+    pub fn vectorise(self, work: impl Work) {
         #[cfg(target_arch = "x86_64")]
         #[target_feature(enable = "avx2")]
-        fn avx2<T>(work: impl FnOnce() -> T) -> T {
-            work()
+        fn avx2(work: impl Work) {
+            work.run();
         }
         #[cfg(target_arch = "x86_64")]
         #[target_feature(enable = "avx2,avx512f,avx512bw,avx512dq,avx512vl")]
-        fn avx512<T>(work: impl FnOnce() -> T) -> T {
-            work()
+        fn avx512(work: impl Work) {
+            work.run();
         }
         match self.isa() {
             // SAFETY: this kernel exists only where its instructions were detected.
@@ -220,7 +227,7 @@ impl Kernel {
             #[cfg(target_arch = "x86_64")]
             Isa::Avx512Vnni => unsafe { avx512(work) },
             // Every 64-bit Arm has NEON, and is compiled for it.
-            _ => work(),
+            _ => work.run(),
         }
     }
 }
