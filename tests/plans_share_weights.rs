@@ -27,8 +27,7 @@ fn another_plan_and_another_length_keep_less_than_a_megabyte() {
     let meta = Meta::load(&models).unwrap();
 
     for (file, size) in [("asr/encoder.onnx", ("T", 125)), ("asr/decoder.onnx", ("S", 6))] {
-        let bytes = models.bytes(file).unwrap();
-        let (network, whole) = kept(|| Network::read(file, &bytes).unwrap());
+        let (network, whole) = kept(|| Network::read(file, models.bytes(file).unwrap()).unwrap());
         assert!(whole > 5 * MOST_BYTES, "{file} holds its weights: {whole}");
         let (_plans, more) = kept(|| [network.plan(&[]).unwrap(), network.plan(&[size]).unwrap()]);
         assert!(more < MOST_BYTES, "{file}: two plans keep {more} bytes");

@@ -53,7 +53,7 @@ pub struct Branch {
 impl Decoder {
     pub fn load(models: &ModelStore, meta: &Meta) -> Result<Self, AsrError> {
         let file = "asr/decoder.onnx";
-        let network = Network::read(file, &models.bytes(file)?)?;
+        let network = Network::read(file, models.bytes(file)?)?;
         let memory = Arc::new(Mutex::new(DecoderMemory::default()));
         let plan = network.plan(&[("S", 1)])?;
         let logits = plan.model().output_outlets().map_err(AsrError::run)?[0].node;

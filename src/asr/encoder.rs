@@ -65,7 +65,7 @@ impl Cross {
 impl Encoder {
     /// An encoder whose work `team` does.
     pub fn load(models: &ModelStore, meta: &Meta, team: Team) -> Result<Self, AsrError> {
-        let plan = nn::load("asr/encoder.onnx", &models.bytes("asr/encoder.onnx")?)?;
+        let plan = nn::load("asr/encoder.onnx", models.bytes("asr/encoder.onnx")?)?;
         let session = Session::with_team(&plan, team.clone()).map_err(AsrError::run)?;
         let angles = Angles::new(meta.rope_inv_freq.clone());
         Ok(Self { session, team, meta: meta.clone(), angles })

@@ -63,8 +63,9 @@ impl Recognizer {
             let why = format!("{} tokens, meta.json says {}", tokenizer.len(), meta.vocabulary);
             return Err(AsrError::Damaged { file: "asr/tokenizer.bin", why });
         }
-        let encoder = Encoder::load(models, &meta, team)?;
+        // The larger first: what loading takes on the way then comes on top of less.
         let decoder = Decoder::load(models, &meta)?;
+        let encoder = Encoder::load(models, &meta, team)?;
         Ok(Self { encoder, decoder, tokenizer, meta, kernel })
     }
 

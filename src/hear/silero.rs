@@ -37,10 +37,10 @@ pub struct SileroModel {
 impl SileroModel {
     /// Loads, optimises and tries out the network.
     pub fn load(store: &ModelStore) -> Result<Arc<Self>, HearError> {
-        Self::from_onnx(&store.bytes(MODEL_FILE)?)
+        Self::from_onnx(store.bytes(MODEL_FILE)?)
     }
 
-    fn from_onnx(bytes: &[u8]) -> Result<Arc<Self>, HearError> {
+    fn from_onnx(bytes: Vec<u8>) -> Result<Arc<Self>, HearError> {
         let model = Arc::new(Self { plan: nn::load(MODEL_FILE, bytes)? });
         // One window of silence, so that a model of another shape fails here and not in a turn.
         let p = SileroStream::new(Arc::clone(&model))?

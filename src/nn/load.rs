@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use prost::Message;
+use tract_onnx::pb::ModelProto;
 use tract_onnx::prelude::*;
 use tract_onnx::tract_hir::internal::ToDim;
 
@@ -31,13 +33,20 @@ impl Network {
     ///
     /// `name` stands in error messages. Shapes the file claims for its outputs are ignored: they
     /// follow from the inputs.
-    pub fn read(name: &str, onnx: &[u8]) -> Result<Self, NnError> {
+    ///
+    /// The weights pass through four forms, and none outlives the making of the next: most of the
+    /// memory that loading takes at its worst is a few copies of them.
+    pub fn read(name: &str, onnx: Vec<u8>) -> Result<Self, NnError> {
         // An impossible choice of kernel is the user's, and must not look like a broken model.
         Kernel::current()?;
         let read = || -> TractResult<TypedModel> {
             let mut framework = tract_onnx::onnx().with_ignore_output_shapes(true);
             ops::register(&mut framework.op_register);
-            framework.model_for_read(&mut &*onnx)?.into_typed()?.into_decluttered()
+            let file = ModelProto::decode(&*onnx)?;
+            drop(onnx);
+            let model = framework.model_for_proto_model(&file)?;
+            drop(file);
+            model.into_typed()?.into_decluttered()
         };
         let model = read().map_err(|error| unusable(name, &error))?;
         Ok(Self { name: name.to_owned(), model })
@@ -56,7 +65,7 @@ impl Network {
 }
 
 /// The plan of an ONNX model in which every open dimension stays open; see [`Network::read`].
-pub fn load(name: &str, onnx: &[u8]) -> Result<Arc<Plan>, NnError> {
+pub fn load(name: &str, onnx: Vec<u8>) -> Result<Arc<Plan>, NnError> {
     Network::read(name, onnx)?.plan(&[])
 }
 
@@ -71,7 +80,7 @@ mod tests {
 
     #[test]
     fn a_broken_model_is_named() {
-        let error = load("asr/encoder.onnx", b"not a model").unwrap_err().to_string();
+        let error = load("asr/encoder.onnx", b"not a model".to_vec()).unwrap_err().to_string();
         assert!(error.starts_with("asr/encoder.onnx: "), "{error}");
         assert!(error.contains("make models"), "{error}");
     }

@@ -111,7 +111,7 @@ impl Spectra {
 
 impl Acoustic {
     pub fn load(store: &ModelStore) -> Result<Self, TtsError> {
-        let encoder = nn::load(ENCODER, &store.bytes(ENCODER)?)?;
+        let encoder = nn::load(ENCODER, store.bytes(ENCODER)?)?;
         let encoder = Session::new(&encoder).map_err(|e| TtsError::plan(ENCODER, e))?;
         let prosody = Stack::load(store, PROSODY, &PROSODY_CHUNKS)?;
         let decoder = Stack::load(store, DECODER, &DECODER_CHUNKS)?;

@@ -52,7 +52,7 @@ impl Stack {
         name: &'static str,
         chunks: &[usize],
     ) -> Result<Self, TtsError> {
-        let network = Network::read(name, &store.bytes(name)?)?;
+        let network = Network::read(name, store.bytes(name)?)?;
         let plan = |chunk: &usize| Ok((*chunk, network.plan(&[("N", *chunk)])?));
         let plans = chunks.iter().map(plan).collect::<Result<Vec<_>, TtsError>>()?;
         Self::new(name, &plans).map_err(|e| TtsError::plan(name, e))
