@@ -10,7 +10,7 @@
 //! through every weighting as it is.
 
 use super::attention::Memory;
-use super::kernels::{Activation, Kernel};
+use super::kernels::{Activation, Kernel, math};
 use super::linear::{ByteLinear, InputBits, LinearScratch, Quantised};
 
 /// The zero point of symmetric bytes.
@@ -131,10 +131,12 @@ fn matrix(
         if size > 0.0 { size / 127.0 } else { 1.0 }
     };
     let scales: Vec<f32> = (0..outputs).map(scale).collect();
+    let inverse: Vec<f32> = scales.iter().map(|scale| 1.0 / scale).collect();
     let mut bytes = Vec::with_capacity(inputs * outputs);
     for input in 0..inputs {
-        bytes.extend(scales.iter().enumerate().map(|(output, scale)| {
-            (value(input, output) / scale).round_ties_even() as i8 as u8 ^ ZERO
+        bytes.extend(inverse.iter().enumerate().map(|(output, inverse)| {
+            // A float's own rounding is a call where the processor at hand is not known.
+            math::round(value(input, output) * inverse).1 as i8 as u8 ^ ZERO
         }));
     }
     let weight = Quantised { bytes: &bytes, scales: &scales, zero: ZERO, bias };

@@ -233,7 +233,9 @@ impl Workbench {
         let sound = self.sound(sound)?;
         let recognizer = match &mut self.recognizer {
             Some(recognizer) => recognizer,
-            none => none.insert(Recognizer::load(&self.models)?),
+            none => {
+                none.insert(Recognizer::with_team(&self.models, Team::of(self.encoder_threads)?)?)
+            }
         };
         let (heard, answer) = timed(|| Ok(recognizer.recognize(&sound, &CancelToken::never())?))?;
         let (count, text) = (Some(heard.best.tokens.len()), Some(heard.best.text));
