@@ -90,7 +90,8 @@ impl Span {
 /// Level floor for silence: 16-bit quantisation noise lies near -98 dBFS, so nothing real is lower.
 pub const SILENCE_DBFS: f32 = -100.0;
 
-/// Root-mean-square level of `samples` in dB relative to full scale (a full-scale square wave is 0).
+/// Root-mean-square level of `samples` in dB relative to full scale (a full-scale square wave is
+/// 0).
 pub fn rms_dbfs(samples: &[f32]) -> f32 {
     if samples.is_empty() {
         return SILENCE_DBFS;

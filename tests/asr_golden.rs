@@ -174,6 +174,30 @@ fn tokens_in_one_pass_get_the_logits_of_one_by_one() {
 
 #[test]
 #[cfg_attr(not(have_models), ignore = "needs models: run `make models`")]
+fn two_threads_give_the_bits_of_one() {
+    let golden = Golden::open();
+    let meta = Meta::load(&golden.models).unwrap();
+    let audio = golden.floats(&golden.cases[1], "audio");
+    let run = |threads| {
+        let team = Team::of(threads).unwrap();
+        let mut encoder = Encoder::load(&golden.models, &meta, team).unwrap();
+        encoder.run(&audio).unwrap().parts().unwrap().concat()
+    };
+    assert!(run(2) == run(1));
+}
+
+#[test]
+#[cfg_attr(not(have_models), ignore = "needs models: run `make models`")]
+fn sound_beyond_six_minutes_is_refused() {
+    let golden = Golden::open();
+    let meta = Meta::load(&golden.models).unwrap();
+    let mut encoder = Encoder::load(&golden.models, &meta, Team::default()).unwrap();
+    let error = encoder.run(&vec![0.0; 400 * 16_000]).err().unwrap().to_string();
+    assert!(error.contains("16384") && error.contains("cut it"), "{error}");
+}
+
+#[test]
+#[cfg_attr(not(have_models), ignore = "needs models: run `make models`")]
 fn a_step_that_fails_leaves_the_cache_as_it_was() {
     let golden = Golden::open();
     let meta = Meta::load(&golden.models).unwrap();

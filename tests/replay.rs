@@ -233,6 +233,7 @@ fn what_cannot_be_is_refused_with_the_value_and_a_way_out() {
         (&["--echo", &room, "--delay-ms", "-1"], &["-1"]),
         (&["--echo", &room, "--delay-ms", "2001"], &["2001", "0..=2000"]),
         (&["--echo", &room, "--drift-ppm", "-1001"], &["-1001", "-1000..=1000"]),
+        (&["--echo", &room, "--out", &room], &["--out names the room of --echo itself"]),
         (&["--echo", "absent.wav"], &["--echo", "absent.wav", "cannot read"]),
         (&["--echo", "empty.wav"], &["--echo", "empty.wav", "0 bytes"]),
         (&["--echo", "silent.wav:-3"], &["--echo", "silent.wav", "silent"]),

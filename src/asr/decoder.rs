@@ -84,7 +84,7 @@ impl Decoder {
     /// follows each. A parent may be an earlier branch of the same call, see [`Node::at`].
     ///
     /// Fails, and leaves the tree as it was, where there is no room for them or a token does not
-    /// exist.
+    /// exist. Panics when a parent is no token of the tree.
     pub fn step(&mut self, cache: &mut Cache, branches: &[Branch]) -> Result<Logits, AsrError> {
         let vocabulary = self.meta.vocabulary;
         if let Some(branch) = branches.iter().find(|branch| branch.token as usize >= vocabulary) {
@@ -125,9 +125,9 @@ impl Decoder {
         };
         let first = tokens.len() - rows;
         swap(cache);
+        memory.clear_poison();
         let outputs = session.run(tvec!(x, cos, sin));
         swap(cache);
-        memory.clear_poison();
         let mut outputs = outputs?;
         Ok(Logits { values: outputs.remove(0), first })
     }

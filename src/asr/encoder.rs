@@ -8,6 +8,7 @@ use crate::models::ModelStore;
 use crate::nn::attention::Memory;
 use crate::nn::byte_memory::ByteMemory;
 use crate::nn::kernels::Kernel;
+use crate::nn::linear::MAX_BYTE_INPUTS;
 use crate::nn::{self, NnError, Session, Team};
 use crate::units::SAMPLE_RATE_HZ;
 
@@ -77,8 +78,15 @@ impl Encoder {
     }
 
     /// As [`Encoder::encode`], as the network gives it.
+    ///
+    /// Fails on more than [`MAX_BYTE_INPUTS`] steps, some six minutes.
     pub fn run(&mut self, audio: &[f32]) -> Result<Encoded, AsrError> {
         let steps = self.meta.steps(audio.len().max(MIN_SAMPLES)).max(1);
+        if steps > MAX_BYTE_INPUTS {
+            let why =
+                format!("{steps} steps of sound at once, at most {MAX_BYTE_INPUTS}: cut it first");
+            return Err(AsrError::run(why));
+        }
         let samples = self.meta.samples(steps);
         // What does not fill a step is less than 24 ms, and the network would not see it either.
         let kept = audio.len().min(samples);

@@ -47,6 +47,9 @@ impl Meta {
         if meta.heads == 0 || !meta.hidden.is_multiple_of(meta.heads) {
             return Err(damaged(format!("{} channels in {} heads", meta.hidden, meta.heads)));
         }
+        if meta.rope_inv_freq.is_empty() {
+            return Err(damaged("rope_inv_freq is empty".into()));
+        }
         if meta.hop_samples == 0 || meta.bos >= vocabulary || meta.eos >= vocabulary {
             return Err(damaged("hop_samples, bos or eos is out of range".into()));
         }
@@ -88,6 +91,7 @@ pub(super) mod tests {
             ("\"heads\":8", "\"heads\":7", "288 channels in 7 heads"),
             ("\"eos\":2", "\"eos\":32768", "eos"),
             ("\"eos\":2,", "", "eos"),
+            ("[1.0,0.5]", "[]", "rope_inv_freq is empty"),
             ("\"layers\"", "\"leyers\"", "leyers"),
         ] {
             let error = Meta::parse(JSON.replace(from, to).as_bytes()).unwrap_err().to_string();

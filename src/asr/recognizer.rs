@@ -75,8 +75,9 @@ impl Recognizer {
 
     /// Recognises one utterance of mono sound at 16 kHz.
     ///
-    /// The caller has evidence of speech (see [`guards`]). Any length works; memory and time of the
-    /// encoder grow with its square beyond some 30 s, so cut longer sound first ([`super::long`]).
+    /// The caller has evidence of speech (see [`guards`]). Up to six minutes work; the encoder's
+    /// time grows with the square of the length beyond some 30 s, so cut longer sound first
+    /// ([`super::long`]).
     /// Samples that are not finite count as silence. A cancel is seen before the encoder
     /// runs and before every decoding step.
     pub fn recognize(

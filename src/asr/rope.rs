@@ -18,7 +18,7 @@ impl Angles {
 
     /// Computes what is still missing for positions up to `end`; no lookup below it allocates.
     pub fn reach(&mut self, end: usize) {
-        for position in self.cos.len() / self.pairs().max(1)..end {
+        for position in self.cos.len() / self.pairs()..end {
             for frequency in &self.inv_freq {
                 let (sin, cos) = (position as f32 * frequency).sin_cos();
                 self.cos.push(cos);

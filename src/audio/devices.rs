@@ -165,7 +165,8 @@ pub(super) struct Found {
     pub configs: Vec<SupportedStreamConfigRange>,
 }
 
-/// All devices worth choosing, each opened for a moment to learn its format. Takes up to a second or two.
+/// All devices worth choosing, each opened for a moment to learn its format. Takes up to a second
+/// or two.
 pub fn list() -> Result<Vec<DeviceInfo>, DeviceError> {
     quietly(|| Ok(describe_all(&all(&host()?)?)))
 }

@@ -132,7 +132,7 @@ mod tests {
     const TRACK_HZ: u32 = 24_000;
 
     fn echo(response: &[f32], delay_ms: u32, drift_ppm: f64) -> Echo {
-        let response = RoomResponse { samples: response.to_vec() };
+        let response = RoomResponse { path: "room.wav".into(), samples: response.to_vec() };
         Echo::new(&EchoPath { response, delay_ms, drift_ppm }, TRACK_HZ)
     }
 

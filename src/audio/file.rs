@@ -222,7 +222,8 @@ impl Partial {
         // Listed first: a signal may come between the two.
         unfinished().push(path.clone());
         let partial = Self(path);
-        // Not `create_new`: what a killed process of the same number left behind may be overwritten.
+        // Not `create_new`: what a killed process of the same number left behind may be
+        // overwritten.
         let file = File::create(&partial.0)?;
         Ok((partial, file))
     }

@@ -15,6 +15,8 @@ const SILENT: f32 = 1e-5;
 /// A room impulse response: mono, at [`SAMPLE_RATE_HZ`], gain applied.
 #[derive(Clone, Debug, PartialEq)]
 pub struct RoomResponse {
+    /// Where it was read.
+    pub path: PathBuf,
     pub samples: Vec<f32>,
 }
 
@@ -60,7 +62,7 @@ impl RoomResponse {
         let gain = 10f32.powf(gain_db / 20.0) * density;
         let mut samples = clip.to_rate(SAMPLE_RATE_HZ).samples;
         samples.iter_mut().for_each(|sample| *sample *= gain);
-        Ok(Self { samples })
+        Ok(Self { path: path(), samples })
     }
 }
 

@@ -84,6 +84,7 @@ pub fn run(args: &Args, context: &Context) -> Result<(), Failure> {
     )
     .map_err(anyhow::Error::from)?;
     let computing = begin.elapsed();
+    console.finish().map_err(anyhow::Error::from)?;
 
     let heard = std::mem::take(&mut lock(&room).recording);
     let seconds = heard.len() as f64 / f64::from(SAMPLE_RATE_HZ);

@@ -1,4 +1,4 @@
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::{Context, Failure, output};
@@ -94,17 +94,23 @@ impl Args {
     }
 }
 
+fn same_file(a: &Path, b: &Path) -> bool {
+    std::fs::canonicalize(a).is_ok_and(|a| std::fs::canonicalize(b).is_ok_and(|b| a == b))
+}
+
 pub fn run(args: &Args, context: &Context) -> Result<(), Failure> {
-    if let Some(out) = &args.out
-        && std::fs::canonicalize(out)
-            .is_ok_and(|o| std::fs::canonicalize(&args.input).is_ok_and(|i| i == o))
-    {
-        return Err(Failure::Input(anyhow::anyhow!(
-            "{}: --out names the input itself; give the answer another name",
-            out.display()
-        )));
-    }
     let echo = args.echo_path()?;
+    let response = echo.as_ref().map(|path| path.response.path.as_path());
+    for (read, what) in [(Some(args.input.as_path()), "input"), (response, "room of --echo")] {
+        if let (Some(out), Some(read)) = (&args.out, read)
+            && same_file(out, read)
+        {
+            return Err(Failure::Input(anyhow::anyhow!(
+                "{}: --out names the {what} itself; give the answer another name",
+                out.display()
+            )));
+        }
+    }
     let agent = Arc::new(Agent::load(&args.agent).map_err(Failure::input)?);
     let answer = args.out.as_deref().map(|out| output::create(out, VOICE_RATE_HZ)).transpose()?;
     let clip = file::read(&args.input).map_err(Failure::input)?.to_rate(SAMPLE_RATE_HZ);
@@ -128,6 +134,7 @@ pub fn run(args: &Args, context: &Context) -> Result<(), Failure> {
     };
     let track = replay(&mut engines, &agent, args.options(), make_source, |e| console.show(e))
         .map_err(anyhow::Error::from)?;
+    console.finish().map_err(anyhow::Error::from)?;
     if let Some(mut answer) = answer {
         answer.push(&track).and_then(|()| answer.finish()).map_err(output::failure)?;
     }

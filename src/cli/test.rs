@@ -6,8 +6,9 @@ use crate::agent::{Agent, Failed, rehearse};
 
 /// Run the conversations in an agent's tests/ folder through text
 ///
-/// Exit status 1 when a conversation does not go as written, 2 when there is none to run. No program
-/// of the agent is run. A conversation without `now:` takes place on Monday 2026-01-05 at 10:00.
+/// Exit status 1 when a conversation does not go as written, 2 when there is none to run. No
+/// program of the agent is run. A conversation without `now:` takes place on Monday 2026-01-05 at
+/// 10:00.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  mynah test agents/coffee\n  mynah test agents/coffee --json")]
 pub struct Args {

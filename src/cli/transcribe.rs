@@ -15,8 +15,8 @@ use crate::units::SAMPLE_RATE_HZ;
 /// Write down what is said in recordings.
 ///
 /// Reads WAV and FLAC at any rate. Long recordings are cut at pauses; silence stays silent. A file
-/// that cannot be read is named, the others are still transcribed, and the exit code is 2. A pipe is
-/// read as /dev/stdin; a named pipe is refused, since its writer may never come.
+/// that cannot be read is named, the others are still transcribed, and the exit code is 2. A pipe
+/// is read as /dev/stdin; a named pipe is refused, since its writer may never come.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   mynah transcribe order.wav

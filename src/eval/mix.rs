@@ -1,8 +1,8 @@
 //! Noisy and reverberant copies of recordings, made on the fly from a recipe.
 //!
 //! A recipe is a tab-separated table: `utt` (the recording), `cond` (what to call the result),
-//! and optionally `noise` with `noise_start` (a sample of it at 16 kHz; the noise repeats when it is
-//! too short), `snr_db` and `snr_def`, and `rir` (a room impulse response) with `rir_channel`.
+//! and optionally `noise` with `noise_start` (a sample of it at 16 kHz; the noise repeats when it
+//! is too short), `snr_db` and `snr_def`, and `rir` (a room impulse response) with `rir_channel`.
 //! Files are named relative to the recipe. Every offset stands in the row, so a mix is the same
 //! everywhere, sample by sample: the result is rounded to the 16 bits a written copy would have.
 

@@ -93,8 +93,8 @@ impl Grammar {
     ///
     /// An exact match is accepted with confidence 1; other readings that fit as well but rank
     /// lower are alternatives with confidence 0. Text that no template fits is rejected, and its
-    /// completeness says whether it begins a sentence. Text that is too long, or that can be read in
-    /// too many ways, is rejected too, and [`Interpretation::gave_up`] says so.
+    /// completeness says whether it begins a sentence. Text that is too long, or that can be read
+    /// in too many ways, is rejected too, and [`Interpretation::gave_up`] says so.
     pub fn interpret_in(&self, text: &str, context: &Context) -> Interpretation {
         let words = Words::new(text);
         let mut search = Search::new(&self.machine, &words);

@@ -1,13 +1,13 @@
 //! Keys and values in 8 bits, for many queries over the same long memory, a few at a time.
 //!
-//! A decoder reads the whole memory of an utterance at every token, and ten seconds in floats are more
-//! than a processor's cache holds: what it costs is the reading. Bytes are a quarter of that. Keys have
-//! a scale per step, values one per channel, and queries and weights enter with 16 bits, so that the
-//! bytes of the memory are all that is lost.
+//! A decoder reads the whole memory of an utterance at every token, and ten seconds in floats are
+//! more than a processor's cache holds: what it costs is the reading. Bytes are a quarter of that.
+//! Keys have a scale per step, values one per channel, and queries and weights enter with 16 bits,
+//! so that the bytes of the memory are all that is lost.
 //!
 //! Both are stored without their mean over the steps, which leaves them less to represent: what a
-//! mean key adds to a score it adds to every step, which softmax does not see, and a mean value comes
-//! through every weighting as it is.
+//! mean key adds to a score it adds to every step, which softmax does not see, and a mean value
+//! comes through every weighting as it is.
 
 use super::attention::Memory;
 use super::kernels::{Activation, Kernel, math};

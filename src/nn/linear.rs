@@ -54,7 +54,8 @@ pub struct LinearScratch {
 }
 
 /// `y = activation(x W + b) + residual`, weights in 8 bits, each row of `x` quantised to
-/// [`InputBits`] over its own range. The products are summed exactly, so every kernel gives the same bits.
+/// [`InputBits`] over its own range. The products are summed exactly, so every kernel gives the
+/// same bits.
 ///
 /// Rows of `x` begin every [`ByteLinear::stride`] numbers: one behind the other in a plain layer,
 /// overlapping in a convolution along time.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use prost::Message;
 use tract_onnx::pb::ModelProto;
 use tract_onnx::prelude::*;
-use tract_onnx::tract_hir::internal::ToDim;
+use tract_onnx::tract_hir::internal::{ToDim, TractErrorContext};
 
 use super::kernels::{Kernel, KernelError};
 use super::ops;
@@ -56,8 +56,11 @@ impl Network {
     /// stay open.
     pub fn plan(&self, fixed: &[(&str, usize)]) -> Result<Arc<Plan>, NnError> {
         let plan = || -> TractResult<Arc<Plan>> {
-            let symbol = |name: &str| self.model.symbols.sym(name);
-            let sizes = fixed.iter().map(|(name, size)| (symbol(name), size.to_dim())).collect();
+            let size = |(name, size): &(&str, usize)| -> TractResult<(Symbol, TDim)> {
+                let symbol = self.model.symbols.get(name);
+                Ok((symbol.with_context(|| format!("no dimension `{name}`"))?, size.to_dim()))
+            };
+            let sizes = fixed.iter().map(size).collect::<TractResult<_>>()?;
             self.model.set_symbols(&sizes)?.into_optimized()?.into_runnable()
         };
         plan().map_err(|error| unusable(&self.name, &error))

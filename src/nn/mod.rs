@@ -1,9 +1,9 @@
 //! Neural models as tract plans: loading, our quantised operators, and the kernels they run on.
 //!
 //! [`load()`] turns ONNX bytes into an optimised plan in which the operators of domain `ai.mynah`
-//! ([`ops`]) run on the best [`kernels::Kernel`] of this CPU. [`linear`] and [`attention`] hold what
-//! those operators compute, free of tract, so that tests and other stages can use them directly. A
-//! [`Session`] runs a plan again and again without new memory.
+//! ([`ops`]) run on the best [`kernels::Kernel`] of this CPU. [`linear`] and [`attention`] hold
+//! what those operators compute, free of tract, so that tests and other stages can use them
+//! directly. A [`Session`] runs a plan again and again without new memory.
 
 pub mod attention;
 pub mod byte_memory;

@@ -14,8 +14,8 @@ pub struct Team(Option<Arc<ThreadPool>>);
 const WORTH_SHARING: usize = 24;
 
 impl Team {
-    /// A team of one, the caller itself, or of two with threads of their own, which sleep while there
-    /// is nothing to do.
+    /// A team of one, the caller itself, or of two with threads of their own, which sleep while
+    /// there is nothing to do.
     pub fn of(threads: u32) -> std::io::Result<Self> {
         if threads < 2 {
             return Ok(Self::default());
@@ -41,9 +41,10 @@ impl Team {
         if self.0.is_some() && rows >= WORTH_SHARING { rows.div_ceil(2) } else { rows }
     }
 
-    /// Runs both halves, at the same time if there are two to do so.
-    pub fn join(&self, first: impl FnOnce() + Send, second: impl FnOnce() + Send) {
-        match &self.0 {
+    /// Runs both halves, at the same time if there are two to do so and `shared` says that the
+    /// second holds anything.
+    pub fn join(&self, shared: bool, first: impl FnOnce() + Send, second: impl FnOnce() + Send) {
+        match self.0.as_ref().filter(|_| shared) {
             Some(pool) => {
                 pool.join(first, second);
             }

@@ -63,9 +63,9 @@ impl TokenTree {
         self.capacity - self.len()
     }
 
-    /// Adds one token behind each parent (the root: `None`). A parent may be one of the tokens added
-    /// by the same call, if it stands before its child. The new rows have no keys and values yet:
-    /// [`TokenTree::set`] gives them, layer by layer.
+    /// Adds one token behind each parent (the root: `None`). A parent may be one of the tokens
+    /// added by the same call, if it stands before its child. The new rows have no keys and values
+    /// yet: [`TokenTree::set`] gives them, layer by layer.
     ///
     /// Panics when there is no [`TokenTree::room`] or a parent does not exist.
     pub fn grow(&mut self, parents: impl Iterator<Item = Option<Node>>) {

@@ -1,6 +1,6 @@
 //! Events for the terminal: JSON lines, or one readable line each.
 
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 
 use super::Event;
 use crate::nlu::{Slots, Status};
@@ -9,11 +9,13 @@ use crate::units::SamplePos;
 /// Writes events to stdout as they come.
 pub struct Console {
     json: bool,
+    /// The first line that could not be written, unless its reader had left.
+    failed: Option<std::io::Error>,
 }
 
 impl Console {
     pub fn new(json: bool) -> Self {
-        Self { json }
+        Self { json, failed: None }
     }
 
     /// Writes one event; events without news for a person are left out unless JSON was asked for.
@@ -22,8 +24,19 @@ impl Console {
         let line = if self.json { Some(event.to_json()) } else { readable(event) };
         if let Some(line) = line {
             let mut out = std::io::stdout().lock();
-            let _ = writeln!(out, "{line}").and_then(|()| out.flush());
+            let written = writeln!(out, "{line}").and_then(|()| out.flush());
+            let lost = written.err().filter(|error| error.kind() != ErrorKind::BrokenPipe);
+            self.failed = self.failed.take().or(lost);
         }
+    }
+
+    /// Whether all events reached their reader; a command whose result they are fails if not.
+    pub fn finish(self) -> std::io::Result<()> {
+        let why = |error: std::io::Error| {
+            let kind = error.kind();
+            std::io::Error::new(kind, format!("cannot write to standard output: {error}"))
+        };
+        self.failed.map_or(Ok(()), |error| Err(why(error)))
     }
 }
 

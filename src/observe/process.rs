@@ -13,7 +13,8 @@ pub fn peak_mb() -> Option<f64> {
     megabytes("VmHWM:")
 }
 
-/// Processors this process may run on, as the system numbers them; `None` where there is no `/proc`.
+/// Processors this process may run on, as the system numbers them; `None` where there is no
+/// `/proc`.
 pub fn processors() -> Option<Vec<usize>> {
     parse_list(&status("Cpus_allowed_list:")?)
 }

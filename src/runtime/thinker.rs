@@ -379,8 +379,8 @@ impl<'m> Thinker<'m> {
         }
     }
 
-    /// No more sound will come. A replay lets the last reply end; live, whoever stops the agent does
-    /// not wait for it, and programs that still run are killed with their runner.
+    /// No more sound will come. A replay lets the last reply end; live, whoever stops the agent
+    /// does not wait for it, and programs that still run are killed with their runner.
     fn wind_up(&mut self, at: SamplePos) {
         if self.link.pace() == Pace::Free {
             return;

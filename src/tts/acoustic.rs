@@ -23,8 +23,9 @@ const IDS: std::ops::Range<i64> = 0..178;
 /// Frames (12.5 ms) that leave one column (25 ms).
 const FRAMES_PER_COLUMN: usize = 2;
 
-/// Columns and frames per run of the two stacks. A short first chunk gives the first sound early, a long
-/// one uses the matrix kernels better; the rest of a clause is run in short ones.
+/// Columns and frames per run of the two stacks, the longest first. A long chunk uses the matrix
+/// kernels better, and the first sound waits for it; the short ones are for what is left of a
+/// clause.
 const PROSODY_CHUNKS: [usize; 4] = [96, 48, 24, 12];
 const DECODER_CHUNKS: [usize; 4] = [64, 32, 16, 8];
 
@@ -66,17 +67,21 @@ pub struct Score {
     features: Vec<f32>,
 }
 
-/// Silent frames that stay before and after the phonemes: 100 and 150 ms, room for the first sound to
-/// begin and for the last to die away. The network gives 0.3 and 0.4 s.
-const LEAD_FRAMES: usize = 8;
-const TAIL_FRAMES: usize = 12;
+/// Silent frames that stay before and after the phonemes at the voice's own pace: 125 and 150 ms, room
+/// for the first sound to begin and for the last to die away. The network gives 0.3 and 0.4 s.
+const LEAD_FRAMES: f32 = 10.0;
+const TAIL_FRAMES: f32 = 12.0;
 
 impl Score {
-    /// Takes off silence that nobody is to hear, so that it need not be made.
-    pub fn trim(&mut self) {
+    /// Takes off silence that nobody is to hear, so that it need not be made. `speed` is what the
+    /// clause was timed with.
+    pub fn trim(&mut self, speed: f32) {
+        // Where speech is stretched, its first sound reaches further into the pad than in proportion.
+        let stretch = 1.0 / speed.min(1.0).powi(2);
+        let (lead, tail) = ((LEAD_FRAMES * stretch) as usize, (TAIL_FRAMES * stretch) as usize);
         let frames = self.f0.len();
-        let from = self.pads.0.saturating_sub(LEAD_FRAMES);
-        let to = frames - self.pads.1.saturating_sub(TAIL_FRAMES);
+        let from = self.pads.0.saturating_sub(lead);
+        let to = frames - self.pads.1.saturating_sub(tail);
         if from >= to {
             return;
         }
@@ -118,7 +123,8 @@ impl Acoustic {
         Ok(Self { encoder, prosody, decoder })
     }
 
-    /// Times and intones a clause: phoneme ids between two pads. `speed` 1 is the voice's own pace, 2 twice as fast.
+    /// Times and intones a clause: phoneme ids between two pads. `speed` 1 is the voice's own pace,
+    /// 2 twice as fast.
     pub fn score(&mut self, ids: &[i64], speed: f32) -> Result<Score, TtsError> {
         let encoded = self.encode(ids, speed).map_err(|e| TtsError::plan(ENCODER, e))?;
         self.intone(&encoded)
@@ -218,6 +224,24 @@ mod tests {
         ] {
             assert_eq!(columns_of(predicted), columns, "{predicted}");
         }
+    }
+
+    #[test]
+    fn silent_ends_are_cut_to_what_is_heard() {
+        let numbers = |count: usize| (0..count).map(|i| i as f32).collect::<Vec<_>>();
+        let mut score = Score { pads: (14, 16), f0: numbers(40), features: numbers(80) };
+        for _ in 0..2 {
+            score.trim(1.0);
+            assert_eq!(score.f0, numbers(40)[4..36]);
+            assert_eq!(score.features, [&numbers(80)[4..36], &numbers(80)[44..76]].concat());
+            assert_eq!(score.pads, (10, 12), "the second time nothing is left to cut");
+        }
+        let mut slow = Score { pads: (50, 60), f0: numbers(200), features: numbers(200) };
+        slow.trim(0.5);
+        assert_eq!(slow.pads, (40, 48), "slow speech begins earlier in its pad");
+        let mut short = Score { pads: (30, 30), f0: numbers(30), features: numbers(30) };
+        short.trim(2.0);
+        assert_eq!(short.f0.len(), 30, "all pad: as it was");
     }
 
     #[test]

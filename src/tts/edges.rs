@@ -10,8 +10,8 @@ const fn samples(ms: u32) -> usize {
 /// the closure before a plosive lie above.
 const QUIET: f32 = 1e-3;
 
-/// Silence kept before the first and after the last sound. The network gives 200 to 300 ms at either
-/// end, which would only delay an answer.
+/// Silence kept before the first and after the last sound. The network gives 200 to 300 ms at
+/// either end, which would only delay an answer.
 const LEAD: usize = samples(10);
 const TAIL: usize = samples(60);
 

@@ -28,7 +28,8 @@ use text::{Phonemizer, TextError};
 /// Sample rate of the voice, in hertz.
 pub const VOICE_RATE_HZ: u32 = 24_000;
 
-/// Silence between two clauses, besides the pause the text asks for: stands for what [`edges`] trims.
+/// Silence between two clauses, besides the pause the text asks for: stands for what [`edges`]
+/// trims.
 const BREATH_MS: u32 = 150;
 
 #[derive(Debug, thiserror::Error)]
@@ -75,8 +76,8 @@ impl Voice {
         Ok(clauses)
     }
 
-    /// The samples of a clause and of the silence after it, in -1..1 at [`VOICE_RATE_HZ`]. Starts and
-    /// ends without a click. Depends on nothing but clause and style.
+    /// The samples of a clause and of the silence after it, in -1..1 at [`VOICE_RATE_HZ`]. Starts
+    /// and ends without a click. Depends on nothing but clause and style.
     pub fn synthesize(
         &mut self,
         clause: &Clause,

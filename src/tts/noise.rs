@@ -23,8 +23,8 @@ impl Noise {
         Complex32::new(self.value(), self.value())
     }
 
-    /// The sum of four uniform values, bell-shaped enough: thousands of these add up in every sample
-    /// of sound, and their sum is Gaussian to any measure.
+    /// The sum of four uniform values, bell-shaped enough: thousands of these add up in every
+    /// sample of sound, and their sum is Gaussian to any measure.
     fn value(&mut self) -> f32 {
         const HALVES: f32 = 2.0 * 65_535.0;
         // Four times the variance of 0..=65535, (2^32 - 1) / 12.

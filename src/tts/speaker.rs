@@ -51,8 +51,9 @@ impl Speaker {
             return Ok(());
         }
         // Raising the pitch shortens the clause by the same factor, so it is made longer before.
-        let mut score = self.acoustic.score(ids, style.pace / style.pitch)?;
-        score.trim();
+        let speed = style.pace / style.pitch;
+        let mut score = self.acoustic.score(ids, speed)?;
+        score.trim(speed);
         let mut resampler = Resampler::new(rate_hz(style.pitch), VOICE_RATE_HZ);
         let (mut edges, mut noise) = (Edges::default(), Noise::new(style.seed));
         let mut decoding = self.acoustic.begin(&score);

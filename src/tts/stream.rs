@@ -42,11 +42,11 @@ pub struct Given {
 }
 
 impl Stack {
-    /// Loads a graph with inputs `x` [1, C, N], `valid` [1, 1, lag + N] and states, and plans it for
-    /// every length of `chunks`, the longest first.
+    /// Loads a graph with inputs `x` [1, C, N], `valid` [1, 1, lag + N] and states, and plans it
+    /// for every length of `chunks`, the longest first.
     ///
-    /// tract computes convolutions of a known length twice as fast, so N is fixed; short chunks keep
-    /// the end of a clause from costing as much as a long one.
+    /// tract computes convolutions of a known length twice as fast, so N is fixed; short chunks
+    /// keep the end of a clause from costing as much as a long one.
     pub fn load(
         store: &ModelStore,
         name: &'static str,
@@ -72,7 +72,8 @@ impl Stack {
             bail!("expected inputs [1, C, N] and [1, 1, lag + N], found {x:?} and {valid:?}")
         };
         ensure!(plan.model().outputs.len() > states.len(), "fewer outputs than states");
-        let (lag, states) = (valid - chunk, states.to_vec());
+        let lag = valid.checked_sub(*chunk).context("`valid` is shorter than a chunk")?;
+        let states = states.to_vec();
         let session = |(chunk, plan): &(usize, Arc<Plan>)| Ok((*chunk, Session::new(plan)?));
         let sessions = plans.iter().map(session).collect::<TractResult<_>>()?;
         Ok(Self { name, sessions, lag, channels, states })
@@ -85,7 +86,8 @@ impl Stack {
         Passage { columns, pushed: 0, states: states.expect("f32 tensors of known shapes") }
     }
 
-    /// Runs the next chunk of `x` (row-major `[channels, columns]`); `None` when the clause is done.
+    /// Runs the next chunk of `x` (row-major `[channels, columns]`); `None` when the clause is
+    /// done.
     pub fn step(&mut self, passage: &mut Passage, x: &[f32]) -> Result<Option<Given>, TtsError> {
         assert_eq!(x.len(), self.channels * passage.columns, "x is [channels, columns]");
         if passage.pushed >= passage.columns + self.lag {

@@ -1,4 +1,4 @@
-//! The modules below `nn/` that need nothing but the standard library, with their own tests.
+//! The modules below `nn/` that need neither tract nor threads, with their own tests.
 
 #[path = "../../src/nn/attention.rs"]
 pub mod attention;
@@ -8,3 +8,5 @@ pub mod byte_memory;
 pub mod kernels;
 #[path = "../../src/nn/linear.rs"]
 pub mod linear;
+#[path = "../../src/nn/tree.rs"]
+pub mod tree;

@@ -20,8 +20,8 @@ pub enum Request {
     Quiet { seconds: u32 },
     /// The recogniser's encoder.
     Encode(Sound),
-    /// [`STEPS`](super::workbench::STEPS) steps of the recogniser's decoder, for so many hypotheses at
-    /// a time.
+    /// [`STEPS`](super::workbench::STEPS) steps of the recogniser's decoder, for so many hypotheses
+    /// at a time.
     Decode { rows: usize, sound: Sound },
     /// From sound to words.
     Recognise(Sound),
@@ -45,7 +45,8 @@ pub enum Sound {
     File(PathBuf),
 }
 
-/// Longest sound of our own voice: beyond it, one utterance is no longer what the recogniser is for.
+/// Longest sound of our own voice: beyond it, one utterance is no longer what the recogniser is
+/// for.
 const MAX_SECONDS: u32 = 60;
 
 impl FromStr for Request {

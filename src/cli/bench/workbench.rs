@@ -28,8 +28,8 @@ use crate::units::{FRAME_LEN, Frame, SAMPLE_RATE_HZ, SamplePos};
 pub const STEPS: usize = 20;
 
 /// What our own voice says for the recogniser to hear, again and again, as much as fits into the
-/// length asked for. Short sentences, so that little silence is left and no word is cut: half a word
-/// sounds like another word to every recogniser, and then they do not do the same work.
+/// length asked for. Short sentences, so that little silence is left and no word is cut: half a
+/// word sounds like another word to every recogniser, and then they do not do the same work.
 const SPEECH: &str = "Good morning. I would like a coffee. A large one, please. With oat milk. And \
                       two slices of cake. That is all for now. How long will it take?";
 
@@ -320,8 +320,8 @@ impl Workbench {
     }
 }
 
-// Each stage is a function that stays one in the program: `benches/instructions.py` counts what runs
-// inside it, by its name.
+// Each stage is a function that stays one in the program: `benches/instructions.py` counts what
+// runs inside it, by its name.
 
 #[inline(never)]
 fn judge(stream: &mut SileroStream, sound: &[f32]) -> usize {

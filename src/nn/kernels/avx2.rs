@@ -2,8 +2,8 @@
 //!
 //! Byte products go through 16 bits: `vpmaddubsw` would be shorter but saturates its 16-bit sums
 //! (255 * 127 * 2 does not fit), and every kernel must give the same integers. Widened to 16 bits,
-//! `vpmaddwd` adds pairs exactly in 32. Widening in order (`vpmovzxbw`) would take the one unit that
-//! moves bytes across a register, so the columns of a panel are interleaved ([`place`]): one
+//! `vpmaddwd` adds pairs exactly in 32. Widening in order (`vpmovzxbw`) would take the one unit
+//! that moves bytes across a register, so the columns of a panel are interleaved ([`place`]): one
 //! register of bytes, masked, is eight columns in 16 bits, and shifted it is the next eight.
 
 use std::arch::x86_64::*;

@@ -1,8 +1,8 @@
 //! AVX-VNNI: what AVX-512 VNNI does to bytes, for CPUs that stop at sixteen registers of 32 bytes.
 //!
-//! See [`super::avx512`] for the instruction. Floats are summed by [`super::avx2`]'s tile. No CPU with
-//! it was at hand yet: the tests passed with each `vpdpbusd` computed in place of the fault it raises
-//! elsewhere, so what it computes is known and how fast is not.
+//! See [`super::avx512`] for the instruction. Floats are summed by [`super::avx2`]'s tile. No CPU
+//! with it was at hand yet: the tests passed with each `vpdpbusd` computed in place of the fault it
+//! raises elsewhere, so what it computes is known and how fast is not.
 
 use std::arch::x86_64::*;
 

@@ -70,8 +70,9 @@ fn larger(a: f32, b: f32) -> f32 {
 
 /// Combines the lanes of a sum or search by halves.
 ///
-/// Never inlined: the lanes must then stand side by side in memory when a loop ends, which makes the
-/// compiler keep them in vector registers until there. Inlined, they become sixteen single numbers.
+/// Never inlined: the lanes must then stand side by side in memory when a loop ends, which makes
+/// the compiler keep them in vector registers until there. Inlined, they become sixteen single
+/// numbers.
 #[inline(never)]
 fn across(lanes: &[f32; LANES], combine: impl Fn(f32, f32) -> f32) -> f32 {
     let mut lanes = *lanes;
@@ -168,7 +169,8 @@ pub fn quantise_row_fine(x: &[f32], high: &mut [i8], low: &mut [i8]) -> [RowScal
     for ((high, low), value) in high.iter_mut().zip(low).zip(x) {
         let level = smaller(larger(value * inverse, -MOST_FINE), MOST_FINE);
         let code = math::round(level).1;
-        // Digits of base 256 from -128 to 127: the low one takes the nearest, the high one the rest.
+        // Digits of base 256 from -128 to 127: the low one takes the nearest, the high one the
+        // rest.
         let most = code.wrapping_add(128) >> 8;
         let least = code.wrapping_sub(most.wrapping_shl(8));
         *high = most as i8;
@@ -203,8 +205,9 @@ pub fn finish_bytes(
     let width = finish.bias.len();
     for (index, (sums, row)) in sums.chunks_exact(columns).zip(rows).enumerate() {
         // Σ (w - wz)(x - xz) = Σ wx - xz Σw - wz Σx + inputs wz xz
-        // No term overflows: `MAX_BYTE_INPUTS` bounds them.
-        let constant = finish.weight_zero * (finish.inputs as i32 * row.zero - row.sum);
+        // No term of finite inputs overflows: `MAX_BYTE_INPUTS` bounds them.
+        let inputs = (finish.inputs as i32).wrapping_mul(row.zero);
+        let constant = finish.weight_zero.wrapping_mul(inputs.wrapping_sub(row.sum));
         let y = &mut y[index * stride..][..width];
         let columns = sums.iter().zip(finish.column_sums).zip(finish.weight_scales);
         for (y, (((sum, column_sum), scale), bias)) in y.iter_mut().zip(columns.zip(finish.bias)) {

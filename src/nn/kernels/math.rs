@@ -1,8 +1,8 @@
 //! Transcendental functions without branches or calls, so that loops over them vectorise.
 //!
 //! All are within a few units in the last place of single precision over the range they are used
-//! in; the tests hold them against double precision. Integers wrap by name: an overflow check, though
-//! never met, would keep a loop from vectorising in builds that have them.
+//! in; the tests hold them against double precision. Integers wrap by name: an overflow check,
+//! though never met, would keep a loop from vectorising in builds that have them.
 
 /// Adding and subtracting this rounds to an integer (ties to even) while |x| < 2^22: the fraction
 /// falls off the end of the significand.

@@ -3,9 +3,9 @@
 //! A [`Kernel`] is proof that this CPU runs its instructions: values are made only by detection
 //! ([`detect`]), so every `unsafe` call below rests on having one. Matrix products are written per
 //! instruction set ([`scalar`]; `avx2`, `avxvnni`, `avx512`; `neon`, `dotprod`); everything
-//! element-wise is written once ([`elementwise`]) and compiled once per instruction set. None of it contracts or reorders float operations, so all
-//! kernels agree bit for bit, except in [`Kernel::float_tile`], where the vector kernels fuse
-//! multiply and add.
+//! element-wise is written once ([`elementwise`]) and compiled once per instruction set. None of it
+//! contracts or reorders float operations, so all kernels agree bit for bit, except in
+//! [`Kernel::float_tile`], where the vector kernels fuse multiply and add.
 
 mod aligned;
 #[cfg(target_arch = "x86_64")]
@@ -112,8 +112,9 @@ impl Kernel {
     /// `sums[row][column] = Σ panel[input][column] * x[row][input]`, exactly.
     ///
     /// `panel` holds `words` groups of [`Kernel::columns`] columns of [`Kernel::group`] bytes, each
-    /// less [`Kernel::weight_offset`] and at its [`Kernel::place`]; `x` holds `rows` rows of `words` words from [`Kernel::pack_codes`]; `sums` gets `rows` rows of
-    /// [`Kernel::columns`]. At most [`TILE_ROWS`] rows.
+    /// less [`Kernel::weight_offset`] and at its [`Kernel::place`]; `x` holds `rows` rows of
+    /// `words` words from [`Kernel::pack_codes`]; `sums` gets `rows` rows of [`Kernel::columns`].
+    /// At most [`TILE_ROWS`] rows.
     pub fn byte_tile(self, panel: &[u8], x: &[u32], words: usize, rows: usize, sums: &mut [i32]) {
         let columns = self.columns();
         assert!(rows <= TILE_ROWS, "{rows} rows in a tile of {TILE_ROWS}");
@@ -200,8 +201,8 @@ fn pack<const GROUP: usize>(codes: &[i8], words: &mut Vec<u32>, word: impl Fn([i
 
 /// A loop outside this module that is worth wide registers.
 ///
-/// A trait and not a closure, because `run` must carry `#[inline(always)]`, as must all that it calls:
-/// only what is inlined is compiled for the instruction set.
+/// A trait and not a closure, because `run` must carry `#[inline(always)]`, as must all that it
+/// calls: only what is inlined is compiled for the instruction set.
 pub trait Work {
     fn run(self);
 }
@@ -315,8 +316,8 @@ per_instruction_set! {
     fn magnitude(x: &[f32], y: &mut [f32], width: usize);
     /// One step of a long short-term memory (Hochreiter and Schmidhuber, 1997) as wide as `cell`.
     ///
-    /// `gates` holds, before their activations, the input, forget, candidate and output gate; `next`
-    /// gets the hidden and the cell state.
+    /// `gates` holds, before their activations, the input, forget, candidate and output gate;
+    /// `next` gets the hidden and the cell state.
     fn lstm_cell(gates: &[f32], cell: &[f32], next: &mut [f32]);
     /// Dot products of one query, per head, with the keys in the rows that `path` names:
     /// `scores[head * path.len() + step]`.

@@ -161,6 +161,11 @@ fn element_wise(kernel: Kernel, x: &[f32], gain: &[f32], width: usize) -> Vec<u3
     keep(&score);
     kernel.path_mix(&score, x, &[0], 1, &mut y);
     keep(&y);
+    if width > 1 {
+        let angles = width / 2;
+        kernel.rope(x, &gain[..angles], &x[..angles], 1, 1, &mut y);
+        keep(&y);
+    }
     let mut sizes = vec![0.0; width / 2];
     kernel.magnitude(&x[..width / 2 * 2], &mut sizes, (width / 2).max(1));
     keep(&sizes);

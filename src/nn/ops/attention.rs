@@ -43,6 +43,7 @@ impl EvalOp for FullAttention {
             let few = if half < rows { self.heads / 2 } else { self.heads };
             let (first, second) = packed.heads_mut().split_at_mut(few);
             team.join(
+                half < rows,
                 || pack_heads(kernel, first, memory, width),
                 || pack_heads(kernel, second, memory, width),
             );
@@ -50,6 +51,7 @@ impl EvalOp for FullAttention {
             let (y, more_y) = y.split_at_mut(half * width);
             let packed = &*packed;
             team.join(
+                half < rows,
                 || packed.attend(kernel, q, y, mine),
                 || packed.attend(kernel, more_q, more_y, others),
             );

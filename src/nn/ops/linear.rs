@@ -4,15 +4,15 @@ use tract_onnx::tract_hir::internal::*;
 
 use super::{Constants, Scratch, Spelling, channels, filled, floats, time_major, time_major_fact};
 use crate::nn::kernels::Activation;
-use crate::nn::linear::{ByteLinear, Quantised, WindowLinear};
+use crate::nn::linear::{ByteLinear, MAX_BYTE_INPUTS, Quantised, WindowLinear};
 
 /// [`ByteLinear`] along time, with activation and an optional residual.
 ///
-/// As `QuantLinear` on every step. ONNX inputs: x, weight u8 `[inputs, outputs]`, scale (one, or one per output), zero point
-/// u8, bias, and the residual if there is one. Attribute `activation`.
+/// As `QuantLinear` on every step. ONNX inputs: x, weight u8 `[inputs, outputs]`, scale (one, or
+/// one per output), zero point u8, bias, and the residual if there is one. Attribute `activation`.
 ///
-/// As `QuantConv` on windows of some steps: a convolution without padding. ONNX inputs: x, weight u8
-/// `[kernel * channels, outputs]`, scale, zero point u8, bias. Attributes `stride` (in steps of
+/// As `QuantConv` on windows of some steps: a convolution without padding. ONNX inputs: x, weight
+/// u8 `[kernel * channels, outputs]`, scale, zero point u8, bias. Attributes `stride` (in steps of
 /// time), `activation` and `input_bits` (8 or 16).
 #[derive(Debug, Clone)]
 pub struct QuantLinear {
@@ -43,6 +43,7 @@ impl QuantLinear {
         let kept = constants.kept([0])?;
         let (_, channels) = channels(constants.model.outlet_fact(kept[0])?)?;
         let weight = Weight::read(constants)?;
+        whole_channels(&weight.bytes, channels)?;
         let stride = spelling.stride * channels;
         let bits = spelling.input_bits;
         let layer = ByteLinear::pack_windows(spelling.kernel, &weight.view()?, stride, bits);
@@ -82,6 +83,8 @@ impl Weight {
         };
         let outputs = weight.bias.len();
         fits(&weight.bytes, outputs)?;
+        let inputs = weight.bytes.shape()[0];
+        ensure!(inputs <= MAX_BYTE_INPUTS, "{inputs} inputs, at most {MAX_BYTE_INPUTS}");
         if let [scale] = *weight.scales {
             weight.scales = vec![scale; outputs];
         }
@@ -131,6 +134,7 @@ impl EvalOp for QuantLinear {
             let (x, more_x) = self.layer.split(x, half);
             let (layer, activation) = (&self.layer, self.activation);
             team.join(
+                half < rows,
                 || layer.run(x, activation, residual, y, mine),
                 || layer.run(more_x, activation, more_residual, more_y, others),
             );
@@ -154,8 +158,8 @@ impl TypedOp for QuantLinear {
 
 /// [`WindowLinear`] along time: a convolution in floats.
 ///
-/// ONNX inputs: x, weight f32 `[kernel * channels, outputs]`, bias. Attributes `stride` and `pad` (in
-/// steps of time; zeros on either side) and `activation`.
+/// ONNX inputs: x, weight f32 `[kernel * channels, outputs]`, bias. Attributes `stride` and `pad`
+/// (in steps of time; zeros on either side) and `activation`.
 #[derive(Debug, Clone)]
 pub struct TimeConv {
     layer: Arc<WindowLinear>,
@@ -173,6 +177,7 @@ impl TimeConv {
         let (_, channels) = channels(constants.model.outlet_fact(kept[0])?)?;
         let (weight, bias) = (constants.tensor(1)?, constants.floats(2)?);
         fits(&weight, bias.len())?;
+        whole_channels(&weight, channels)?;
         let stride = spelling.stride * channels;
         let layer = WindowLinear::pack(spelling.kernel, floats(&weight)?, &bias, stride);
         let Spelling { pad, activation, .. } = *spelling;
@@ -230,6 +235,16 @@ impl TypedOp for TimeConv {
 /// How many windows of `kernel` steps, one every `stride`, there are in `time` steps.
 fn windows(time: TDim, kernel: usize, stride: usize) -> TDim {
     (time - kernel) / stride + 1
+}
+
+/// The inputs of a convolution are whole steps of `channels`.
+fn whole_channels(weight: &Tensor, channels: usize) -> TractResult<()> {
+    let inputs = weight.shape()[0];
+    ensure!(
+        channels > 0 && inputs.is_multiple_of(channels),
+        "{inputs} inputs are no whole steps of {channels} channels"
+    );
+    Ok(())
 }
 
 /// A weight is `[inputs, outputs]`, none of them zero.

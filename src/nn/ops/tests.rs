@@ -189,6 +189,12 @@ fn attention_to_itself_mixes_the_steps() {
 fn a_wrong_graph_is_refused_when_it_is_loaded() {
     linear().text("activation", "step").refused("activation `step` is not one of none, gelu");
     linear().again().refused("residual has another shape");
+    let conv = Graph::new("QuantConv", 2).bytes(&[3, 1], &[1, 2, 3]).floats(&[], &[1.0]);
+    conv.bytes(&[], &[0]).floats(&[1], &[0.0]).refused("3 inputs are no whole steps of 2 channels");
+    let conv = Graph::new("TimeConv", 2).floats(&[3, 1], &[0.0; 3]).floats(&[1], &[0.0]);
+    conv.refused("3 inputs are no whole steps of 2 channels");
+    let wide = Graph::new("QuantLinear", 20_000).bytes(&[20_000, 1], &[0; 20_000]);
+    wide.floats(&[], &[1.0]).bytes(&[], &[0]).floats(&[1], &[0.0]).refused("at most 16384");
     Graph::new("QuantLinear", 2).again().refused("must be constant");
     Graph::new("QuantLinear", 2).refused("missing");
     Graph { channels: 3, ..linear() }.refused("3 channels for 2");

@@ -2,8 +2,8 @@
 //!
 //! A text is cut into sentences, written out ([`normalise`]), cut into words ([`tokenise`]), tagged
 //! with parts of speech, and read from the last word to the first with a lexicon, rules for
-//! endings, numbers and small words, and a network for the rest ([`reader`]). The phonemes of a long
-//! sentence are then cut into clauses ([`clauses`]) so that sound starts early.
+//! endings, numbers and small words, and a network for the rest ([`reader`]). The phonemes of a
+//! long sentence are then cut into clauses ([`clauses`]) so that sound starts early.
 //!
 //! The data and the reading rules are those of the hibari voice (Apache-2.0), which in turn keeps
 //! the conventions of the voice it learned from: the acoustic model must hear the phonemes it was

@@ -136,7 +136,8 @@ impl Lexicon {
     }
 }
 
-/// Initials and dotted abbreviations: letters in groups of one or two between dots ("U.S.", "Ph.D").
+/// Initials and dotted abbreviations: letters in groups of one or two between dots ("U.S.",
+/// "Ph.D").
 fn is_dotted(word: &str) -> bool {
     word.trim_matches('.').contains('.')
         && word.chars().all(|c| c == '.' || c.is_alphabetic())
