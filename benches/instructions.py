@@ -1,4 +1,4 @@
-"""Counts the instructions of every stage under valgrind, and compares them with benches/instructions.toml.
+"""Counts the instructions of every stage under valgrind, against those in benches/instructions.toml.
 
     make instructions                  compare
     make instructions ARGS=--record    record what is counted now, after a change that was meant
@@ -34,8 +34,7 @@ MODULE = "mynah::cli::bench::workbench::"
 # Beyond this a change is told. Two runs of the same program differ by less than a thousandth.
 TOLERANCE = 0.03
 
-# Name, what `mynah bench --requests` is asked for, and the function that does it. Each is asked twice:
-# the first time, when plans are still built and nothing is counted, valgrind is ten times as fast.
+# Name, what `mynah bench --requests` is asked for, and the function that does it.
 STAGES = (
     ("detector_window", "judge 1.wav", "judge"),
     ("encoder_3s", "encode 3.wav", "encode"),
@@ -51,25 +50,19 @@ def count(mynah):
         # Made outside valgrind, where it takes no time.
         with Program(mynah, folder) as program:
             program.ask([f"clip {seconds}s {seconds}.wav" for seconds in (1, 3)])
-        functions = [MODULE + function for *_, function in STAGES]
-        command = ["valgrind", "--tool=callgrind", "--instr-atstart=no"]
-        command.append(f"--callgrind-out-file={folder}/counts")
-        command += [f"--toggle-collect={function}" for function in functions]
-        # Every call begins a new part, whose sum is therefore the call's.
-        command += [f"--dump-before={function}" for function in functions]
-        requests = [request for _, request, _ in STAGES]
-        with Program(mynah, folder, command) as program:
-            program.ask(requests)
-            program.start_counting()
-            answers = program.ask(requests)
-        calls = read(Path(folder))
-    found = {}
-    for (name, _, function), answer in zip(STAGES, answers):
-        # The first, for a later request may need an earlier stage again.
-        counted = next((count for called, count in calls if called == MODULE + function), None)
-        if counted is None:
-            raise SystemExit(f"instructions: error: {MODULE}{function} is not in the program any more")
-        found[name] = counted // answer.get("count", 1)
+        found = {}
+        for name, request, function in STAGES:
+            # Nothing is collected but inside the function, which toggles it.
+            command = ["valgrind", "--tool=callgrind", "--collect-atstart=no"]
+            command.append(f"--callgrind-out-file={folder}/counts")
+            command.append(f"--toggle-collect={MODULE}{function}")
+            with Program(mynah, folder, command) as program:
+                [answer] = program.ask([request])
+            counts = (Path(folder) / "counts").read_text()
+            counted = int(re.search(r"^summary: (\d+)", counts, re.MULTILINE)[1])
+            if not counted:
+                raise SystemExit(f"instructions: error: {MODULE}{function} is not in the program")
+            found[name] = counted // answer.get("count", 1)
     return found
 
 
@@ -111,30 +104,10 @@ class Program:
             answers.append(answer)
         return answers
 
-    def start_counting(self):
-        switch = ["callgrind_control", "--instr=on", str(self.process.pid)]
-        done = subprocess.run(switch, capture_output=True, text=True, stdin=subprocess.DEVNULL)
-        if done.returncode != 0:
-            self.fail(f"`{' '.join(switch)}` failed: {(done.stdout + done.stderr).strip()}")
-
     def fail(self, why):
         self.process.kill()
         self.words.seek(0)
         raise SystemExit(f"{self.words.read().strip()}\ninstructions: error: nothing counted: {why}")
-
-
-def read(folder):
-    """The calls in order: function, instructions."""
-    parts = sorted(folder.glob("counts.*"), key=lambda path: int(path.suffix[1:]))
-    calls, running = [], None
-    # The last part has no number: it ends with the program.
-    for part in [*parts, folder / "counts"]:
-        text = part.read_text()
-        instructions = int(re.search(r"^summary: (\d+)", text, re.MULTILINE)[1])
-        if running:
-            calls.append((running, instructions))
-        running = re.search(r"^desc: Trigger: (?:--dump-before=)?(.*)", text, re.MULTILINE)[1]
-    return calls
 
 
 def compare(recorded, found):

@@ -54,20 +54,6 @@ class Spelling(unittest.TestCase):
 
 
 class Instructions(unittest.TestCase):
-    def test_calls_are_read_in_their_order(self):
-        # Each part ends where the next call begins, so a part holds the call before that.
-        parts = {
-            ".1": ("--dump-before=a::encode", 0),
-            ".2": ("--dump-before=a::encode", 700),
-            ".3": ("--dump-before=a::say", 500),
-            "": ("Program termination", 40),
-        }
-        with tempfile.TemporaryDirectory() as folder:
-            for suffix, (trigger, count) in parts.items():
-                text = f"desc: Trigger: {trigger}\n\nevents: Ir\nsummary: {count}\n"
-                (Path(folder) / f"counts{suffix}").write_text(text)
-            calls = instructions.read(Path(folder))
-        self.assertEqual(calls, [("a::encode", 700), ("a::encode", 500), ("a::say", 40)])
 
     def test_only_more_than_three_percent_is_told(self):
         recorded = {"encode": 1000, "decode": 1000, "say": 1000}
