@@ -54,7 +54,6 @@ class Spelling(unittest.TestCase):
 
 
 class Instructions(unittest.TestCase):
-
     def test_only_more_than_three_percent_is_told(self):
         recorded = {"encode": 1000, "decode": 1000, "say": 1000}
         told = list(instructions.compare(recorded, {"encode": 1029, "decode": 1031, "say": 900}))
