@@ -32,18 +32,13 @@ pub fn word(codes: [i8; GROUP]) -> u32 {
 /// The CPU has the features below; slices are as long as [`super::Kernel::byte_tile`] checks.
 #[target_feature(enable = "avx2")]
 pub unsafe fn byte_tile(panel: &[u8], x: &[u32], words: usize, rows: usize, sums: &mut [i32]) {
-    let mut row = 0;
-    while row < rows {
-        let x = &x[row * words..];
-        let sums = &mut sums[row * COLUMNS..];
-        // SAFETY: `x` and `sums` hold `rows - row` rows, and each arm takes no more than that.
-        row += unsafe {
-            match rows - row {
-                4.. => bytes::<4>(panel, x, words, sums),
-                2..4 => bytes::<2>(panel, x, words, sums),
-                _ => bytes::<1>(panel, x, words, sums),
-            }
-        };
+    // SAFETY: each arm gets `x` and `sums` of the rows that are left, and takes no more than those.
+    unsafe {
+        in_runs!(rows, x by words, sums by COLUMNS, {
+            4 => bytes::<4>(panel, x, words, sums),
+            2 => bytes::<2>(panel, x, words, sums),
+            1 => bytes::<1>(panel, x, words, sums),
+        });
     }
 }
 
@@ -92,18 +87,13 @@ pub unsafe fn float_tile<const PARTS: usize>(
     sums: &mut [f32],
     sums_stride: usize,
 ) {
-    let mut row = 0;
-    while row < rows {
-        let x = &x[row * stride..];
-        let sums = &mut sums[row * sums_stride..];
-        // SAFETY: `x` and `sums` hold `rows - row` rows, and each arm takes no more than that.
-        row += unsafe {
-            match rows - row {
-                4.. => floats::<PARTS, 4>(panel, x, stride, sums, sums_stride),
-                2..4 => floats::<PARTS, 2>(panel, x, stride, sums, sums_stride),
-                _ => floats::<PARTS, 1>(panel, x, stride, sums, sums_stride),
-            }
-        };
+    // SAFETY: each arm gets `x` and `sums` of the rows that are left, and takes no more than those.
+    unsafe {
+        in_runs!(rows, x by stride, sums by sums_stride, {
+            4 => floats::<PARTS, 4>(panel, x, stride, sums, sums_stride),
+            2 => floats::<PARTS, 2>(panel, x, stride, sums, sums_stride),
+            1 => floats::<PARTS, 1>(panel, x, stride, sums, sums_stride),
+        });
     }
 }
 

@@ -14,20 +14,15 @@ const LANES: usize = 16;
 /// The CPU has the features below; slices are as long as [`super::Kernel::byte_tile`] checks.
 #[target_feature(enable = "avx512f,avx512bw,avx512vnni")]
 pub unsafe fn byte_tile(panel: &[u8], x: &[u32], words: usize, rows: usize, sums: &mut [i32]) {
-    let mut row = 0;
-    while row < rows {
-        let x = &x[row * words..];
-        let sums = &mut sums[row * COLUMNS..];
-        // SAFETY: `x` and `sums` hold `rows - row` rows, and each arm takes no more than that.
-        row += unsafe {
-            match rows - row {
-                8.. => bytes::<8>(panel, x, words, sums),
-                6..8 => bytes::<6>(panel, x, words, sums),
-                4..6 => bytes::<4>(panel, x, words, sums),
-                2..4 => bytes::<2>(panel, x, words, sums),
-                _ => bytes::<1>(panel, x, words, sums),
-            }
-        };
+    // SAFETY: each arm gets `x` and `sums` of the rows that are left, and takes no more than those.
+    unsafe {
+        in_runs!(rows, x by words, sums by COLUMNS, {
+            8 => bytes::<8>(panel, x, words, sums),
+            6 => bytes::<6>(panel, x, words, sums),
+            4 => bytes::<4>(panel, x, words, sums),
+            2 => bytes::<2>(panel, x, words, sums),
+            1 => bytes::<1>(panel, x, words, sums),
+        });
     }
 }
 
@@ -77,19 +72,14 @@ pub unsafe fn float_tile(
     sums: &mut [f32],
     sums_stride: usize,
 ) {
-    let mut row = 0;
-    while row < rows {
-        let x = &x[row * stride..];
-        let sums = &mut sums[row * sums_stride..];
-        // SAFETY: `x` and `sums` hold `rows - row` rows, and each arm takes no more than that.
-        row += unsafe {
-            match rows - row {
-                8.. => floats::<8>(panel, x, stride, sums, sums_stride),
-                4..8 => floats::<4>(panel, x, stride, sums, sums_stride),
-                2..4 => floats::<2>(panel, x, stride, sums, sums_stride),
-                _ => floats::<1>(panel, x, stride, sums, sums_stride),
-            }
-        };
+    // SAFETY: each arm gets `x` and `sums` of the rows that are left, and takes no more than those.
+    unsafe {
+        in_runs!(rows, x by stride, sums by sums_stride, {
+            8 => floats::<8>(panel, x, stride, sums, sums_stride),
+            4 => floats::<4>(panel, x, stride, sums, sums_stride),
+            2 => floats::<2>(panel, x, stride, sums, sums_stride),
+            1 => floats::<1>(panel, x, stride, sums, sums_stride),
+        });
     }
 }
 

@@ -18,18 +18,13 @@ const _: () = assert!(COLUMNS == super::neon::COLUMNS, "float panels are those o
 /// The CPU has the features below; slices are as long as [`super::Kernel::byte_tile`] checks.
 #[target_feature(enable = "neon,dotprod")]
 pub unsafe fn byte_tile(panel: &[u8], x: &[u32], words: usize, rows: usize, sums: &mut [i32]) {
-    let mut row = 0;
-    while row < rows {
-        let x = &x[row * words..];
-        let sums = &mut sums[row * COLUMNS..];
-        // SAFETY: `x` and `sums` hold `rows - row` rows, and each arm takes no more than that.
-        row += unsafe {
-            match rows - row {
-                4.. => bytes::<4>(panel, x, words, sums),
-                2..4 => bytes::<2>(panel, x, words, sums),
-                _ => bytes::<1>(panel, x, words, sums),
-            }
-        };
+    // SAFETY: each arm gets `x` and `sums` of the rows that are left, and takes no more than those.
+    unsafe {
+        in_runs!(rows, x by words, sums by COLUMNS, {
+            4 => bytes::<4>(panel, x, words, sums),
+            2 => bytes::<2>(panel, x, words, sums),
+            1 => bytes::<1>(panel, x, words, sums),
+        });
     }
 }
 

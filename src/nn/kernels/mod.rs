@@ -7,6 +7,25 @@
 //! contracts or reorders float operations, so all kernels agree bit for bit, except in
 //! [`Kernel::float_tile`], where the vector kernels fuse multiply and add.
 
+/// Cuts the rows of a tile into runs as long as the longest arm that still fits; the last arm is 1.
+///
+/// Each arm runs on the `x` and `sums` of its own rows. A macro, so that the arms are compiled for the
+/// instruction set of the function around it.
+macro_rules! in_runs {
+    ($rows:expr, $x:ident by $x_stride:expr, $sums:ident by $sums_stride:expr,
+        { $($count:literal => $run:expr,)+ }) => {
+        let mut row = 0;
+        while row < $rows {
+            let $x = &$x[row * $x_stride..];
+            let $sums = &mut $sums[row * $sums_stride..];
+            row += match $rows - row {
+                $($count.. => $run,)+
+                0 => break,
+            };
+        }
+    };
+}
+
 mod aligned;
 #[cfg(target_arch = "x86_64")]
 mod avx2;
