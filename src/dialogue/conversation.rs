@@ -13,12 +13,14 @@
 use std::sync::Arc;
 
 use crate::agent::Agent;
+use crate::asr::Recognition;
 use crate::clock::Clock;
-use crate::nlu::{Interpretation, Slots, Status};
+use crate::nlu::{Decision, Interpretation, Slots, Status, decide};
 use crate::turn::Expected;
 use crate::units::{SAMPLE_RATE_HZ, SamplePos};
 
 use super::action::{ActionOutcome, ActionRequest, ActionResult, Program};
+use super::expectations::Situation;
 use super::frame::Frame;
 use super::phrases::Phrase;
 use super::reading::Reading;
@@ -189,20 +191,37 @@ impl Conversation {
         reading.read(text)
     }
 
-    /// [`Conversation::interpret`] of words that a recogniser is only `confidence` (0..1) sure of:
-    /// the agent's thresholds decide whether that is enough.
-    pub fn interpret_heard(&self, text: &str, confidence: f32) -> Interpretation {
-        let mut heard = self.interpret(text);
-        heard.confidence *= confidence.clamp(0.0, 1.0);
-        if heard.status != Status::Rejected {
-            let judged = self.agent.settings.thresholds.judge(heard.confidence);
-            heard.status = match (heard.status, judged) {
+    /// What an utterance means here and now, as the recogniser heard it: the agent's thresholds
+    /// decide whether it is sure enough.
+    pub fn understand(&self, heard: &Recognition) -> Decision {
+        let mut decision = decide(heard, |text| self.interpret(text));
+        let meaning = &mut decision.interpretation;
+        if meaning.status != Status::Rejected {
+            let judged = self.agent.settings.thresholds.judge(meaning.confidence);
+            meaning.status = match (meaning.status, judged) {
                 (_, Status::Rejected) => Status::Rejected,
                 (Status::Accepted, judged) => judged,
                 (status, _) => status,
             };
         }
-        heard
+        decision
+    }
+
+    /// What decides which words are waited for.
+    pub(super) fn situation(&self) -> Situation {
+        let open = match (&self.state, &self.frame) {
+            (State::Acting { .. }, _) | (_, None) => None,
+            (_, Some(frame)) => Some(frame.intent.clone()),
+        };
+        Situation {
+            phrases: self.phrases_here(),
+            open,
+            asked: self.asked_slot().map(str::to_owned),
+            pending: matches!(
+                self.state,
+                State::AskingSlot(_) | State::Confirming | State::Changing
+            ),
+        }
     }
 
     fn phrases_here(&self) -> &'static [Phrase] {

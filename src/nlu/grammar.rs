@@ -1,6 +1,7 @@
 //! A whole agent's sentences, ready to interpret what people say.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::check::{SlotLists, check};
 use super::compile::compile;
@@ -20,7 +21,7 @@ const MAX_ALTERNATIVES: usize = 4;
 /// Sentence templates, checked and compiled. Immutable, and shared between threads as it is.
 #[derive(Clone, Debug)]
 pub struct Grammar {
-    pub(super) machine: Machine,
+    pub(super) machine: Arc<Machine>,
     slots_of: BTreeMap<String, SlotLists>,
 }
 
@@ -76,7 +77,7 @@ impl Grammar {
         let draft = read(sources, &mut problems);
         let slots_of = check(sources, &draft, &mut problems);
         if problems.is_empty() {
-            return Ok(Self { machine: compile(sources, &draft), slots_of });
+            return Ok(Self { machine: Arc::new(compile(sources, &draft)), slots_of });
         }
         let file = |d: &Diagnostic| sources.iter().position(|s| s.path == d.file);
         problems.sort_by_key(|d| (file(d), d.line, d.column));
