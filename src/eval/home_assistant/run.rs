@@ -1,0 +1,186 @@
+//! Understands every sentence of a folder and compares.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Instant;
+
+use serde::Serialize;
+
+use super::super::table::{Table, TableError, TableRow};
+use super::{LanguageFolder, Suite, Test};
+use crate::nlu::{Aligner, Reading, SlotValue, Slots, Sounds};
+
+/// What was heard for each sentence, where that differs from the sentence.
+pub type Heard = BTreeMap<String, String>;
+
+/// Reads a table with the columns `text` and `heard`.
+pub fn heard(path: &Path) -> Result<Heard, TableError> {
+    let table = Table::read(path, &["text", "heard"])?;
+    let row =
+        |row: TableRow<'_>| Ok((row.filled("text")?.to_owned(), row.text("heard").to_owned()));
+    table.rows().map(row).collect()
+}
+
+/// How one sentence went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    Right,
+    WrongSlots,
+    WrongIntent,
+    WrongResponse,
+    Abstained,
+}
+
+/// One sentence that did not go as its test says.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Failed {
+    pub file: String,
+    pub sentence: String,
+    /// What was heard instead of the sentence.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub heard: Option<String>,
+    pub outcome: Outcome,
+    pub expected: String,
+    pub found: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Summary {
+    pub n: usize,
+    pub passed: usize,
+    pub failed: usize,
+    pub right: f64,
+    pub wrong_slots: f64,
+    pub wrong_intent: f64,
+    pub abstained: f64,
+    /// Time to understand one sentence.
+    pub ms_p50: f64,
+    pub ms_p95: f64,
+    pub ms_max: f64,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Report {
+    #[serde(flatten)]
+    pub summary: Summary,
+    pub failures: Vec<Failed>,
+}
+
+struct Understood {
+    intent: String,
+    slots: Slots,
+    response: Option<String>,
+}
+
+/// Runs all tests; with `heard`, on what was heard.
+pub fn run(folder: &LanguageFolder, heard: Option<(&Heard, &Arc<Sounds>)>) -> Report {
+    let mut failures = Vec::new();
+    let mut times = Vec::new();
+    let mut counts = BTreeMap::new();
+    for suite in &folder.suites {
+        let aligner = heard.map(|(_, sounds)| Aligner::new(&suite.grammar, sounds.clone()));
+        for test in &suite.tests {
+            let replaced = heard.and_then(|(heard, _)| heard.get(test.sentence.trim()));
+            let text = replaced.unwrap_or(&test.sentence);
+            let started = Instant::now();
+            let understood = match &aligner {
+                Some(aligner) => align(suite, aligner, test, text),
+                None => understand(suite, test, text),
+            };
+            times.push(started.elapsed().as_secs_f64() * 1e3);
+            let outcome = judge(test, understood.as_ref());
+            *counts.entry(outcome as u8).or_insert(0usize) += 1;
+            if outcome != Outcome::Right {
+                failures.push(Failed {
+                    file: test.file.display().to_string(),
+                    sentence: test.sentence.clone(),
+                    heard: replaced.cloned(),
+                    outcome,
+                    expected: expected(test),
+                    found: understood.as_ref().map_or("-".to_owned(), found),
+                });
+            }
+        }
+    }
+    times.sort_by(f64::total_cmp);
+    let n = times.len();
+    let at = |share: f64| times.get(((n as f64 * share) as usize).min(n.saturating_sub(1)));
+    let share =
+        |outcome: Outcome| *counts.get(&(outcome as u8)).unwrap_or(&0) as f64 / n.max(1) as f64;
+    let summary = Summary {
+        n,
+        passed: n - failures.len(),
+        failed: failures.len(),
+        right: share(Outcome::Right),
+        wrong_slots: share(Outcome::WrongSlots),
+        wrong_intent: share(Outcome::WrongIntent),
+        abstained: share(Outcome::Abstained),
+        ms_p50: at(0.5).copied().unwrap_or_default(),
+        ms_p95: at(0.95).copied().unwrap_or_default(),
+        ms_max: at(1.0).copied().unwrap_or_default(),
+    };
+    Report { summary, failures }
+}
+
+fn understand(suite: &Suite, test: &Test, text: &str) -> Option<Understood> {
+    let readings = suite.grammar.readings(text, &test.intent.context);
+    let named = |r: &Reading<'_>| suite.home.named(&r.slots);
+    // The first of equals: `max_by_key` would take the last.
+    let best = readings.into_iter().rev().max_by_key(named)?;
+    Some(Understood {
+        intent: best.intent.to_owned(),
+        slots: best.slots,
+        response: best.response.map(str::to_owned),
+    })
+}
+
+/// A reading may strain so much, and no more.
+const MOST_STRAIN: f32 = 0.3;
+/// Another intent must be this much dearer, in whole sounds.
+const LEAST_MARGIN: f32 = 0.5;
+
+fn align(suite: &Suite, aligner: &Aligner, test: &Test, text: &str) -> Option<Understood> {
+    let readings = aligner.align(text, &test.intent.context).ok()?;
+    let least = readings.first()?.evidence.cost;
+    let equals = readings.partition_point(|r| r.evidence.cost <= least);
+    let named = (0..equals).rev().max_by_key(|i| suite.home.named(&readings[*i].slots));
+    let mut readings = readings;
+    let best = readings.remove(named.unwrap_or_default());
+    let mut readings = readings.into_iter();
+    let rival =
+        readings.find(|r| r.intent != best.intent).map(|r| r.evidence.cost - best.evidence.cost);
+    if best.evidence.strain() > MOST_STRAIN
+        || rival.is_some_and(|margin| margin < LEAST_MARGIN && best.evidence.cost > 0.0)
+    {
+        return None;
+    }
+    Some(Understood { intent: best.intent, slots: best.slots, response: best.response })
+}
+
+fn judge(test: &Test, understood: Option<&Understood>) -> Outcome {
+    let Some(understood) = understood else { return Outcome::Abstained };
+    if understood.intent != test.intent.name {
+        return Outcome::WrongIntent;
+    }
+    let wanted = &test.intent.slots;
+    let right = wanted.len() == understood.slots.len()
+        && wanted.iter().all(|(name, wanted)| {
+            understood.slots.get(name).is_some_and(|slot| wanted.allows(&slot.value))
+        });
+    if right { Outcome::Right } else { Outcome::WrongSlots }
+}
+
+fn expected(test: &Test) -> String {
+    let slots = test.intent.slots.iter().map(|(name, value)| format!(" {name}={value}"));
+    format!("{}{}", test.intent.name, slots.collect::<String>())
+}
+
+fn found(understood: &Understood) -> String {
+    let show = |(name, slot): (&String, &crate::nlu::Slot)| {
+        let value: &SlotValue = &slot.value;
+        format!(" {name}={value}")
+    };
+    format!("{}{}", understood.intent, understood.slots.iter().map(show).collect::<String>())
+}
