@@ -25,6 +25,7 @@ const MAX_ALTERNATIVES: usize = 4;
 pub struct Grammar {
     pub(super) machine: Arc<Machine>,
     slots_of: Arc<BTreeMap<String, SlotLists>>,
+    respelled: Arc<BTreeMap<String, Vec<String>>>,
 }
 
 /// One way to understand a text.
@@ -94,7 +95,8 @@ impl Grammar {
         let slots_of = check(&sources, &draft, &mut problems);
         if problems.is_empty() {
             let machine = Arc::new(compile(&sources, &draft));
-            return Ok(Self { machine, slots_of: Arc::new(slots_of) });
+            let respelled = Arc::new(draft.respelled);
+            return Ok(Self { machine, slots_of: Arc::new(slots_of), respelled });
         }
         let file = |d: &Diagnostic| sources.iter().position(|s| s.path == d.file);
         problems.sort_by_key(|d| (file(d), d.line, d.column));
@@ -166,6 +168,12 @@ impl Grammar {
             name,
             lists: lists.iter().map(String::as_str).collect(),
         })
+    }
+
+    /// Words whose sound the files say (`pronounce:`), with the ways to say them, for
+    /// [`Sounds::new`](super::Sounds::new).
+    pub fn respelled(&self) -> &BTreeMap<String, Vec<String>> {
+        &self.respelled
     }
 
     /// All lists, in name order.

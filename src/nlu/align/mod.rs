@@ -26,6 +26,8 @@ use super::words::{MAX_TEXT_BYTES, Words};
 use lattice::Lattice;
 use numbers::NumberWords;
 use search::Alignment;
+#[cfg(test)]
+pub(super) use search::MAX_WORK;
 use tokens::{MAX_TOKENS, Tokens};
 
 /// Most readings that are returned.
@@ -38,6 +40,10 @@ const LIMITS: [Milli; 3] = [80, 240, 450];
 const LIMIT_BASE: Milli = 1_500;
 /// A reading this much dearer than the best is no rival of it.
 const RIVAL: Milli = 2_500;
+
+/// Ways that an alignment has offered: what it costs, on any machine. Read by tests.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Work(#[cfg_attr(not(test), expect(dead_code, reason = "tests read it"))] pub u64);
 
 /// Finds the sentences of one grammar that sound most like a text. Immutable, and shared between
 /// threads as it is.
@@ -116,6 +122,26 @@ impl Aligner {
     /// # Errors
     /// The text is too long, or the grammar takes it in too many ways.
     pub fn align(&self, text: &str, context: &Context) -> Result<Vec<Aligned>, GaveUp> {
+        self.measured(text, context).0
+    }
+
+    /// [`Aligner::align`], and what it took.
+    pub(super) fn measured(
+        &self,
+        text: &str,
+        context: &Context,
+    ) -> (Result<Vec<Aligned>, GaveUp>, Work) {
+        let mut work = Work(0);
+        let result = self.search(text, context, &mut work);
+        (result, work)
+    }
+
+    fn search(
+        &self,
+        text: &str,
+        context: &Context,
+        work: &mut Work,
+    ) -> Result<Vec<Aligned>, GaveUp> {
         let words = Words::new(text);
         if words.text.len() > MAX_TEXT_BYTES {
             return Err(GaveUp::TooLong);
@@ -142,6 +168,7 @@ impl Aligner {
                     found.extend(ends.into_iter().map(|end| (index, end)));
                 }
             }
+            *work = Work(search.work);
             if search.gave_up() {
                 return Err(GaveUp::TooAmbiguous);
             }

@@ -19,7 +19,7 @@ use super::tokens::Tokens;
 use super::way::{Grid, Trace, Way};
 
 /// Most ways offered in one search: some 60 ms on a desktop computer.
-pub(super) const MAX_WORK: u64 = 4_000_000;
+pub(in crate::nlu) const MAX_WORK: u64 = 4_000_000;
 
 /// Not compared yet.
 const UNKNOWN: Milli = Milli::MAX;
