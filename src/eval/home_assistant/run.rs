@@ -136,27 +136,17 @@ fn understand(suite: &Suite, test: &Test, text: &str) -> Option<Understood> {
     })
 }
 
-/// A reading may strain so much, and no more.
-const MOST_STRAIN: f32 = 0.3;
-/// Another intent must be this much dearer, in whole sounds.
-const LEAST_MARGIN: f32 = 0.5;
-
 fn align(suite: &Suite, aligner: &Aligner, test: &Test, text: &str) -> Option<Understood> {
     let readings = aligner.align(text, &test.intent.context).ok()?;
     let least = readings.first()?.evidence.cost;
     let equals = readings.partition_point(|r| r.evidence.cost <= least);
     let named = (0..equals).rev().max_by_key(|i| suite.home.named(&readings[*i].slots));
-    let mut readings = readings;
-    let best = readings.remove(named.unwrap_or_default());
-    let mut readings = readings.into_iter();
-    let rival =
-        readings.find(|r| r.intent != best.intent).map(|r| r.evidence.cost - best.evidence.cost);
-    if best.evidence.strain() > MOST_STRAIN
-        || rival.is_some_and(|margin| margin < LEAST_MARGIN && best.evidence.cost > 0.0)
-    {
-        return None;
-    }
-    Some(Understood { intent: best.intent, slots: best.slots, response: best.response })
+    let best = &readings[named.unwrap_or_default()];
+    best.stands_against(&readings).then(|| Understood {
+        intent: best.intent.clone(),
+        slots: best.slots.clone(),
+        response: best.response.clone(),
+    })
 }
 
 fn judge(test: &Test, understood: Option<&Understood>) -> Outcome {

@@ -38,6 +38,11 @@ const MOST_READINGS: usize = 5;
 const LIMITS: [Milli; 3] = [80, 240, 450];
 /// In thousandths of a sound: so much may be wrong in the shortest text.
 const LIMIT_BASE: Milli = 1_500;
+/// A reading with more [strain](Evidence::strain) is none to act on: chosen on sentences with a
+/// tenth of their words misheard, where nine of ten stay right and one in a hundred is misread.
+const MOST_STRAIN: f32 = 0.3;
+/// Another intent must be this much dearer, in whole sounds.
+const LEAST_MARGIN: f32 = 0.5;
 /// A reading this much dearer than the best is no rival of it.
 const RIVAL: Milli = 2_500;
 
@@ -91,14 +96,17 @@ pub struct Evidence {
     pub skipped: Vec<String>,
     /// Words heard that the sentence has no place for.
     pub inserted: Vec<String>,
-    /// Words heard that fill slots of any words.
-    pub wild: u32,
+    /// Sounds heard that fill slots of any words, which speak for no sentence.
+    pub wild_phones: u32,
+    /// What those add to the cost.
+    pub wild_cost: f32,
 }
 
 impl Evidence {
-    /// Cost for each sound heard: 0 fits, 1 is nothing alike.
+    /// Cost for each sound heard, wildcards aside: 0 fits, 1 is nothing alike.
     pub fn strain(&self) -> f32 {
-        self.cost / self.heard_phones.max(1) as f32
+        let phones = self.heard_phones.saturating_sub(self.wild_phones);
+        (self.cost - self.wild_cost).max(0.0) / phones.max(1) as f32
     }
 }
 
@@ -219,6 +227,16 @@ impl Aligner {
 }
 
 impl Aligned {
+    /// May it be acted on, with these readings beside it? It must not strain, and readings with
+    /// another intent must be clearly dearer.
+    pub fn stands_against(&self, readings: &[Self]) -> bool {
+        let is_rival = |r: &&Self| r.intent != self.intent;
+        let nearest = readings.iter().filter(is_rival).map(|r| r.evidence.cost).reduce(f32::min);
+        self.evidence.cost == 0.0
+            || (self.evidence.strain() <= MOST_STRAIN
+                && nearest.is_none_or(|cost| cost - self.evidence.cost >= LEAST_MARGIN))
+    }
+
     /// The same values, whatever words were heard for them.
     fn slots_equal(&self, other: &Self) -> bool {
         self.slots.len() == other.slots.len()

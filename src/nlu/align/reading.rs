@@ -8,6 +8,7 @@ use super::super::graph::Machine;
 use super::super::interpretation::{Slot, SlotValue};
 use super::super::ways::{NONE, WayId};
 use super::super::words::Words;
+use super::costs;
 use super::search::Alignment;
 use super::way::Trace;
 use super::{Aligned, Evidence};
@@ -135,7 +136,10 @@ impl<'g> Told<'g> {
             }
             Trace::Wild { slot, from, to } => {
                 self.sentence.extend(heard(from, to).iter().map(|token| token.text.clone()));
-                self.evidence.wild += u32::from(to - from);
+                for token in heard(from, to) {
+                    self.evidence.wild_phones += token.len;
+                    self.evidence.wild_cost += costs::wild(token.len) as f32 / 1000.0;
+                }
                 let text = said(search, words, from, to);
                 self.fill(search, words, slot, SlotValue::Text(text), (from, to), None);
             }

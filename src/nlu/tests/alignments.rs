@@ -12,18 +12,17 @@ fn aligner(grammar: &Grammar) -> Aligner {
     Aligner::new(grammar, Arc::new(sounds))
 }
 
-/// `intent slot=value… cost`, best first.
-fn all(aligner: &Aligner, text: &str) -> Vec<String> {
-    let readings = aligner.align(text, &Context::new()).expect("bounded");
-    let show = |r: &Aligned| {
-        let slots = r.slots.iter().map(|(name, slot)| format!(" {name}={}", slot.value));
-        format!("{}{}", r.intent, slots.collect::<String>())
-    };
-    readings.iter().map(show).collect()
+/// `intent slot=value…`.
+fn show(reading: &Aligned) -> String {
+    let slots = reading.slots.iter().map(|(name, slot)| format!(" {name}={}", slot.value));
+    format!("{}{}", reading.intent, slots.collect::<String>())
 }
 
+/// The best reading if it may be acted on.
 fn best(aligner: &Aligner, text: &str) -> String {
-    all(aligner, text).into_iter().next().unwrap_or("-".to_owned())
+    let readings = aligner.align(text, &Context::new()).expect("bounded");
+    let best = readings.first().filter(|best| best.stands_against(&readings));
+    best.map_or("-".to_owned(), show)
 }
 
 fn home() -> Grammar {
