@@ -46,6 +46,9 @@ pub struct Entity {
     pub area: Option<String>,
     #[serde(default)]
     pub state: Option<State>,
+    /// The state as it is told, where the file says so.
+    #[serde(default)]
+    pub state_with_unit: Option<String>,
     #[serde(default)]
     pub attributes: BTreeMap<String, SlotValue>,
 }

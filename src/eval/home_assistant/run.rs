@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use super::super::table::{Table, TableError, TableRow};
 use super::{LanguageFolder, Suite, Test};
-use crate::nlu::{Aligner, Reading, SlotValue, Slots, Sounds};
+use crate::nlu::{Aligner, Reading, Slots, Sounds};
 
 /// What was heard for each sentence, where that differs from the sentence.
 pub type Heard = BTreeMap<String, String>;
@@ -74,11 +74,11 @@ struct Understood {
     response: Option<String>,
 }
 
-/// Runs all tests; with `heard`, on what was heard.
+/// Runs all tests; with `heard`, on what was heard instead, by sound. Replies are compared where
+/// nothing was replaced: they quote what was said.
 pub fn run(folder: &LanguageFolder, heard: Option<(&Heard, &Arc<Sounds>)>) -> Report {
     let mut failures = Vec::new();
     let mut times = Vec::new();
-    let mut counts = BTreeMap::new();
     for suite in &folder.suites {
         let aligner = heard.map(|(_, sounds)| Aligner::new(&suite.grammar, sounds.clone()));
         for test in &suite.tests {
@@ -90,38 +90,75 @@ pub fn run(folder: &LanguageFolder, heard: Option<(&Heard, &Arc<Sounds>)>) -> Re
                 None => understand(suite, test, text),
             };
             times.push(started.elapsed().as_secs_f64() * 1e3);
-            let outcome = judge(test, understood.as_ref());
-            *counts.entry(outcome as u8).or_insert(0usize) += 1;
-            if outcome != Outcome::Right {
-                failures.push(Failed {
-                    file: test.file.display().to_string(),
-                    sentence: test.sentence.clone(),
-                    heard: replaced.cloned(),
-                    outcome,
-                    expected: expected(test),
-                    found: understood.as_ref().map_or("-".to_owned(), found),
-                });
-            }
+            let meaning = judge(test, understood.as_ref());
+            let (outcome, expected, found) = match (meaning, understood, heard) {
+                (Outcome::Right, _, Some(_)) => continue,
+                (Outcome::Right, Some(understood), None) => {
+                    match wrong_response(folder, suite, test, &understood) {
+                        Some((expected, found)) => (Outcome::WrongResponse, expected, found),
+                        None => continue,
+                    }
+                }
+                (outcome, understood, _) => {
+                    let found = understood.map_or("-".to_owned(), |u| shown(&u.intent, &u.slots));
+                    (outcome, shown_wanted(test), found)
+                }
+            };
+            failures.push(Failed {
+                file: test.file.display().to_string(),
+                sentence: test.sentence.clone(),
+                heard: replaced.cloned(),
+                outcome,
+                expected,
+                found,
+            });
         }
     }
+    Report { summary: summary(&failures, times), failures }
+}
+
+fn summary(failures: &[Failed], mut times: Vec<f64>) -> Summary {
     times.sort_by(f64::total_cmp);
     let n = times.len();
-    let at = |share: f64| times.get(((n as f64 * share) as usize).min(n.saturating_sub(1)));
-    let share =
-        |outcome: Outcome| *counts.get(&(outcome as u8)).unwrap_or(&0) as f64 / n.max(1) as f64;
-    let summary = Summary {
+    let at = |share: f64| {
+        let index = (n as f64 * share) as usize;
+        times.get(index.min(n.saturating_sub(1))).copied().unwrap_or_default()
+    };
+    let count = |outcome: Outcome| failures.iter().filter(|f| f.outcome == outcome).count();
+    let share = |count: usize| count as f64 / n.max(1) as f64;
+    Summary {
         n,
         passed: n - failures.len(),
         failed: failures.len(),
-        right: share(Outcome::Right),
-        wrong_slots: share(Outcome::WrongSlots),
-        wrong_intent: share(Outcome::WrongIntent),
-        abstained: share(Outcome::Abstained),
-        ms_p50: at(0.5).copied().unwrap_or_default(),
-        ms_p95: at(0.95).copied().unwrap_or_default(),
-        ms_max: at(1.0).copied().unwrap_or_default(),
+        // The meaning was right where only the reply was not.
+        right: share(n - failures.len() + count(Outcome::WrongResponse)),
+        wrong_slots: share(count(Outcome::WrongSlots)),
+        wrong_intent: share(count(Outcome::WrongIntent)),
+        abstained: share(count(Outcome::Abstained)),
+        ms_p50: at(0.5),
+        ms_p95: at(0.95),
+        ms_max: at(1.0),
+    }
+}
+
+/// What the reply should have been and what it is; `None` when it is right or no test says.
+fn wrong_response(
+    folder: &LanguageFolder,
+    suite: &Suite,
+    test: &Test,
+    understood: &Understood,
+) -> Option<(String, String)> {
+    let wanted = test.response.as_ref()?;
+    let home = test.home.as_ref().unwrap_or(&suite.home);
+    let Understood { intent, slots, response } = understood;
+    let said = folder.responses.render(home, intent, response.as_deref(), slots);
+    let said = match said {
+        Some(Ok(said)) => said,
+        Some(Err(error)) => format!("({error})"),
+        None => "(no such template)".to_owned(),
     };
-    Report { summary, failures }
+    let tidy = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+    (tidy(wanted) != said).then(|| (tidy(wanted), said))
 }
 
 fn understand(suite: &Suite, test: &Test, text: &str) -> Option<Understood> {
@@ -162,15 +199,12 @@ fn judge(test: &Test, understood: Option<&Understood>) -> Outcome {
     if right { Outcome::Right } else { Outcome::WrongSlots }
 }
 
-fn expected(test: &Test) -> String {
+fn shown_wanted(test: &Test) -> String {
     let slots = test.intent.slots.iter().map(|(name, value)| format!(" {name}={value}"));
     format!("{}{}", test.intent.name, slots.collect::<String>())
 }
 
-fn found(understood: &Understood) -> String {
-    let show = |(name, slot): (&String, &crate::nlu::Slot)| {
-        let value: &SlotValue = &slot.value;
-        format!(" {name}={value}")
-    };
-    format!("{}{}", understood.intent, understood.slots.iter().map(show).collect::<String>())
+fn shown(intent: &str, slots: &Slots) -> String {
+    let slots = slots.iter().map(|(name, slot)| format!(" {name}={}", slot.value));
+    format!("{intent}{}", slots.collect::<String>())
 }
