@@ -3,6 +3,7 @@
 //! [`scores`] counts, [`report`] prints.
 
 pub mod dataset;
+pub mod home_assistant;
 pub mod mix;
 pub mod outcome;
 pub mod report;

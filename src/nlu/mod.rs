@@ -1,5 +1,6 @@
 //! From words to meaning: sentence templates and their exact interpreter.
 
+mod align;
 mod answer;
 mod automaton;
 mod check;
@@ -7,6 +8,7 @@ mod compile;
 mod decision;
 mod draft;
 mod explain;
+mod given;
 mod grammar;
 mod graph;
 mod interpretation;
@@ -16,18 +18,22 @@ mod pieces;
 mod read;
 mod sample;
 mod search;
+mod sound;
 mod template;
 mod ways;
 mod words;
 
 pub use crate::config::diagnostic::Source;
+pub use align::{Aligned, Aligner, Evidence};
 pub use automaton::{Automaton, Said, Stop, Talk};
 pub use decision::{Decision, SearchEvidence, decide};
 pub use draft::Context;
 pub use explain::{Closest, Explanation, Match, Piece, Withheld};
+pub use given::Entry;
 pub use grammar::{Grammar, ListItem, Reading, SlotInfo};
 pub use interpretation::{Alternative, GaveUp, Interpretation, Slot, SlotValue, Slots, Status};
 pub use sample::Sample;
+pub use sound::{Phone, Pronounce, Sounds, Spelled, Unsounded, distance};
 
 #[cfg(test)]
 mod tests;

@@ -22,7 +22,7 @@ impl Grammar {
         let context = Context::new();
         let machine = &self.machine;
         let usable: Vec<_> =
-            machine.sentences.iter().filter(|s| self.possible(s, &context)).collect();
+            machine.sentences.iter().filter(|s| self.machine.possible(s, &context)).collect();
         let mut draw = Draw { grammar: self, state: seed, text: String::new(), meets: 0 };
         let sentence = usable.get(draw.below(usable.len().max(1)))?;
         draw.walk(sentence.graph);
