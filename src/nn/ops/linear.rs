@@ -2,7 +2,10 @@ use std::sync::Arc;
 
 use tract_onnx::tract_hir::internal::*;
 
-use super::{Constants, Scratch, Spelling, channels, filled, floats, time_major, time_major_fact};
+use super::{
+    Constants, Scratch, Spelling, channels, filled, floats, padded, time_major, time_major_fact,
+    windows,
+};
 use crate::nn::kernels::Activation;
 use crate::nn::linear::{ByteLinear, MAX_BYTE_INPUTS, Quantised, WindowLinear};
 
@@ -209,14 +212,7 @@ impl EvalOp for TimeConv {
         let pad = self.pad * self.channels;
         let rows = self.layer.rows(x.len() + 2 * pad);
         filled(context, &[1, rows, self.layer.outputs()], |y, Scratch { joined, .. }| {
-            if pad == 0 {
-                return self.layer.run(x, self.activation, y);
-            }
-            joined.clear();
-            joined.resize(pad, 0.0);
-            joined.extend_from_slice(x);
-            joined.resize(x.len() + 2 * pad, 0.0);
-            self.layer.run(joined, self.activation, y);
+            self.layer.run(padded(x, pad, joined), self.activation, y);
         })
     }
 }
@@ -230,11 +226,6 @@ impl TypedOp for TimeConv {
         Ok(time_major_fact(steps, self.layer.outputs()))
     }
     as_op!();
-}
-
-/// How many windows of `kernel` steps, one every `stride`, there are in `time` steps.
-fn windows(time: TDim, kernel: usize, stride: usize) -> TDim {
-    (time - kernel) / stride + 1
 }
 
 /// The inputs of a convolution are whole steps of `channels`.
