@@ -12,11 +12,12 @@ use crate::nn::linear::{ByteLinear, MAX_BYTE_INPUTS, Quantised, WindowLinear};
 /// [`ByteLinear`] along time, with activation and an optional residual.
 ///
 /// As `QuantLinear` on every step. ONNX inputs: x, weight u8 `[inputs, outputs]`, scale (one, or
-/// one per output), zero point u8, bias, and the residual if there is one. Attribute `activation`.
+/// one per output), zero point u8, bias, and the residual if there is one. Attributes `activation`
+/// and `input_bits` (8 or 16).
 ///
 /// As `QuantConv` on windows of some steps: a convolution without padding. ONNX inputs: x, weight
 /// u8 `[kernel * channels, outputs]`, scale, zero point u8, bias. Attributes `stride` (in steps of
-/// time), `activation` and `input_bits` (8 or 16).
+/// time), `activation` and `input_bits`.
 #[derive(Debug, Clone)]
 pub struct QuantLinear {
     layer: Arc<ByteLinear>,
@@ -32,7 +33,9 @@ impl QuantLinear {
         constants: &Constants,
     ) -> TractResult<(Box<dyn TypedOp>, TVec<OutletId>)> {
         let weight = Weight::read(constants)?;
-        let layer = ByteLinear::pack(spelling.kernel, &weight.view()?);
+        let (weight, bits) = (weight.view()?, spelling.input_bits);
+        let stride = weight.bytes.len() / weight.bias.len();
+        let layer = ByteLinear::pack_windows(spelling.kernel, &weight, stride, bits);
         let residual = constants.count() > 5;
         let kept = constants.kept([0].into_iter().chain(residual.then_some(5)))?;
         let channels = layer.inputs();
