@@ -146,7 +146,7 @@ impl Automaton {
         let context = Context::new();
         let sentences = grammars.iter().map(|grammar| {
             let possible = grammar.machine.sentences.iter();
-            possible.filter(|s| grammar.possible(s, &context)).map(|s| s.graph).collect()
+            possible.filter(|s| grammar.machine.possible(s, &context)).map(|s| s.graph).collect()
         });
         Self {
             machines: grammars.iter().map(|grammar| Arc::clone(&grammar.machine)).collect(),
