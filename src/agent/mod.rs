@@ -12,12 +12,13 @@
 
 use std::fmt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use crate::config::diagnostic::{Diagnostic, Source};
 use crate::config::regular;
 use crate::config::yaml::Yaml;
 use crate::dialogue::{RESERVED, Script};
-use crate::nlu::Grammar;
+use crate::nlu::{Grammar, Interpreter, Pronounce, Sounds, Spelled, Unsounded};
 
 mod rehearsal;
 mod script_file;
@@ -41,6 +42,8 @@ pub struct Agent {
     pub folder: PathBuf,
     pub settings: AgentSettings,
     pub grammar: Grammar,
+    /// Also understands what only sounds like the grammar's sentences.
+    pub interpreter: Interpreter,
     pub script: Script,
     pub tests: Vec<TestConversation>,
 }
@@ -128,10 +131,34 @@ impl Agent {
         let tests = test_file::read(&test_sources, script.as_ref(), &mut problems);
         match (settings, grammar, script) {
             (Some((name, settings)), Some(grammar), Some(script)) if problems.is_empty() => {
-                Ok(Self { name, folder, settings, grammar, script, tests })
+                let interpreter = interpreter(&grammar, Arc::new(Spelled))
+                    .map_err(|word| unsounded(dir, &word))?;
+                Ok(Self { name, folder, settings, grammar, interpreter, script, tests })
             }
             _ => Err(AgentError::Mistakes(problems)),
         }
+    }
+}
+
+impl Agent {
+    /// Compares words by the sounds that `voice` gives them; letters are all there is before.
+    pub fn pronounce_with(&mut self, voice: Arc<dyn Pronounce>) -> Result<(), AgentError> {
+        self.interpreter =
+            interpreter(&self.grammar, voice).map_err(|word| unsounded(&self.folder, &word))?;
+        Ok(())
+    }
+}
+
+fn interpreter(grammar: &Grammar, voice: Arc<dyn Pronounce>) -> Result<Interpreter, Unsounded> {
+    let sounds = Sounds::new(voice, grammar.respelled())?;
+    Ok(Interpreter::new(grammar, Arc::new(sounds)))
+}
+
+fn unsounded(dir: &Path, word: &Unsounded) -> AgentError {
+    AgentError::File {
+        path: dir.join("intents"),
+        why: format!("`pronounce`: {word}"),
+        help: "Write the word as other words that sound like it, in letters",
     }
 }
 

@@ -37,7 +37,9 @@ const LINES_AHEAD: usize = 1;
 const LOOK_EVERY: Duration = Duration::from_millis(20);
 
 pub fn run(args: &Args, context: &Context) -> Result<(), Failure> {
-    let agent = Arc::new(Agent::load(&args.agent).map_err(Failure::input)?);
+    let mut agent = Agent::load(&args.agent).map_err(Failure::input)?;
+    context.pronounce(&mut agent)?;
+    let agent = Arc::new(agent);
     let mut chat = Chat {
         conversation: Conversation::new(
             agent,

@@ -2,10 +2,13 @@
 
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use clap::{Parser, Subcommand};
 
+use crate::agent::Agent;
 use crate::models::{ModelError, ModelStore};
+use crate::tts::text::Phonemizer;
 
 mod bench;
 mod chat;
@@ -47,6 +50,25 @@ impl Context {
     /// Opens the models this invocation asked for.
     pub fn models(&self) -> Result<ModelStore, Failure> {
         Ok(ModelStore::open(self.models.as_deref())?)
+    }
+
+    /// Gives an agent the voice's pronunciations to compare words by. Where no models are built,
+    /// sounds are guessed from letters, and a line says so.
+    pub fn pronounce(&self, agent: &mut Agent) -> Result<(), Failure> {
+        match self.models() {
+            Ok(models) => {
+                let voice = Phonemizer::load(&models).map_err(Failure::input)?;
+                agent.pronounce_with(Arc::new(voice)).map_err(Failure::input)
+            }
+            Err(_) if self.models.is_none() => {
+                eprintln!(
+                    "note: no models are built (`make models`): words that sound alike are found \
+                     by their letters"
+                );
+                Ok(())
+            }
+            Err(failure) => Err(failure),
+        }
     }
 
     /// A line for people: stdout, or stderr when stdout carries JSON.

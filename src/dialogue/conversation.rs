@@ -15,7 +15,7 @@ use std::sync::Arc;
 use crate::agent::Agent;
 use crate::asr::Recognition;
 use crate::clock::Clock;
-use crate::nlu::{Decision, Interpretation, Slots, Status, decide};
+use crate::nlu::{Decision, Interpretation, Interpreter, Slots, Status, decide};
 use crate::turn::Expected;
 use crate::units::{SAMPLE_RATE_HZ, SamplePos};
 
@@ -174,28 +174,31 @@ impl Conversation {
         self.due.map(|due| self.speaking_until.map_or(due, |until| due.max(until)))
     }
 
-    /// The meaning of `text` here and now.
+    /// The meaning of `text` here and now: as it is written, else as it sounds.
     pub fn interpret(&self, text: &str) -> Interpretation {
+        let mut meaning = self.reading(Some(&self.agent.interpreter)).read(text);
+        self.judge(&mut meaning);
+        meaning
+    }
+
+    fn reading<'a>(&'a self, by_sound: Option<&'a Interpreter>) -> Reading<'a> {
         let script = &self.agent.script;
         let open = match (&self.state, &self.frame) {
             (State::Acting { .. }, _) | (_, None) => None,
             (_, Some(frame)) => Some(frame).zip(script.intents.get(&frame.intent)),
         };
-        let reading = Reading {
+        Reading {
             grammar: &self.agent.grammar,
             phrases: &script.phrases,
             phrases_here: self.phrases_here(),
             open,
             asked: self.asked_slot(),
-        };
-        reading.read(text)
+            by_sound,
+        }
     }
 
-    /// What an utterance means here and now, as the recogniser heard it: the agent's thresholds
-    /// decide whether it is sure enough.
-    pub fn understand(&self, heard: &Recognition) -> Decision {
-        let mut decision = decide(heard, |text| self.interpret(text));
-        let meaning = &mut decision.interpretation;
+    /// Lets the agent's thresholds decide whether a meaning is sure enough.
+    fn judge(&self, meaning: &mut Interpretation) {
         if meaning.status != Status::Rejected {
             let judged = self.agent.settings.thresholds.judge(meaning.confidence);
             meaning.status = match (meaning.status, judged) {
@@ -204,6 +207,14 @@ impl Conversation {
                 (status, _) => status,
             };
         }
+    }
+
+    /// What an utterance means here and now, as the recogniser heard it. Its search compares sounds
+    /// better than spellings can, so words are taken as they are written.
+    pub fn understand(&self, heard: &Recognition) -> Decision {
+        let reading = self.reading(None);
+        let mut decision = decide(heard, |text| reading.read(text));
+        self.judge(&mut decision.interpretation);
         decision
     }
 

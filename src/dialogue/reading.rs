@@ -4,7 +4,7 @@
 //! …), then, while a request is open, answers made of nothing but slot values ("large", "a small
 //! latte with milk"), each with the lead-ins of a correction taken off ("no, make it a …").
 
-use crate::nlu::{Grammar, Interpretation, Slot, SlotValue, Slots, Status};
+use crate::nlu::{Grammar, Interpretation, Interpreter, Slot, SlotValue, Slots, Status};
 use crate::turn::Completeness;
 
 use super::frame::Frame;
@@ -26,10 +26,22 @@ pub struct Reading<'a> {
     pub open: Option<(&'a Frame, &'a IntentScript)>,
     /// The slot that was just asked for.
     pub asked: Option<&'a str>,
+    /// Reads what only sounds like a sentence, where nothing else fits.
+    pub by_sound: Option<&'a Interpreter>,
 }
 
 impl Reading<'_> {
     pub fn read(&self, text: &str) -> Interpretation {
+        let read = self.read_as_written(text);
+        match self.by_sound {
+            Some(interpreter) if read.status == Status::Rejected => {
+                interpreter.by_sound(text, read)
+            }
+            _ => read,
+        }
+    }
+
+    fn read_as_written(&self, text: &str) -> Interpretation {
         let words = words(text);
         let whole = words.join(" ");
         if let Some(answer) = self.direct_answer(&whole) {

@@ -12,6 +12,7 @@ mod given;
 mod grammar;
 mod graph;
 mod interpretation;
+mod interpreter;
 mod number_words;
 mod numbers;
 mod pieces;
@@ -32,6 +33,7 @@ pub use explain::{Closest, Explanation, Match, Piece, Withheld};
 pub use given::Entry;
 pub use grammar::{Grammar, ListItem, Reading, SlotInfo};
 pub use interpretation::{Alternative, GaveUp, Interpretation, Slot, SlotValue, Slots, Status};
+pub use interpreter::Interpreter;
 pub use sample::Sample;
 pub use sound::{Phone, Pronounce, Sounds, Spelled, Unsounded, distance};
 
