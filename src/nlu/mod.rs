@@ -2,6 +2,7 @@
 
 mod answer;
 mod check;
+pub mod classify;
 mod compile;
 mod draft;
 mod explain;
