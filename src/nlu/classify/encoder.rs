@@ -1,13 +1,15 @@
 //! The sentence encoder, MiniLM-L6 (Wang et al. 2020; Reimers and Gurevych 2019): a direction in
 //! 384 dimensions for any text, near for texts that mean the same.
 
+use std::sync::Arc;
+
 use serde::Deserialize;
 use tract_onnx::prelude::*;
 
 use super::ClassifyError;
 use super::wordpiece::WordPiece;
 use crate::models::ModelStore;
-use crate::nn::{self, Session};
+use crate::nn::{self, Plan, Session, Team};
 
 /// Numbers of an embedding.
 pub const EMBEDDING_LEN: usize = 384;
@@ -34,12 +36,18 @@ struct Meta {
     hidden: usize,
 }
 
-/// Text → embedding. Reuses its memory from text to text.
-pub struct SentenceEncoder {
+/// What all encoders of a program share.
+struct Network {
     pieces: WordPiece,
     /// Rows of the tokens, then rows of the positions.
     table: Vec<u8>,
     positions: usize,
+    plan: Arc<Plan>,
+}
+
+/// Text → embedding. Reuses its memory from text to text.
+pub struct SentenceEncoder {
+    network: Arc<Network>,
     session: Session,
 }
 
@@ -62,10 +70,44 @@ impl SentenceEncoder {
             return Err(damaged(TABLE, format!("not the rows of {} tokens", meta.tokens)));
         }
         let plan = nn::load(GRAPH, models.bytes(GRAPH)?)?;
-        let session = Session::new(&plan).map_err(ClassifyError::run)?;
-        let mut encoder = Self { pieces, table, positions: meta.positions, session };
+        let mut encoder =
+            Self::over(Arc::new(Network { pieces, table, positions: meta.positions, plan }))?;
         encoder.encode("")?;
         Ok(encoder)
+    }
+
+    /// Another encoder over the same weights.
+    pub fn twin(&self) -> Result<Self, ClassifyError> {
+        Self::over(Arc::clone(&self.network))
+    }
+
+    fn over(network: Arc<Network>) -> Result<Self, ClassifyError> {
+        let session = Session::new(&network.plan).map_err(ClassifyError::run)?;
+        Ok(Self { network, session })
+    }
+
+    /// The embeddings of many texts, one behind the other; `team` shares the work.
+    pub fn encode_all(&mut self, texts: &[&str], team: &Team) -> Result<Vec<f32>, ClassifyError> {
+        // Texts of one length behind each other reuse the tensors of the one before.
+        let mut order: Vec<usize> = (0..texts.len()).collect();
+        order.sort_by_cached_key(|text| self.tokens(texts[*text]).len());
+        let (mine, others): (Vec<usize>, Vec<usize>) =
+            order.into_iter().partition(|text| text.is_multiple_of(2));
+        let mut twin = self.twin()?;
+        let (mut first, mut second) = (Ok(Vec::new()), Ok(Vec::new()));
+        let encode = |encoder: &mut Self, numbers: &[usize]| -> Result<Vec<_>, ClassifyError> {
+            numbers.iter().map(|text| Ok((*text, encoder.encode(texts[*text])?))).collect()
+        };
+        team.join(
+            !others.is_empty(),
+            || first = encode(self, &mine),
+            || second = encode(&mut twin, &others),
+        );
+        let mut all = vec![0.0; texts.len() * EMBEDDING_LEN];
+        for (text, embedding) in first?.into_iter().chain(second?) {
+            all[text * EMBEDDING_LEN..][..EMBEDDING_LEN].copy_from_slice(&embedding);
+        }
+        Ok(all)
     }
 
     /// The embedding of a text: the mean over its tokens, scaled to length 1. What lies behind
@@ -77,11 +119,12 @@ impl SentenceEncoder {
 
     /// The tokens that [`SentenceEncoder::encode`] sees.
     pub fn tokens(&self, text: &str) -> Vec<u32> {
-        self.pieces.encode(text, self.positions)
+        self.network.pieces.encode(text, self.network.positions)
     }
 
     fn embed(&mut self, tokens: &[u32]) -> TractResult<Embedding> {
-        let (table, words) = (&self.table, self.pieces.known());
+        let Network { table, pieces, .. } = &*self.network;
+        let words = pieces.known();
         let x = self.session.input(&[1, tokens.len(), EMBEDDING_LEN], |x| {
             for ((x, token), place) in x.chunks_exact_mut(EMBEDDING_LEN).zip(tokens).zip(words..) {
                 x.fill(0.0);
