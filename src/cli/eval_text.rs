@@ -1,14 +1,17 @@
 //! `mynah eval-text`: learn from one table of texts, be measured on another.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Instant;
 
 use anyhow::anyhow;
 
 use super::{Context, Failure};
-use crate::eval::text;
+use crate::eval::text::{self, TextRow};
 use crate::eval::text_scores::{TextOutcome, TextReport};
-use crate::nlu::classify::{ClassifyError, Example, IntentModel, SentenceEncoder, Training};
+use crate::nlu::classify::{
+    ClassifyError, Example, IntentModel, SentenceEncoder, SlotExample, SlotTagger, Tagged, Training,
+};
 use crate::nn::Team;
 
 /// Measure what is learned from example texts: intents, slots, out of scope
@@ -62,19 +65,26 @@ pub fn run(args: &Args, context: &Context) -> Result<(), Failure> {
         }
         error => Failure::Runtime(error.into()),
     })?;
+    let tagger = SlotTagger::train(&slot_examples(&train), &[]);
     let train_s = started.elapsed().as_secs_f64();
     let started = Instant::now();
     let mut outcomes = Vec::with_capacity(test.len());
     for row in test {
         let verdict = model.classify(&row.text, encoder.as_mut()).map_err(anyhow::Error::from)?;
         let (best, probability) = verdict.best();
+        let intent = model.intents()[best].clone();
+        let mut slots = BTreeMap::new();
+        for Tagged { slot, at } in tagger.tag(&row.text, &intent) {
+            // A slot has one value: the first that was said.
+            slots.entry(slot).or_insert_with(|| row.text[at].to_owned());
+        }
         outcomes.push(TextOutcome {
             gold: row.gold,
             condition: row.condition,
-            intent: model.intents()[best].clone(),
+            intent,
             probability,
             out_of_scope: verdict.out_of_scope,
-            slots: Default::default(),
+            slots,
         });
     }
     let ms_per_text = 1e3 * started.elapsed().as_secs_f64() / outcomes.len() as f64;
@@ -84,4 +94,13 @@ pub fn run(args: &Args, context: &Context) -> Result<(), Failure> {
         super::put(serde_json::to_string(&report).map_err(anyhow::Error::from)?);
     }
     Ok(())
+}
+
+fn slot_examples(rows: &[TextRow]) -> Vec<SlotExample<'_>> {
+    let example = |row| {
+        let TextRow { text, gold: Some(gold), .. }: &TextRow = row else { return None };
+        let slots = gold.slots.iter().map(|(slot, value)| (slot.as_str(), value.to_string()));
+        Some(SlotExample { text, intent: &gold.intent, slots: slots.collect() })
+    };
+    rows.iter().filter_map(example).collect()
 }

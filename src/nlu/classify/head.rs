@@ -8,8 +8,10 @@ use crate::nn::linear::WindowLinear;
 
 /// Texts whose gradients are summed before the weights move.
 const BATCH: usize = 64;
-/// Size of the first steps (AdaGrad, Duchi et al. 2011, with one divisor per input).
-const RATE: f32 = 1.0;
+/// Size of the first steps (AdaGrad, Duchi et al. 2011, with one divisor per input). Pieces take
+/// smaller ones: there are many of them, and most are met only a few times.
+const MEANING_RATE: f32 = 2.0;
+const PIECE_RATE: f32 = 0.3;
 /// Passes over the texts: enough of them for some tens of thousands of steps when there are few texts.
 const EPOCHS: Range<usize> = 12..60;
 const WANTED_TEXTS: usize = 40_000;
@@ -155,7 +157,7 @@ impl Batch {
             sum.iter_mut().zip(row).for_each(|(sum, x)| *sum += x);
         }
         steps.bias += sum.iter().map(|x| x * x).sum::<f32>();
-        let rate = RATE / steps.bias.sqrt();
+        let rate = MEANING_RATE / steps.bias.sqrt();
         head.bias.iter_mut().zip(&sum).for_each(|(bias, x)| *bias -= rate * x);
         for (member, residuals) in members.iter().zip(self.residuals.chunks_exact(classes)) {
             let label = texts.labels[*member as usize] as usize;
@@ -204,7 +206,7 @@ impl Work for Scatter<'_> {
         for (row, value) in self.pieces {
             let step = &mut self.steps[*row as usize];
             *step += value * value * power;
-            let rate = RATE / step.sqrt();
+            let rate = PIECE_RATE / step.sqrt();
             let (keep, move_by) = (1.0 - rate * DECAY, rate * value);
             let weights = &mut self.weights[*row as usize * classes..][..classes];
             for (weight, residual) in weights.iter_mut().zip(self.residuals) {
@@ -230,7 +232,7 @@ impl Work for Descend<'_> {
         let gradients = self.gradient.chunks_exact(self.classes);
         for ((weights, gradient), step) in rows.zip(gradients).zip(self.steps) {
             *step += gradient.iter().map(|x| x * x).sum::<f32>();
-            let rate = RATE / step.sqrt();
+            let rate = MEANING_RATE / step.sqrt();
             let keep = 1.0 - rate * DECAY * self.texts;
             for (weight, gradient) in weights.iter_mut().zip(gradient) {
                 *weight = *weight * keep - rate * gradient;

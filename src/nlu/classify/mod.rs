@@ -3,15 +3,19 @@
 mod calibrate;
 mod encoder;
 mod everyday;
+mod features;
 mod grams;
 mod head;
 mod model;
 mod stored;
+mod tagger;
+mod tokens;
 mod train;
 mod wordpiece;
 
 pub use encoder::{EMBEDDING_LEN, Embedding, SentenceEncoder};
 pub use model::{IntentModel, Verdict};
+pub use tagger::{SlotExample, SlotTagger, Tagged};
 pub use train::{Corrupt, Example, Training};
 
 use crate::models::ModelError;
