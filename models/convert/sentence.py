@@ -2,10 +2,11 @@
 
 In:  x[1,T,384]      embeddings of T tokens, each the sum of its row and its position's row
 Out: hidden[1,T,384] what the last layer makes of every token; their mean is the sentence's
+     before[1,T,384] what the layer before it makes of them, nearer to the words
 
 Linear layers become 8-bit with a scale for every output. A layer norm of ours has no shift: it is
 carried into the biases behind it, of the layers that read the norm and of the residual sum it
-enters, which changes nothing but rounding; only the last one is added. The host looks up rows and
+enters, which changes nothing but rounding; it is added only to what comes out. The host looks up rows and
 positions in embeddings.bin and holds the WordPiece vocabulary.
 """
 
@@ -102,10 +103,10 @@ def golden(packages: Path, built: Path, golden: Path) -> None:
     sentences = []
     for _, ids in CASES:
         x = (table[ids] + positions(weights)[: len(ids)])[None]
-        (hidden,) = session.run(None, {"x": x})
-        mean = hidden[0].mean(0)
-        sentences.append(mean / np.linalg.norm(mean))
-    np.stack(sentences).astype("<f4").tofile(golden / "sentences.f32")
+        hidden, before = (states[0] for states in session.run(None, {"x": x}))
+        mean = hidden.mean(0)
+        sentences.append([mean / np.linalg.norm(mean), before.mean(0)])
+    np.stack(sentences).astype("<f4").tofile(golden / "senses.f32")
     cases = [{"text": text, "ids": ids} for text, ids in CASES]
     (golden / "cases.json").write_text(json.dumps(cases, indent=1) + "\n")
 
@@ -156,13 +157,13 @@ class Net:
         )
         return out
 
-    def model(self, out):
+    def model(self, outputs):
         shape = [1, "T", HIDDEN]
         graph = helper.make_graph(
             self.nodes,
             "minilm",
             [helper.make_tensor_value_info("x", TensorProto.FLOAT, shape)],
-            [helper.make_tensor_value_info(out, TensorProto.FLOAT, shape)],
+            [helper.make_tensor_value_info(out, TensorProto.FLOAT, shape) for out in outputs],
             self.constants,
         )
         opsets = [helper.make_opsetid("", 20), helper.make_opsetid(DOMAIN, 1)]
@@ -217,7 +218,10 @@ def build(w):
         r = linear(h, "intermediate.dense", shift, activation="gelu")
         r = linear(r, "output.dense", added=shift, residual=h)
         h, shift = norm(r, "output")
-    return net.model(net.op("Add", [h, net.constant("last_shift", shift)], "hidden"))
+        if layer >= LAYERS - 2:
+            out = "hidden" if layer == LAYERS - 1 else "before"
+            net.op("Add", [h, net.constant(f"{out}.shift", shift)], out)
+    return net.model(["hidden", "before"])
 
 
 def reference(w):
@@ -241,7 +245,7 @@ def reference(w):
         parts = net.op("Reshape", [x, heads], f"{x}.parts")
         return net.op("Transpose", [parts], f"{x}.heads", perm=order)
 
-    h = norm("x", "embeddings.LayerNorm")
+    h = outside = norm("x", "embeddings.LayerNorm")
     for layer in range(LAYERS):
         at = f"encoder.layer.{layer}"
         q, k, v = (linear(h, f"{at}.attention.self.{p}") for p in ("query", "key", "value"))
@@ -254,7 +258,8 @@ def reference(w):
         h = norm(r, f"{at}.attention.output.LayerNorm")
         inside = net.op("Gelu", [linear(h, f"{at}.intermediate.dense")], f"{at}.gelu")
         r = net.op("Add", [linear(inside, f"{at}.output.dense"), h], f"{at}.sum2")
-        h = norm(r, f"{at}.output.LayerNorm")
-    model = net.model(h)
+        before, h = outside, norm(r, f"{at}.output.LayerNorm")
+        outside = h
+    model = net.model([h, before])
     onnx.checker.check_model(model)
     return model

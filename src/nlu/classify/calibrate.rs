@@ -3,7 +3,7 @@
 use super::stored::{Reader, Writer};
 
 /// What out-of-scope is told by, larger for texts that are in scope.
-pub const SIGNS: usize = 3;
+pub const SIGNS: usize = 2;
 pub type Signs = [f32; SIGNS];
 
 /// Fitted on texts that the model did not learn from.
@@ -94,7 +94,7 @@ fn tell_apart(held: &[Held]) -> (f32, Signs) {
     for _ in 0..NEWTON_STEPS {
         let mut gradient = [0.0; N];
         let mut curvature = [[0.0; N]; N];
-        for (i, ridge) in [1e-3, RIDGE, RIDGE, RIDGE].into_iter().enumerate() {
+        for (i, ridge) in [1e-3, RIDGE, RIDGE].into_iter().enumerate() {
             gradient[i] = ridge * w[i];
             curvature[i][i] = ridge;
         }
@@ -122,7 +122,7 @@ fn tell_apart(held: &[Held]) -> (f32, Signs) {
             *w -= step.clamp(-2.0, 2.0);
         }
     }
-    (w[0] as f32, [w[1] as f32, w[2] as f32, w[3] as f32])
+    (w[0] as f32, [w[1] as f32, w[2] as f32])
 }
 
 /// Solves a small, positive definite system by elimination.
@@ -174,10 +174,10 @@ mod tests {
         let text = |i: u32| Held {
             scores: vec![0.0],
             label: (i < 50).then_some(0),
-            signs: [if i < 50 { 2.0 } else { -1.0 } + (i % 7) as f32 * 0.2, 0.0, 0.0],
+            signs: [if i < 50 { 2.0 } else { -1.0 } + (i % 7) as f32 * 0.2, 0.0],
         };
         let calibration = Calibration::fit(&(0..500).map(text).collect::<Vec<_>>());
-        let out = |sign| calibration.out_of_scope(&[sign, 0.0, 0.0]);
+        let out = |sign| calibration.out_of_scope(&[sign, 0.0]);
         assert!(out(-1.0) > 0.95 && out(3.0) < 0.05, "{calibration:?}");
         assert!(out(-1.0) > out(0.0) && out(0.0) > out(1.5));
     }

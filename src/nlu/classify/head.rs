@@ -15,8 +15,8 @@ const PIECE_RATE: f32 = 0.3;
 /// Passes over the texts: enough of them for some tens of thousands of steps when there are few texts.
 const EPOCHS: Range<usize> = 12..60;
 const WANTED_TEXTS: usize = 40_000;
-/// What pulls weights to zero, per text that moves them.
-const DECAY: f32 = 3e-5;
+/// What pulls weights to zero, shared by all texts.
+const PENALTY: f32 = 0.05;
 /// A text read rightly with so little doubt no longer moves the weights of its pieces.
 const NO_DOUBT: f32 = 0.005;
 
@@ -38,6 +38,8 @@ pub struct Head {
     pub bias: Vec<f32>,
     pub meaning: Vec<f32>,
     pub pieces: Vec<f32>,
+    /// Pull to zero per text.
+    decay: f32,
 }
 
 impl Head {
@@ -49,6 +51,7 @@ impl Head {
             bias: vec![0.0; classes],
             meaning: vec![0.0; width * classes],
             pieces: vec![0.0; texts.rows * classes],
+            decay: PENALTY / chosen.len().max(1) as f32,
         };
         let mut steps = Steps {
             bias: 1e-6,
@@ -99,7 +102,13 @@ struct Batch {
     /// Probability less truth, a row per text.
     residuals: Vec<f32>,
     gradient: Vec<f32>,
+    /// The pieces that the batch moves, and where each stands among them.
+    rows: Vec<u32>,
+    place: Vec<u32>,
 }
+
+/// The place of a piece that the batch does not move.
+const NOWHERE: u32 = u32::MAX;
 
 impl Batch {
     fn residuals(&mut self, kernel: Kernel, head: &Head, texts: &Texts, members: &[u32]) {
@@ -149,7 +158,8 @@ impl Batch {
                 gradient: &self.gradient,
                 steps: &mut steps.meaning,
                 classes,
-                texts: count as f32,
+                rate: MEANING_RATE,
+                decay: head.decay * count as f32,
             });
         }
         let mut sum = vec![0.0; classes];
@@ -159,13 +169,45 @@ impl Batch {
         steps.bias += sum.iter().map(|x| x * x).sum::<f32>();
         let rate = MEANING_RATE / steps.bias.sqrt();
         head.bias.iter_mut().zip(&sum).for_each(|(bias, x)| *bias -= rate * x);
+        self.step_pieces(kernel, head, steps, texts, members);
+    }
+
+    /// The gradients of all texts of the batch are summed by piece before its weights move: those
+    /// of the commonest pieces would otherwise leap.
+    fn step_pieces(
+        &mut self,
+        kernel: Kernel,
+        head: &mut Head,
+        steps: &mut Steps,
+        texts: &Texts,
+        members: &[u32],
+    ) {
+        let classes = texts.classes;
+        self.place.resize(texts.rows, NOWHERE);
+        self.rows.clear();
+        self.gradient.clear();
         for (member, residuals) in members.iter().zip(self.residuals.chunks_exact(classes)) {
-            let label = texts.labels[*member as usize] as usize;
-            if -residuals[label] > NO_DOUBT {
-                let pieces = &texts.pieces[*member as usize];
-                let (weights, steps) = (&mut head.pieces, &mut steps.pieces);
-                kernel.vectorise(Scatter { pieces, weights, residuals, steps });
+            if -residuals[texts.labels[*member as usize] as usize] <= NO_DOUBT {
+                continue;
             }
+            let pieces = &texts.pieces[*member as usize];
+            for (row, _) in pieces {
+                let place = &mut self.place[*row as usize];
+                if *place == NOWHERE {
+                    *place = self.rows.len() as u32;
+                    self.rows.push(*row);
+                }
+            }
+            self.gradient.resize(self.rows.len() * classes, 0.0);
+            let (gradient, place) = (&mut self.gradient, &self.place);
+            kernel.vectorise(Scatter { pieces, place, residuals, gradient });
+        }
+        for (row, gradient) in self.rows.iter().zip(self.gradient.chunks_exact(classes)) {
+            self.place[*row as usize] = NOWHERE;
+            let weights = &mut head.pieces[*row as usize * classes..][..classes];
+            let steps = &mut steps.pieces[*row as usize..=*row as usize];
+            let (rate, decay) = (PIECE_RATE, head.decay);
+            kernel.vectorise(Descend { weights, gradient, steps, classes, rate, decay });
         }
     }
 }
@@ -190,39 +232,36 @@ impl Work for Gather<'_> {
     }
 }
 
-/// Moves the weights of one text's pieces.
+/// Adds one text to the gradients of its pieces.
 struct Scatter<'a> {
     pieces: &'a [(u32, f32)],
-    weights: &'a mut [f32],
+    place: &'a [u32],
     residuals: &'a [f32],
-    steps: &'a mut [f32],
+    gradient: &'a mut [f32],
 }
 
 impl Work for Scatter<'_> {
     #[inline(always)]
     fn run(self) {
         let classes = self.residuals.len();
-        let power: f32 = self.residuals.iter().map(|x| x * x).sum();
         for (row, value) in self.pieces {
-            let step = &mut self.steps[*row as usize];
-            *step += value * value * power;
-            let rate = PIECE_RATE / step.sqrt();
-            let (keep, move_by) = (1.0 - rate * DECAY, rate * value);
-            let weights = &mut self.weights[*row as usize * classes..][..classes];
-            for (weight, residual) in weights.iter_mut().zip(self.residuals) {
-                *weight = *weight * keep - move_by * residual;
+            let place = self.place[*row as usize] as usize;
+            let gradient = &mut self.gradient[place * classes..][..classes];
+            for (sum, residual) in gradient.iter_mut().zip(self.residuals) {
+                *sum += value * residual;
             }
         }
     }
 }
 
-/// Moves the weights of the meaning by the gradient of a batch.
+/// Moves weights down their gradient, a row per input.
 struct Descend<'a> {
     weights: &'a mut [f32],
     gradient: &'a [f32],
     steps: &'a mut [f32],
     classes: usize,
-    texts: f32,
+    rate: f32,
+    decay: f32,
 }
 
 impl Work for Descend<'_> {
@@ -232,10 +271,11 @@ impl Work for Descend<'_> {
         let gradients = self.gradient.chunks_exact(self.classes);
         for ((weights, gradient), step) in rows.zip(gradients).zip(self.steps) {
             *step += gradient.iter().map(|x| x * x).sum::<f32>();
-            let rate = MEANING_RATE / step.sqrt();
-            let keep = 1.0 - rate * DECAY * self.texts;
+            let rate = self.rate / step.sqrt();
+            // The pull to zero is taken behind the step, which keeps it stable at any rate.
+            let keep = 1.0 / (1.0 + rate * self.decay);
             for (weight, gradient) in weights.iter_mut().zip(gradient) {
-                *weight = *weight * keep - rate * gradient;
+                *weight = (*weight - rate * gradient) * keep;
             }
         }
     }

@@ -1,7 +1,7 @@
 //! The trained model: intents, weights in bytes, and what makes its scores probabilities.
 
-use super::calibrate::{Calibration, SIGNS, Signs, log_sum_exp};
-use super::encoder::{EMBEDDING_LEN, Embedding, SentenceEncoder};
+use super::calibrate::{Calibration, Signs, log_sum_exp};
+use super::encoder::{EMBEDDING_LEN, SENSE_LEN, Sense, SentenceEncoder};
 use super::grams::{Grams, Sparse};
 use super::head::Head;
 use super::stored::{Reader, Writer};
@@ -32,15 +32,15 @@ impl Verdict {
 
 /// What the sentence encoder adds.
 #[derive(Debug)]
-pub(super) struct Meaning {
-    pub scaling: Scaling,
+struct Meaning {
+    scaling: Scaling,
+    centres: Centres,
     bytes: Vec<u8>,
     scales: Vec<f32>,
-    bias: Vec<f32>,
     layer: ByteLinear,
 }
 
-/// Brings every dimension of embeddings to mean 0 and a like spread.
+/// Brings every dimension of senses to mean 0 and a like spread; all together to length 1 or so.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Scaling {
     pub mean: Vec<f32>,
@@ -48,30 +48,64 @@ pub(super) struct Scaling {
 }
 
 impl Scaling {
-    /// Embeddings of few texts say little of the spread: so many more are made up, spread as evenly
-    /// as directions can be.
+    /// A few texts say little of the spread: so many more are made up, spread evenly.
     const EVEN: f32 = 20.0;
 
-    pub fn learn(embeddings: &[f32]) -> Self {
-        let count = (embeddings.len() / EMBEDDING_LEN) as f32;
-        let mut mean = vec![0.0; EMBEDDING_LEN];
-        let mut power = vec![Self::EVEN / EMBEDDING_LEN as f32; EMBEDDING_LEN];
-        for row in embeddings.chunks_exact(EMBEDDING_LEN) {
-            mean.iter_mut().zip(row).for_each(|(mean, x)| *mean += x / (count + Self::EVEN));
+    pub fn learn(senses: &[f32]) -> Self {
+        let count = (senses.len() / SENSE_LEN).max(1) as f32;
+        let mut mean = vec![0.0; SENSE_LEN];
+        for row in senses.chunks_exact(SENSE_LEN) {
+            mean.iter_mut().zip(row).for_each(|(mean, x)| *mean += x / count);
         }
-        for row in embeddings.chunks_exact(EMBEDDING_LEN) {
-            for ((power, mean), x) in power.iter_mut().zip(&mean).zip(row) {
-                *power += (x - mean) * (x - mean);
+        let mut variance = vec![0.0; SENSE_LEN];
+        for row in senses.chunks_exact(SENSE_LEN) {
+            for ((variance, mean), x) in variance.iter_mut().zip(&mean).zip(row) {
+                *variance += (x - mean) * (x - mean) / count;
             }
         }
-        let spread = |power: &f32| (power / (count + Self::EVEN) * EMBEDDING_LEN as f32).sqrt();
-        let factor = power.iter().map(|power| 1.0 / spread(power)).collect();
+        let mut factor = Vec::with_capacity(SENSE_LEN);
+        for part in variance.chunks_exact(EMBEDDING_LEN) {
+            // A single text has no spread at all.
+            let even = part.iter().sum::<f32>().max(1e-6) / EMBEDDING_LEN as f32;
+            factor.extend(part.iter().map(|own| {
+                let blended = (own * count + even * Self::EVEN) / (count + Self::EVEN);
+                1.0 / (blended * EMBEDDING_LEN as f32).sqrt()
+            }));
+        }
         Self { mean, factor }
     }
 
-    pub fn apply(&self, embedding: &[f32], out: &mut Vec<f32>) {
-        let scaled = embedding.iter().zip(&self.mean).zip(&self.factor);
+    pub fn apply(&self, sense: &[f32], out: &mut Vec<f32>) {
+        let scaled = sense.iter().zip(&self.mean).zip(&self.factor);
         out.extend(scaled.map(|((x, mean), factor)| (x - mean) * factor));
+    }
+}
+
+/// The middle of every intent's embeddings, of length 1.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(super) struct Centres(Vec<f32>);
+
+impl Centres {
+    /// `texts`: the sense and the class of each.
+    pub fn learn<'a>(texts: impl Iterator<Item = (&'a [f32], u32)>, classes: usize) -> Self {
+        let mut centres = vec![0.0; classes * EMBEDDING_LEN];
+        for (sense, class) in texts {
+            let centre = &mut centres[class as usize * EMBEDDING_LEN..][..EMBEDDING_LEN];
+            centre.iter_mut().zip(sense).for_each(|(sum, x)| *sum += x);
+        }
+        for centre in centres.chunks_exact_mut(EMBEDDING_LEN) {
+            let norm = centre.iter().map(|x| x * x).sum::<f32>().sqrt();
+            if norm > 0.0 {
+                centre.iter_mut().for_each(|x| *x /= norm);
+            }
+        }
+        Self(centres)
+    }
+
+    /// Cosine between a text and the middle of a class.
+    pub fn likeness(&self, class: usize, sense: &[f32]) -> f32 {
+        let centre = &self.0[class * EMBEDDING_LEN..][..EMBEDDING_LEN];
+        centre.iter().zip(sense).map(|(a, b)| a * b).sum()
     }
 }
 
@@ -80,7 +114,6 @@ impl Scaling {
 pub struct IntentModel {
     intents: Vec<String>,
     grams: Grams,
-    /// Behind the intents' scores stands that of everyday talk.
     bias: Vec<f32>,
     /// Signed bytes by piece, then by class, and the scale of every piece.
     pieces: Vec<u8>,
@@ -93,15 +126,15 @@ impl IntentModel {
     pub(super) fn new(
         intents: Vec<String>,
         grams: Grams,
-        scaling: Option<Scaling>,
+        meaning: Option<(Scaling, Centres)>,
         head: &Head,
         calibration: Calibration,
     ) -> Result<Self, NnError> {
         let (pieces, scales) = byte_rows(&head.pieces, head.classes);
-        let meaning = match scaling {
-            Some(scaling) => {
+        let meaning = match meaning {
+            Some((scaling, centres)) => {
                 let (bytes, scales) = byte_columns(&head.meaning, head.classes);
-                Some(Meaning::new(scaling, bytes, scales)?)
+                Some(Meaning::new(scaling, centres, bytes, scales)?)
             }
             None => None,
         };
@@ -125,20 +158,22 @@ impl IntentModel {
         text: &str,
         encoder: Option<&mut SentenceEncoder>,
     ) -> Result<Verdict, ClassifyError> {
-        let embedding = match (&self.meaning, encoder) {
-            (Some(_), Some(encoder)) => Some(encoder.encode(text)?),
+        let mut scores = self.piece_scores(&self.grams.vector(text));
+        let signs = match (&self.meaning, encoder) {
+            (Some(meaning), Some(encoder)) => {
+                let sense = encoder.sense(text)?;
+                meaning.add(&sense, &mut scores);
+                signs(&scores, Some((&meaning.centres, &sense)))
+            }
             (Some(_), None) => return Err(ClassifyError::NoEncoder),
-            (None, _) => None,
+            (None, _) => signs(&scores, None),
         };
-        let mut scores = self.scores(&self.grams.vector(text), embedding.as_ref());
-        let signs = signs(&scores);
-        scores.truncate(self.intents.len());
         self.calibration.probabilities(&mut scores);
         let out_of_scope = self.calibration.out_of_scope(&signs);
         Ok(Verdict { probabilities: scores, out_of_scope })
     }
 
-    fn scores(&self, pieces: &Sparse, embedding: Option<&Embedding>) -> Vec<f32> {
+    fn piece_scores(&self, pieces: &Sparse) -> Vec<f32> {
         let classes = self.bias.len();
         let mut scores = self.bias.clone();
         for (row, value) in pieces {
@@ -147,9 +182,6 @@ impl IntentModel {
             for (score, weight) in scores.iter_mut().zip(weights) {
                 *score += factor * f32::from(weight.cast_signed());
             }
-        }
-        if let (Some(meaning), Some(embedding)) = (&self.meaning, embedding) {
-            meaning.add(embedding, &mut scores);
         }
         scores
     }
@@ -169,6 +201,7 @@ impl IntentModel {
         if let Some(meaning) = &self.meaning {
             out.floats(&meaning.scaling.mean);
             out.floats(&meaning.scaling.factor);
+            out.floats(&meaning.centres.0);
             out.floats(&meaning.scales);
             out.raw(&meaning.bytes);
         }
@@ -190,7 +223,7 @@ impl IntentModel {
         let calibration = Calibration::read(from)?;
         let grams = Grams::read(from)?;
         let (bias, scales, pieces) = (from.floats()?, from.floats()?, from.raw()?.to_vec());
-        let classes = intents.len() + 1;
+        let classes = intents.len();
         let fits = !intents.is_empty()
             && bias.len() == classes
             && scales.len() == grams.len()
@@ -202,15 +235,17 @@ impl IntentModel {
             0 => None,
             _ => {
                 let scaling = Scaling { mean: from.floats()?, factor: from.floats()? };
+                let centres = Centres(from.floats()?);
                 let (scales, bytes) = (from.floats()?, from.raw()?.to_vec());
-                let fits = scaling.mean.len() == EMBEDDING_LEN
-                    && scaling.factor.len() == EMBEDDING_LEN
+                let fits = scaling.mean.len() == SENSE_LEN
+                    && scaling.factor.len() == SENSE_LEN
+                    && centres.0.len() == EMBEDDING_LEN * classes
                     && scales.len() == classes
-                    && bytes.len() == EMBEDDING_LEN * classes;
+                    && bytes.len() == SENSE_LEN * classes;
                 if !fits {
                     return Err("its weights do not fit the sentence encoder".into());
                 }
-                let meaning = Meaning::new(scaling, bytes, scales);
+                let meaning = Meaning::new(scaling, centres, bytes, scales);
                 Some(meaning.map_err(|error| error.to_string())?)
             }
         };
@@ -222,32 +257,34 @@ impl IntentModel {
 }
 
 impl Meaning {
-    fn new(scaling: Scaling, bytes: Vec<u8>, scales: Vec<f32>) -> Result<Self, NnError> {
+    fn new(
+        scaling: Scaling,
+        centres: Centres,
+        bytes: Vec<u8>,
+        scales: Vec<f32>,
+    ) -> Result<Self, NnError> {
         let bias = vec![0.0; scales.len()];
         let weight = Quantised { bytes: &bytes, scales: &scales, zero: 128, bias: &bias };
         // Two bytes an input: the scores decide what is out of scope.
         let kernel = Kernel::current()?;
-        let layer = ByteLinear::pack_windows(kernel, &weight, EMBEDDING_LEN, InputBits::Sixteen);
-        Ok(Self { scaling, bytes, scales, bias, layer })
+        let layer = ByteLinear::pack_windows(kernel, &weight, SENSE_LEN, InputBits::Sixteen);
+        Ok(Self { scaling, centres, bytes, scales, layer })
     }
 
-    fn add(&self, embedding: &Embedding, scores: &mut [f32]) {
-        let mut x = Vec::with_capacity(EMBEDDING_LEN);
-        self.scaling.apply(embedding, &mut x);
-        let mut y = self.bias.clone();
-        self.layer.run(&x, Activation::None, &[], &mut y, &mut LinearScratch::default());
-        scores.iter_mut().zip(&y).for_each(|(score, y)| *score += y);
+    fn add(&self, sense: &Sense, scores: &mut [f32]) {
+        let mut x = Vec::with_capacity(SENSE_LEN);
+        self.scaling.apply(sense, &mut x);
+        let pieces = scores.to_vec();
+        self.layer.run(&x, Activation::None, &pieces, scores, &mut LinearScratch::default());
     }
 }
 
-/// What tells out-of-scope by: how loudly the intents speak, how far they drown everyday talk, and
-/// how far the best of them drowns the others.
-pub(super) fn signs(scores: &[f32]) -> Signs {
-    let (everyday, intents) = scores.split_last().expect("a class for everyday talk");
-    let loud = log_sum_exp(intents.iter().copied());
-    let best = intents.iter().copied().fold(f32::MIN, f32::max);
-    let signs: [f32; SIGNS] = [loud, loud - everyday, best - loud];
-    signs
+/// What tells out-of-scope by: how loudly the intents speak together (the negative energy of Liu et
+/// al. 2020), and how near the text lies to the middle of the loudest.
+pub(super) fn signs(scores: &[f32], meaning: Option<(&Centres, &[f32])>) -> Signs {
+    let loudest = (0..scores.len()).max_by(|a, b| scores[*a].total_cmp(&scores[*b]));
+    let likeness = meaning.zip(loudest).map(|((centres, sense), best)| centres.likeness(best, sense));
+    [log_sum_exp(scores.iter().copied()), likeness.unwrap_or(0.0)]
 }
 
 /// Rows of floats as bytes and a scale each.

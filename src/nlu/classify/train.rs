@@ -4,11 +4,11 @@ use std::collections::BTreeSet;
 
 use super::ClassifyError;
 use super::calibrate::{Calibration, Held};
-use super::encoder::{EMBEDDING_LEN, SentenceEncoder};
+use super::encoder::{EMBEDDING_LEN, SENSE_LEN, SentenceEncoder};
 use super::everyday::EVERYDAY;
 use super::grams::{Grams, Sparse};
 use super::head::{Head, Shuffle, Texts};
-use super::model::{IntentModel, Scaling, signs};
+use super::model::{Centres, IntentModel, Scaling, signs};
 use crate::nn::kernels::Kernel;
 use crate::nn::{NnError, Team};
 
@@ -30,7 +30,8 @@ pub struct Example<'a> {
 #[derive(Default)]
 pub struct Training<'a> {
     pub examples: Vec<Example<'a>>,
-    /// Texts that are none of the intents, if such are known: they join everyday talk.
+    /// Texts that are none of the intents, if such are known. They and everyday talk are not learned,
+    /// but what is out of scope is told by them.
     pub others: Vec<&'a str>,
     /// Misheard copies of every example, and who makes them.
     pub corrupt: Option<(usize, &'a mut dyn Corrupt)>,
@@ -63,49 +64,51 @@ impl IntentModel {
         let copies = copies(&mut training);
         let examples = training.examples.iter().map(|e| (e.text, e.intent));
         let copies = copies.iter().map(|(text, intent)| (text.as_str(), *intent));
-        let everyday = intents.len() as u32;
         let label = |intent: &str| {
             intents.binary_search_by(|i| i.as_str().cmp(intent)).expect("gathered above") as u32
         };
-        let mut said: Vec<(&str, u32)> =
-            examples.chain(copies).map(|(text, intent)| (text, label(intent))).collect();
+        let (mut said, labels): (Vec<&str>, Vec<u32>) =
+            examples.chain(copies).map(|(text, intent)| (text, label(intent))).unzip();
         let inside = said.len();
-        said.extend(training.others.iter().map(|text| (*text, everyday)));
+        said.extend(&training.others);
         let given = said.len();
-        said.extend(EVERYDAY.lines().map(|text| (text, everyday)));
+        said.extend(EVERYDAY.lines());
 
-        let texts: Vec<&str> = said.iter().map(|(text, _)| *text).collect();
-        let grams = Grams::learn(texts[..inside].iter().copied());
-        let pieces: Vec<Sparse> = texts.iter().map(|text| grams.vector(text)).collect();
-        let embeddings = match encoder {
-            Some(encoder) => Some(encoder.encode_all(&texts, team)?),
+        let grams = Grams::learn(said[..inside].iter().copied());
+        let pieces: Vec<Sparse> = said.iter().map(|text| grams.vector(text)).collect();
+        let senses = match encoder {
+            Some(encoder) => Some(encoder.sense_all(&said, team)?),
             None => None,
         };
-        let foreign = |text: &usize| *text < given || !near(*text, inside, &pieces, embeddings.as_deref());
-        let chosen: Vec<u32> = (0..said.len()).filter(foreign).map(|text| text as u32).collect();
-        let scaling = embeddings.as_ref().map(|e| Scaling::learn(&e[..inside * EMBEDDING_LEN]));
+        let senses = senses.as_deref();
+        let foreign = |text: &usize| *text < given || !near(*text, inside, &pieces, senses);
+        let outside: Vec<u32> =
+            (inside..said.len()).filter(foreign).map(|text| text as u32).collect();
+        let scaling = senses.map(|senses| Scaling::learn(&senses[..inside * SENSE_LEN]));
         let mut meanings = Vec::new();
-        if let (Some(embeddings), Some(scaling)) = (&embeddings, &scaling) {
-            embeddings.chunks_exact(EMBEDDING_LEN).for_each(|e| scaling.apply(e, &mut meanings));
+        if let (Some(senses), Some(scaling)) = (senses, &scaling) {
+            senses.chunks_exact(SENSE_LEN).for_each(|sense| scaling.apply(sense, &mut meanings));
         }
-        let labels: Vec<u32> = said.iter().map(|(_, label)| *label).collect();
         let texts = Texts {
-            width: if scaling.is_some() { EMBEDDING_LEN } else { 0 },
+            width: if scaling.is_some() { SENSE_LEN } else { 0 },
             meanings: &meanings,
             pieces: &pieces,
             labels: &labels,
             rows: grams.len(),
-            classes: intents.len() + 1,
+            classes: intents.len(),
         };
         let kernel = Kernel::current().map_err(NnError::from)?;
+        let chosen: Vec<u32> = (0..inside as u32).collect();
+        let holding = Holding { kernel, texts: &texts, senses, outside: &outside };
         let (mut head, mut calibration) = (None, None);
         team.join(
             true,
             || head = Some(Head::fit(kernel, &texts, &chosen)),
-            || calibration = Some(Calibration::fit(&held_out(kernel, &texts, &chosen))),
+            || calibration = Some(Calibration::fit(&holding.out())),
         );
         let (head, calibration) = head.zip(calibration).expect("both were computed");
-        Ok(Self::new(intents, grams, scaling, &head, calibration)?)
+        let centres = holding.centres(&chosen);
+        Ok(Self::new(intents, grams, scaling.zip(centres), &head, calibration)?)
     }
 }
 
@@ -119,13 +122,12 @@ fn copies<'a>(training: &mut Training<'a>) -> Vec<(String, &'a str)> {
 }
 
 /// Whether a text is close to one of the first `inside`.
-fn near(text: usize, inside: usize, pieces: &[Sparse], embeddings: Option<&[f32]>) -> bool {
-    match embeddings {
-        Some(embeddings) => {
-            let mut rows = embeddings.chunks_exact(EMBEDDING_LEN);
-            let this = &embeddings[text * EMBEDDING_LEN..][..EMBEDDING_LEN];
+fn near(text: usize, inside: usize, pieces: &[Sparse], senses: Option<&[f32]>) -> bool {
+    match senses {
+        Some(senses) => {
+            let this = &senses[text * SENSE_LEN..][..EMBEDDING_LEN];
             let dot = |row: &[f32]| row.iter().zip(this).map(|(a, b)| a * b).sum::<f32>();
-            rows.by_ref().take(inside).any(|row| dot(row) > TOO_NEAR)
+            senses.chunks_exact(SENSE_LEN).take(inside).any(|row| dot(row) > TOO_NEAR)
         }
         None => pieces[..inside].iter().any(|row| alike(row, &pieces[text]) > TOO_ALIKE),
     }
@@ -144,45 +146,76 @@ fn alike(a: &Sparse, b: &Sparse) -> f32 {
     sum
 }
 
-/// Scores of texts that were held out: some of every intent that was learned, and all of the intents
-/// that were not, which are out of scope to what was learned.
-fn held_out(kernel: Kernel, texts: &Texts, chosen: &[u32]) -> Vec<Held> {
-    let everyday = texts.classes as u32 - 1;
-    let mut mixed = chosen.to_vec();
-    Shuffle(0x9e37_79b9_7f4a_7c15).apply(&mut mixed);
-    // Every class deals its texts out in turn, so that each part has some of each.
-    let mut dealt = vec![0; texts.classes];
-    let part: Vec<(u32, usize)> = mixed
-        .into_iter()
-        .map(|text| {
-            let turn = &mut dealt[texts.labels[text as usize] as usize];
-            *turn += 1;
-            (text, (*turn - 1) % FOLDS)
-        })
-        .collect();
-    let folds = if chosen.len() > MANY_TEXTS { 1 } else { FOLDS };
-    let mut held = Vec::new();
-    for fold in 0..folds {
-        let unknown = |label: u32| {
-            label != everyday && texts.classes > FOLDS && label as usize % FOLDS == fold
-        };
-        let label = |text: u32| texts.labels[text as usize];
-        let learned = part.iter().filter(|(t, p)| *p != fold && !unknown(label(*t)));
-        let learned: Vec<u32> = learned.map(|(text, _)| *text).collect();
-        let head = Head::fit(kernel, texts, &learned);
-        for (text, _) in part.iter().filter(|(t, p)| *p == fold || unknown(label(*t))) {
-            let mut scores = head.scores(kernel, texts, *text);
-            // What was not learned has no voice.
-            for class in 0..everyday {
-                if unknown(class) {
-                    scores[class as usize] = f32::MIN / 1e3;
+/// Everything that scores of texts that were not learned are made from.
+struct Holding<'a> {
+    kernel: Kernel,
+    texts: &'a Texts<'a>,
+    senses: Option<&'a [f32]>,
+    /// Texts of no intent.
+    outside: &'a [u32],
+}
+
+impl Holding<'_> {
+    fn sense(&self, text: u32) -> Option<&[f32]> {
+        Some(&self.senses?[text as usize * SENSE_LEN..][..SENSE_LEN])
+    }
+
+    fn centres(&self, learned: &[u32]) -> Option<Centres> {
+        self.senses?;
+        let label = |text: &u32| self.texts.labels[*text as usize];
+        let texts = learned.iter().filter_map(|text| Some((self.sense(*text)?, label(text))));
+        Some(Centres::learn(texts, self.texts.classes))
+    }
+
+    /// Scores of texts that were held out: some of every intent that was learned, all of the intents
+    /// that were not, which are out of scope to what was learned, and texts of no intent.
+    fn out(&self) -> Vec<Held> {
+        let Self { kernel, texts, .. } = *self;
+        let mut mixed: Vec<u32> = (0..texts.labels.len() as u32).collect();
+        Shuffle(0x9e37_79b9_7f4a_7c15).apply(&mut mixed);
+        // Every intent deals its texts out in turn, so that each part has some of each.
+        let mut dealt = vec![0; texts.classes];
+        let part: Vec<(u32, usize)> = mixed
+            .into_iter()
+            .map(|text| {
+                let turn = &mut dealt[texts.labels[text as usize] as usize];
+                *turn += 1;
+                (text, (*turn - 1) % FOLDS)
+            })
+            .collect();
+        let folds = if part.len() > MANY_TEXTS { 1 } else { FOLDS };
+        let mut held = Vec::new();
+        for fold in 0..folds {
+            let unknown = |label: u32| texts.classes > FOLDS && label as usize % FOLDS == fold;
+            let label = |text: u32| texts.labels[text as usize];
+            let learned = part.iter().filter(|(t, p)| *p != fold && !unknown(label(*t)));
+            let learned: Vec<u32> = learned.map(|(text, _)| *text).collect();
+            let head = Head::fit(kernel, texts, &learned);
+            let centres = self.centres(&learned);
+            let mut hold = |text: u32, label: Option<u32>| {
+                let mut scores = head.scores(kernel, texts, text);
+                // What was not learned has no voice.
+                for (class, score) in (0..).zip(&mut scores) {
+                    if unknown(class) {
+                        *score = UNHEARD;
+                    }
+                }
+                let signs = signs(&scores, centres.as_ref().zip(self.sense(text)));
+                held.push(Held { scores, label, signs });
+            };
+            for (text, p) in &part {
+                let label = label(*text);
+                if unknown(label) {
+                    hold(*text, None);
+                } else if *p == fold {
+                    hold(*text, Some(label));
                 }
             }
-            let signs = signs(&scores);
-            scores.truncate(everyday as usize);
-            let inside = label(*text) != everyday && !unknown(label(*text));
-            held.push(Held { scores, label: inside.then_some(label(*text)), signs });
+            self.outside.iter().for_each(|text| hold(*text, None));
         }
+        held
     }
-    held
 }
+
+/// A score that adds nothing to any sum of probabilities.
+const UNHEARD: f32 = -1e6;
