@@ -16,6 +16,7 @@ mod check;
 mod demo;
 mod devices;
 mod eval;
+mod eval_text;
 mod output;
 mod replay;
 mod run;
@@ -105,6 +106,7 @@ enum Command {
     Test(test::Args),
     Devices(devices::Args),
     Eval(eval::Args),
+    EvalText(eval_text::Args),
     Bench(bench::Args),
 }
 
@@ -151,6 +153,7 @@ pub fn main() -> ExitCode {
         Command::Test(args) => test::run(args, context),
         Command::Devices(args) => devices::run(args, context),
         Command::Eval(args) => eval::run(args, context),
+        Command::EvalText(args) => eval_text::run(args, context),
         Command::Bench(args) => bench::run(args, context),
     };
     let (error, code) = match result {

@@ -4,6 +4,7 @@ mod align;
 mod answer;
 mod automaton;
 mod check;
+pub mod classify;
 mod compile;
 mod decision;
 mod draft;
