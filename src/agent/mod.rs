@@ -18,6 +18,7 @@ use crate::config::diagnostic::{Diagnostic, Source};
 use crate::config::regular;
 use crate::config::yaml::Yaml;
 use crate::dialogue::{RESERVED, Script};
+use crate::models::sha256;
 use crate::nlu::{Grammar, Interpreter, Pronounce, Sounds, Spelled, Unsounded};
 
 mod rehearsal;
@@ -25,6 +26,7 @@ mod script_file;
 mod section;
 mod settings;
 mod test_file;
+pub mod training;
 mod wording;
 
 pub use rehearsal::{Failed, Rehearsal, rehearse};
@@ -40,6 +42,8 @@ const MAX_FILE_BYTES: u64 = 4 * 1024 * 1024;
 pub struct Agent {
     pub name: String,
     pub folder: PathBuf,
+    /// Of the files that say what is understood: equal where they are.
+    pub fingerprint: String,
     pub settings: AgentSettings,
     pub grammar: Grammar,
     /// Also understands what only sounds like the grammar's sentences.
@@ -133,7 +137,17 @@ impl Agent {
             (Some((name, settings)), Some(grammar), Some(script)) if problems.is_empty() => {
                 let interpreter = interpreter(&grammar, Arc::new(Spelled))
                     .map_err(|word| unsounded(dir, &word))?;
-                Ok(Self { name, folder, settings, grammar, interpreter, script, tests })
+                let fingerprint = fingerprint(&intent_sources);
+                Ok(Self {
+                    name,
+                    folder,
+                    fingerprint,
+                    settings,
+                    grammar,
+                    interpreter,
+                    script,
+                    tests,
+                })
             }
             _ => Err(AgentError::Mistakes(problems)),
         }
@@ -152,6 +166,11 @@ impl Agent {
 fn interpreter(grammar: &Grammar, voice: Arc<dyn Pronounce>) -> Result<Interpreter, Unsounded> {
     let sounds = Sounds::new(voice, grammar.respelled())?;
     Ok(Interpreter::new(grammar, Arc::new(sounds)))
+}
+
+fn fingerprint(sources: &[Source]) -> String {
+    let all: String = sources.iter().map(|source| format!("{}\0", source.text)).collect();
+    sha256(all.as_bytes())
 }
 
 fn unsounded(dir: &Path, word: &Unsounded) -> AgentError {

@@ -2,13 +2,11 @@
 
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::sync::Arc;
 
 use clap::{Parser, Subcommand};
 
 use crate::agent::Agent;
 use crate::models::{ModelError, ModelStore};
-use crate::tts::text::Phonemizer;
 
 mod bench;
 mod chat;
@@ -22,6 +20,7 @@ mod replay;
 mod run;
 mod say;
 mod test;
+mod train;
 mod transcribe;
 mod understand;
 
@@ -53,18 +52,15 @@ impl Context {
         Ok(ModelStore::open(self.models.as_deref())?)
     }
 
-    /// Gives an agent the voice's pronunciations to compare words by. Where no models are built,
-    /// sounds are guessed from letters, and a line says so.
-    pub fn pronounce(&self, agent: &mut Agent) -> Result<(), Failure> {
+    /// Gives an agent what it needs models for ([`train::prepare`]). Where none are built, it does
+    /// without, and a line says so.
+    fn prepare_if_possible(&self, agent: &mut Agent, state: &train::State) -> Result<(), Failure> {
         match self.models() {
-            Ok(models) => {
-                let voice = Phonemizer::load(&models).map_err(Failure::input)?;
-                agent.pronounce_with(Arc::new(voice)).map_err(Failure::input)
-            }
+            Ok(models) => train::prepare(agent, &models, state, train::Hears::Text),
             Err(_) if self.models.is_none() => {
                 eprintln!(
                     "note: no models are built (`make models`): words that sound alike are found \
-                     by their letters"
+                     by their letters, and nothing is learned from examples"
                 );
                 Ok(())
             }
@@ -103,6 +99,7 @@ enum Command {
     Say(say::Args),
     Chat(chat::Args),
     Check(check::Args),
+    Train(train::Args),
     Test(test::Args),
     Devices(devices::Args),
     Eval(eval::Args),
@@ -150,6 +147,7 @@ pub fn main() -> ExitCode {
         Command::Say(args) => say::run(args, context),
         Command::Chat(args) => chat::run(args, context),
         Command::Check(args) => check::run(args, context),
+        Command::Train(args) => train::run(args, context),
         Command::Test(args) => test::run(args, context),
         Command::Devices(args) => devices::run(args, context),
         Command::Eval(args) => eval::run(args, context),

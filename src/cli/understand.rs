@@ -8,7 +8,9 @@ use serde::Serialize;
 
 use super::{Context, Failure};
 use crate::agent::Agent;
-use crate::nlu::{self, Aligned, Closest, Explanation, Interpretation, Match, SlotValue, Slots};
+use crate::nlu::{
+    self, Aligned, Closest, Explanation, Interpretation, Match, SlotValue, Slots, Status,
+};
 use crate::turn::Completeness;
 
 /// Say what a text means to an agent: intent, slots, confidence.
@@ -23,6 +25,8 @@ pub struct Args {
     /// The agent's folder.
     #[arg(value_name = "AGENT")]
     agent: PathBuf,
+    #[command(flatten)]
+    state: super::train::State,
     /// What was said.
     #[arg(value_name = "TEXT")]
     text: Vec<String>,
@@ -34,7 +38,7 @@ pub struct Args {
 
 pub fn run(args: &Args, context: &Context) -> Result<(), Failure> {
     let mut agent = Agent::load(&args.agent).map_err(Failure::input)?;
-    context.pronounce(&mut agent)?;
+    context.prepare_if_possible(&mut agent, &args.state)?;
     let mut out = std::io::stdout().lock();
     let mut answer = |text: &str| match writeln!(out, "{}", answer(&agent, text, args, context)?) {
         // The reader (`head`, a pager) has seen enough.
@@ -156,7 +160,13 @@ fn summary(heard: &Interpretation) -> String {
     };
     let mut shown = match &heard.intent {
         Some(intent) => {
-            format!("  {intent}{}  {:.2}, {completeness}", slots(&heard.slots), heard.confidence)
+            let status = match heard.status {
+                Status::Accepted => "accepted",
+                Status::Confirm => "to be confirmed",
+                Status::Rejected => "rejected",
+            };
+            let slots = slots(&heard.slots);
+            format!("  {intent}{slots}  {:.2}, {status}, {completeness}", heard.confidence)
         }
         None => match heard.gave_up {
             Some(why) => format!("  not understood: {why}"),

@@ -15,7 +15,7 @@ use std::sync::Arc;
 use crate::agent::Agent;
 use crate::asr::Recognition;
 use crate::clock::Clock;
-use crate::nlu::{Decision, Interpretation, Interpreter, Slots, Status, decide};
+use crate::nlu::{Decision, Interpretation, Slots, Status, decide};
 use crate::turn::Expected;
 use crate::units::{SAMPLE_RATE_HZ, SamplePos};
 
@@ -23,7 +23,7 @@ use super::action::{ActionOutcome, ActionRequest, ActionResult, Program};
 use super::expectations::Situation;
 use super::frame::Frame;
 use super::phrases::Phrase;
-use super::reading::Reading;
+use super::reading::{Beyond, Reading};
 use super::script::{Confirm, Reply, Then};
 
 mod hearing;
@@ -176,12 +176,13 @@ impl Conversation {
 
     /// The meaning of `text` here and now: as it is written, else as it sounds.
     pub fn interpret(&self, text: &str) -> Interpretation {
-        let mut meaning = self.reading(Some(&self.agent.interpreter)).read(text);
+        let beyond = Beyond::SoundAndExamples(&self.agent.interpreter);
+        let mut meaning = self.reading(beyond).read(text);
         self.judge(&mut meaning);
         meaning
     }
 
-    fn reading<'a>(&'a self, by_sound: Option<&'a Interpreter>) -> Reading<'a> {
+    fn reading<'a>(&'a self, beyond: Beyond<'a>) -> Reading<'a> {
         let script = &self.agent.script;
         let open = match (&self.state, &self.frame) {
             (State::Acting { .. }, _) | (_, None) => None,
@@ -193,7 +194,7 @@ impl Conversation {
             phrases_here: self.phrases_here(),
             open,
             asked: self.asked_slot(),
-            by_sound,
+            beyond,
         }
     }
 
@@ -210,10 +211,11 @@ impl Conversation {
     }
 
     /// What an utterance means here and now, as the recogniser heard it. Its search compares sounds
-    /// better than spellings can, so words are taken as they are written.
+    /// better than spellings can, so they are not compared again.
     pub fn understand(&self, heard: &Recognition) -> Decision {
-        let reading = self.reading(None);
-        let mut decision = decide(heard, |text| reading.read(text));
+        let written = self.reading(Beyond::Nothing);
+        let free = self.reading(Beyond::Examples(&self.agent.interpreter));
+        let mut decision = decide(heard, |text| written.read(text), |text| free.read(text));
         self.judge(&mut decision.interpretation);
         decision
     }

@@ -26,18 +26,31 @@ pub struct Reading<'a> {
     pub open: Option<(&'a Frame, &'a IntentScript)>,
     /// The slot that was just asked for.
     pub asked: Option<&'a str>,
-    /// Reads what only sounds like a sentence, where nothing else fits.
-    pub by_sound: Option<&'a Interpreter>,
+    /// What else is tried where nothing fits.
+    pub beyond: Beyond<'a>,
+}
+
+/// How far beyond the words as they are written a reading goes.
+#[derive(Clone, Copy)]
+pub enum Beyond<'a> {
+    /// Not at all.
+    Nothing,
+    /// To intents with like examples.
+    Examples(&'a Interpreter),
+    /// To sentences that sound alike, too.
+    SoundAndExamples(&'a Interpreter),
 }
 
 impl Reading<'_> {
     pub fn read(&self, text: &str) -> Interpretation {
         let read = self.read_as_written(text);
-        match self.by_sound {
-            Some(interpreter) if read.status == Status::Rejected => {
-                interpreter.by_sound(text, read)
-            }
-            _ => read,
+        if read.status != Status::Rejected {
+            return read;
+        }
+        match self.beyond {
+            Beyond::Nothing => read,
+            Beyond::Examples(interpreter) => interpreter.by_example(text, read),
+            Beyond::SoundAndExamples(interpreter) => interpreter.beyond(text, read),
         }
     }
 

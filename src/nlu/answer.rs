@@ -67,6 +67,26 @@ impl Grammar {
         found.into_iter().rev().max_by_key(|slot| slot.text.len())
     }
 
+    /// The longest value of `list` that is said anywhere in `text`; wildcards say nothing here.
+    pub fn spot_value(&self, list: &str, text: &str) -> Option<Slot> {
+        if matches!(self.machine.lists.get(list)?.arc, Step::Wild { .. }) {
+            return None;
+        }
+        let words = Words::new(text);
+        let mut search = Search::new(&self.machine, &words);
+        let mut found: Option<(u32, Slot)> = None;
+        for start in (0..words.text.len()).filter(|at| words.starts_word(*at)) {
+            for (to, slot) in self.ends(&mut search, list, start as u32) {
+                let len = to - start as u32;
+                let longer = found.as_ref().is_none_or(|(longest, _)| len > *longest);
+                if longer && words.ends_word(to as usize) {
+                    found = Some((len, slot));
+                }
+            }
+        }
+        found.filter(|_| search.outcome().is_none()).map(|(_, slot)| slot)
+    }
+
     /// Fillers and skip phrases as (start, end) bytes of the text, longest first at each start.
     fn fillers(&self, words: &Words<'_>) -> Vec<(usize, usize)> {
         let mut found = Vec::new();

@@ -44,17 +44,22 @@ struct Group<'r> {
     score: f32,
 }
 
-/// Decides what was meant. `read` gives words their meaning here and now.
-pub fn decide(recognition: &Recognition, mut read: impl FnMut(&str) -> Interpretation) -> Decision {
-    let mut groups = groups(&recognition.paths, &mut read);
+/// Decides what was meant. `read` gives the words of a path their meaning here and now, `read_free`
+/// those of free decoding.
+pub fn decide(
+    recognition: &Recognition,
+    read: impl Fn(&str) -> Interpretation,
+    read_free: impl Fn(&str) -> Interpretation,
+) -> Decision {
+    let mut groups = groups(&recognition.paths, read);
     groups.sort_by(|a, b| b.score.total_cmp(&a.score));
     let free = &recognition.best;
-    let unsearched = |read: &mut dyn FnMut(&str) -> Interpretation| {
-        let mut interpretation = read(&free.text);
+    let unsearched = || {
+        let mut interpretation = read_free(&free.text);
         interpretation.confidence *= free.confidence.clamp(0.0, 1.0);
         Decision { interpretation, text: free.text.clone(), evidence: None }
     };
-    let Some(best) = groups.first() else { return unsearched(&mut read) };
+    let Some(best) = groups.first() else { return unsearched() };
     let evidence = SearchEvidence {
         fit: fit(best, free.log_prob, free.tokens.len() + 1),
         margin: groups.get(1).map(|second| best.score - second.score),
@@ -66,7 +71,7 @@ pub fn decide(recognition: &Recognition, mut read: impl FnMut(&str) -> Interpret
     let confidence = |weight: f32| meant * weight / all;
     if meant < 0.5 {
         // The words may mean something that the search was not told to expect.
-        let decision = unsearched(&mut read);
+        let decision = unsearched();
         if decision.interpretation.status != Status::Rejected {
             return decision;
         }
@@ -88,9 +93,9 @@ pub fn decide(recognition: &Recognition, mut read: impl FnMut(&str) -> Interpret
 }
 
 /// The paths that mean something, by meaning.
-fn groups<'r>(paths: &'r [Path], read: &mut dyn FnMut(&str) -> Interpretation) -> Vec<Group<'r>> {
+fn groups(paths: &[Path], read: impl Fn(&str) -> Interpretation) -> Vec<Group<'_>> {
     let mut by_text: Vec<(&str, Option<usize>)> = Vec::new();
-    let mut groups: Vec<Group<'r>> = Vec::new();
+    let mut groups: Vec<Group<'_>> = Vec::new();
     for path in paths {
         let known = by_text.iter().find(|(text, _)| *text == path.text).map(|(_, group)| *group);
         let group = known.unwrap_or_else(|| {
@@ -197,7 +202,7 @@ mod tests {
             path("some mocha", 2.8, -3.2),
             path("some nonsense", 9.0, -1.0),
         ];
-        let decision = decide(&heard(paths, "some mocha", -2.0), read);
+        let decision = decide(&heard(paths, "some mocha", -2.0), read, read);
         assert_eq!(drink(&decision), "mocha");
         assert_eq!(decision.text, "some mocha.");
         let evidence = decision.evidence.expect("it was searched");
@@ -210,7 +215,11 @@ mod tests {
     #[test]
     fn what_fits_free_words_far_better_is_doubted() {
         let decision = |log_prob| {
-            decide(&heard(vec![path("a latte", 3.0, log_prob)], "of that nonsense", -1.0), read)
+            decide(
+                &heard(vec![path("a latte", 3.0, log_prob)], "of that nonsense", -1.0),
+                read,
+                read,
+            )
         };
         assert!(decision(-2.0).interpretation.confidence > 0.9);
         assert!(decision(-9.0).interpretation.confidence < 0.05);
@@ -218,10 +227,10 @@ mod tests {
 
     #[test]
     fn words_that_were_not_searched_for_are_read_as_they_are() {
-        let decision = decide(&heard(Vec::new(), "hot latte", -0.5), read);
+        let decision = decide(&heard(Vec::new(), "hot latte", -0.5), read, read);
         assert_eq!((drink(&decision).as_str(), decision.evidence), ("latte", None));
         assert!(decision.interpretation.confidence < 1.0);
         let unfit = vec![path("a mocha", 1.0, -30.0)];
-        assert_eq!(drink(&decide(&heard(unfit, "hot latte", -0.5), read)), "latte");
+        assert_eq!(drink(&decide(&heard(unfit, "hot latte", -0.5), read, read)), "latte");
     }
 }

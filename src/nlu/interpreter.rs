@@ -1,10 +1,11 @@
 //! Everything that gives an agent's words their meaning, the surest first: sentences as they are
-//! written, then sentences that sound like what was heard.
+//! written, then sentences that sound like what was heard, then intents that are like it.
 
 use std::sync::Arc;
 
 use super::align::{Aligned, Aligner};
 use super::draft::Context;
+use super::examples::Examples;
 use super::grammar::Grammar;
 use super::interpretation::{Alternative, Interpretation, Status};
 use super::sound::Sounds;
@@ -20,12 +21,24 @@ const RIVAL_SLOPE: f32 = 1.5;
 pub struct Interpreter {
     grammar: Grammar,
     aligner: Aligner,
+    examples: Option<Examples>,
 }
 
 impl Interpreter {
     /// `sounds` pronounces what the sentences and the visitors say.
     pub fn new(grammar: &Grammar, sounds: Arc<Sounds>) -> Self {
-        Self { grammar: grammar.clone(), aligner: Aligner::new(grammar, sounds) }
+        let aligner = Aligner::new(grammar, sounds);
+        Self { grammar: grammar.clone(), aligner, examples: None }
+    }
+
+    /// Also tells intents by what was learned from examples.
+    pub fn set_examples(&mut self, examples: Examples) {
+        self.examples = Some(examples);
+    }
+
+    /// How this agent's words sound.
+    pub fn sounds(&self) -> &Sounds {
+        self.aligner.sounds()
     }
 
     pub fn aligner(&self) -> &Aligner {
@@ -35,7 +48,26 @@ impl Interpreter {
     /// Understands `text` with nothing known about the world.
     pub fn interpret(&self, text: &str) -> Interpretation {
         let exact = self.grammar.interpret(text);
-        if exact.status == Status::Rejected { self.by_sound(text, exact) } else { exact }
+        if exact.status == Status::Rejected { self.beyond(text, exact) } else { exact }
+    }
+
+    /// What a text means that nothing takes as it is; `exact` where it means nothing.
+    pub fn beyond(&self, text: &str, exact: Interpretation) -> Interpretation {
+        let sounding = self.by_sound(text, exact);
+        if sounding.status == Status::Rejected {
+            return self.by_example(text, sounding);
+        }
+        sounding
+    }
+
+    /// What a text is most like that no sentence takes; `exact` where it is like nothing.
+    pub fn by_example(&self, text: &str, exact: Interpretation) -> Interpretation {
+        match &self.examples {
+            Some(examples) if exact.gave_up.is_none() => {
+                examples.interpret(&self.grammar, text, exact)
+            }
+            _ => exact,
+        }
     }
 
     /// What a text that no sentence takes as it is sounds like; `exact` if like nothing.
@@ -50,7 +82,8 @@ impl Interpreter {
         let Some(best) = readings.first() else { return exact };
         let confidence = confidence(best, &readings);
         let status = match best.stands_against(&readings) {
-            true => Status::Accepted,
+            true if confidence >= 0.5 => Status::Accepted,
+            true => Status::Confirm,
             false => Status::Rejected,
         };
         let nbest = readings.iter().skip(1).map(|reading| Alternative {

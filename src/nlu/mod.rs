@@ -8,6 +8,7 @@ pub mod classify;
 mod compile;
 mod decision;
 mod draft;
+mod examples;
 mod explain;
 mod given;
 mod grammar;
@@ -28,15 +29,17 @@ mod words;
 pub use crate::config::diagnostic::Source;
 pub use align::{Aligned, Aligner, Evidence};
 pub use automaton::{Automaton, Said, Stop, Talk};
+pub use classify::{ClassifyError, Example, IntentModel, SentenceEncoder, Training};
 pub use decision::{Decision, SearchEvidence, decide};
 pub use draft::Context;
+pub use examples::Examples;
 pub use explain::{Closest, Explanation, Match, Piece, Withheld};
 pub use given::Entry;
 pub use grammar::{Grammar, ListItem, Reading, SlotInfo};
 pub use interpretation::{Alternative, GaveUp, Interpretation, Slot, SlotValue, Slots, Status};
 pub use interpreter::Interpreter;
 pub use sample::Sample;
-pub use sound::{Phone, Pronounce, Sounds, Spelled, Unsounded, distance};
+pub use sound::{Mishearing, Phone, Pronounce, Sounds, Spelled, Unsounded, distance};
 
 #[cfg(test)]
 mod tests;

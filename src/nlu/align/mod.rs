@@ -119,6 +119,10 @@ impl Aligner {
         Self { grammar: grammar.clone(), lattice, numbers, sounds, meanings }
     }
 
+    pub fn sounds(&self) -> &Sounds {
+        &self.sounds
+    }
+
     /// Words of sentences that cannot be pronounced, and are therefore never heard by sound.
     pub fn unsounded(&self) -> &[Unsounded] {
         &self.lattice.silent

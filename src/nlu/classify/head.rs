@@ -53,11 +53,8 @@ impl Head {
             pieces: vec![0.0; texts.rows * classes],
             decay: PENALTY / chosen.len().max(1) as f32,
         };
-        let mut steps = Steps {
-            bias: 1e-6,
-            meaning: vec![1e-6; width],
-            pieces: vec![1e-6; texts.rows],
-        };
+        let mut steps =
+            Steps { bias: 1e-6, meaning: vec![1e-6; width], pieces: vec![1e-6; texts.rows] };
         let mut batch = Batch::default();
         let mut order = chosen.to_vec();
         let mut shuffle = Shuffle(0x2545_f491_4f6c_dd1d);
@@ -122,7 +119,9 @@ impl Batch {
             let layer = WindowLinear::pack(kernel, &head.meaning, &head.bias, width);
             layer.run(&self.meanings, Activation::None, &mut self.residuals);
         } else {
-            self.residuals.chunks_exact_mut(classes).for_each(|row| row.copy_from_slice(&head.bias));
+            self.residuals
+                .chunks_exact_mut(classes)
+                .for_each(|row| row.copy_from_slice(&head.bias));
         }
         for (member, row) in members.iter().zip(self.residuals.chunks_exact_mut(classes)) {
             let pieces = &texts.pieces[*member as usize];

@@ -6,11 +6,13 @@
 
 mod distance;
 mod figures;
+mod mishear;
 mod phone;
 mod sounds;
 mod spelled;
 
 pub use distance::distance;
+pub use mishear::Mishearing;
 pub use phone::Phone;
 pub use sounds::{Sounds, Unsounded};
 pub use spelled::Spelled;
