@@ -11,6 +11,7 @@ mod grammar;
 mod graph;
 mod interpretation;
 mod numbers;
+mod overlaps;
 mod pieces;
 mod read;
 mod sample;
@@ -27,6 +28,7 @@ pub use explain::{Closest, Explanation, Match, Piece, Withheld};
 pub use given::Entry;
 pub use grammar::{Grammar, ListItem, Reading, SlotInfo};
 pub use interpretation::{Alternative, GaveUp, Interpretation, Slot, SlotValue, Slots, Status};
+pub use overlaps::Overlap;
 pub use sample::Sample;
 pub use sound::{Phone, Pronounce, Sounds, Spelled, Unsounded, distance};
 

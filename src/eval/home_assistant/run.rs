@@ -49,6 +49,8 @@ pub struct Failed {
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Summary {
     pub n: usize,
+    /// Sentences for which something else was heard.
+    pub replaced: usize,
     pub passed: usize,
     pub failed: usize,
     pub right: f64,
@@ -79,10 +81,12 @@ struct Understood {
 pub fn run(folder: &LanguageFolder, heard: Option<(&Heard, &Arc<Sounds>)>) -> Report {
     let mut failures = Vec::new();
     let mut times = Vec::new();
+    let mut replacements = 0;
     for suite in &folder.suites {
         let aligner = heard.map(|(_, sounds)| Aligner::new(&suite.grammar, sounds.clone()));
         for test in &suite.tests {
             let replaced = heard.and_then(|(heard, _)| heard.get(test.sentence.trim()));
+            replacements += usize::from(replaced.is_some());
             let text = replaced.unwrap_or(&test.sentence);
             let started = Instant::now();
             let understood = match &aligner {
@@ -114,10 +118,10 @@ pub fn run(folder: &LanguageFolder, heard: Option<(&Heard, &Arc<Sounds>)>) -> Re
             });
         }
     }
-    Report { summary: summary(&failures, times), failures }
+    Report { summary: summary(&failures, times, replacements), failures }
 }
 
-fn summary(failures: &[Failed], mut times: Vec<f64>) -> Summary {
+fn summary(failures: &[Failed], mut times: Vec<f64>, replaced: usize) -> Summary {
     times.sort_by(f64::total_cmp);
     let n = times.len();
     let at = |share: f64| {
@@ -128,6 +132,7 @@ fn summary(failures: &[Failed], mut times: Vec<f64>) -> Summary {
     let share = |count: usize| count as f64 / n.max(1) as f64;
     Summary {
         n,
+        replaced,
         passed: n - failures.len(),
         failed: failures.len(),
         // The meaning was right where only the reply was not.
