@@ -18,8 +18,9 @@ use super::numbers::{HeardNumber, NumberWords};
 use super::tokens::Tokens;
 use super::way::{Grid, Trace, Way};
 
-/// Most ways offered in one search: some 60 ms on a desktop computer.
-pub(in crate::nlu) const MAX_WORK: u64 = 4_000_000;
+/// Most ways offered in one search: some 60 ms on a desktop computer, and ten times what a misheard
+/// command takes among a whole home's.
+pub(in crate::nlu) const MAX_WORK: u64 = 2_000_000;
 
 /// Not compared yet.
 const UNKNOWN: Milli = Milli::MAX;
