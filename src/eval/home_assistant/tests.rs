@@ -135,7 +135,7 @@ fn what_was_heard_is_understood_by_sound() {
     let folder = LanguageFolder::load(dir.path()).unwrap();
     let sounds = Arc::new(Sounds::new(Arc::new(Spelled), &BTreeMap::new()).unwrap());
     let map = dir.path().join("map.tsv");
-    let rows = "text\theard\nturn on hall lamp\ttwirl on hull lamps\n\
+    let rows = "text\theard\nturn on hall lamp\tturn on hull lamps\n\
                 is the tank full\twhat is the time\n";
     std::fs::write(&map, rows).unwrap();
     let report = run(&folder, Some((&heard(&map).unwrap(), &sounds)));

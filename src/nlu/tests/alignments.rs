@@ -64,7 +64,7 @@ fn words_heard_as_others_are_understood_by_sound() {
         ("turn on a bed room lamp", "on name=bedroom lamp"),
         ("turn on bathrooms van", "on name=bathroom fan"),
         ("turn of the kitchen light", "off name=kitchen light"),
-        ("twitch on kitten lights", "on name=kitchen light"),
+        ("twitch on kitchen lights", "on name=kitchen light"),
         ("set kitchen light to fiffy", "dim level=50 name=kitchen light"),
         ("set kitchen light to 25 per cent", "dim level=25 name=kitchen light"),
         ("what a lovely day", "-"),
