@@ -104,7 +104,8 @@ fn home_assistant(args: &Args, context: &Context) -> Result<(), Failure> {
     let heard = args.replace.as_deref().map(home_assistant::heard).transpose();
     let heard = heard.map_err(Failure::input)?;
     let sounds = heard.as_ref().map(|_| sounds(context)).transpose()?;
-    let report = home_assistant::run(&folder, heard.as_ref().zip(sounds.as_ref()));
+    let report = home_assistant::run(&folder, heard.as_ref().zip(sounds.as_ref()))
+        .map_err(Failure::input)?;
     if let Some(map) = args.replace.as_deref().filter(|_| report.summary.replaced == 0) {
         return Err(Failure::Input(anyhow::anyhow!(
             "{}: no sentence of {} stands in its column `text`",

@@ -91,7 +91,7 @@ fn flat(tests: &str) -> tempfile::TempDir {
 #[test]
 fn sentences_get_intent_slots_context_and_reply() {
     let dir = flat(TESTS);
-    let report = run(&LanguageFolder::load(dir.path()).unwrap(), None);
+    let report = run(&LanguageFolder::load(dir.path()).unwrap(), None).unwrap();
     assert_eq!(report.failures, []);
     assert_eq!((report.summary.n, report.summary.passed, report.summary.right), (5, 5, 1.0));
 }
@@ -123,7 +123,7 @@ fn what_differs_is_told() {
         ),
     ] {
         let dir = flat(&TESTS.replace(from, to));
-        let report = run(&LanguageFolder::load(dir.path()).unwrap(), None);
+        let report = run(&LanguageFolder::load(dir.path()).unwrap(), None).unwrap();
         let failed = report.failures.last().expect(to);
         assert_eq!((failed.outcome, &*failed.expected, &*failed.found), (outcome, expected, found));
     }
@@ -138,7 +138,7 @@ fn what_was_heard_is_understood_by_sound() {
     let rows = "text\theard\nturn on hall lamp\tturn on hull lamps\n\
                 is the tank full\twhat is the time\n";
     std::fs::write(&map, rows).unwrap();
-    let report = run(&folder, Some((&heard(&map).unwrap(), &sounds)));
+    let report = run(&folder, Some((&heard(&map).unwrap(), &sounds))).unwrap();
     let Summary { n, replaced, passed, .. } = report.summary;
     assert_eq!((n, replaced, passed), (5, 2, 4), "{:?}", report.failures);
     assert_eq!(report.failures[0].outcome, Outcome::Abstained);
@@ -154,7 +154,7 @@ fn the_newer_layout_has_a_home_in_each_file() {
         ("rules/en/common.yaml", "expansion_rules: {where: 'in [the] {area}'}"),
         ("tests/en/Play/area.yaml", NESTED_TEST),
     ]);
-    let report = run(&LanguageFolder::load(dir.path()).unwrap(), None);
+    let report = run(&LanguageFolder::load(dir.path()).unwrap(), None).unwrap();
     assert_eq!((report.summary.n, report.failures.as_slice()), (1, [].as_slice()));
 }
 

@@ -116,7 +116,8 @@ impl Evidence {
 }
 
 impl Aligner {
-    /// Prepares the sentences of `grammar`.
+    /// Prepares the sentences of `grammar`: some 6 ms for a home with a hundred names, 150 ms for one
+    /// with 5,000, once their words have been pronounced.
     pub fn new(grammar: &Grammar, sounds: Arc<Sounds>) -> Self {
         let lattice = Lattice::new(&grammar.machine, &sounds);
         let numbers = NumberWords::new(&sounds);
