@@ -164,7 +164,7 @@ impl Aligner {
         if !exact.is_empty() || words.text.is_empty() {
             return Ok(exact);
         }
-        let tokens = Tokens::new(&words, &self.grammar.machine, &self.sounds);
+        let tokens = Tokens::new(&words, &self.grammar.machine, &self.lattice, &self.sounds);
         if tokens.len() > MAX_TOKENS {
             return Err(GaveUp::TooLong);
         }

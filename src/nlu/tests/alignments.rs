@@ -62,6 +62,7 @@ fn words_heard_as_others_are_understood_by_sound() {
         ("turn on the bedroom lamp", "on name=bedroom lamp"),
         ("turn on the bedroom lam", "on name=bedroom lamp"),
         ("turn on a bed room lamp", "on name=bedroom lamp"),
+        ("turn on the bedroomlamp", "on name=bedroom lamp"),
         ("turn on bathrooms van", "on name=bathroom fan"),
         ("turn of the kitchen light", "off name=kitchen light"),
         ("twitch on kitchen lights", "on name=kitchen light"),
