@@ -13,8 +13,18 @@ use crate::tts::text::Phonemizer;
 /// Exit status 1 when a conversation does not go as written, 2 when there is none to run. No
 /// program of the agent is run. A conversation without `now:` takes place on Monday 2026-01-05 at
 /// 10:00.
+///
+/// With `--format home-assistant` the folder is laid out as the English part of Home Assistant's
+/// intents: sentences/, tests/ with _fixtures.yaml, responses/. Each test sentence must get its
+/// intent, slots and reply; exit status 1 when one does not. With `--replace` each is replaced by
+/// what was heard for it and matched by sound; then the shares are the result, and the exit status
+/// is 0.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:\n  mynah test agents/coffee\n  mynah test agents/coffee --json")]
+#[command(after_help = "Examples:
+  mynah test agents/coffee
+  mynah test agents/coffee --json
+  mynah test intents --format home-assistant
+  mynah test intents --format home-assistant --replace heard.tsv")]
 pub struct Args {
     /// The agent's folder, or a folder in the format named
     pub agent: PathBuf,
@@ -22,7 +32,7 @@ pub struct Args {
     #[arg(long, value_enum, default_value_t)]
     pub format: Format,
     /// Replace sentences by what a recogniser heard: a table with the columns text and heard
-    #[arg(long, value_name = "MAP.tsv", requires = "format")]
+    #[arg(long, value_name = "MAP.tsv")]
     pub replace: Option<PathBuf>,
 }
 
@@ -37,6 +47,12 @@ pub enum Format {
 pub fn run(args: &Args, context: &Context) -> Result<(), Failure> {
     if args.format == Format::HomeAssistant {
         return home_assistant(args, context);
+    }
+    if args.replace.is_some() {
+        return Err(Failure::Input(anyhow::anyhow!(
+            "--replace goes with --format home-assistant; an agent's conversations are tested as \
+             they are written"
+        )));
     }
     let agent = Arc::new(Agent::load(&args.agent).map_err(Failure::input)?);
     let rehearsal = rehearse(&agent);
@@ -88,7 +104,15 @@ fn home_assistant(args: &Args, context: &Context) -> Result<(), Failure> {
     let heard = args.replace.as_deref().map(home_assistant::heard).transpose();
     let heard = heard.map_err(Failure::input)?;
     let sounds = heard.as_ref().map(|_| sounds(context)).transpose()?;
-    let report = home_assistant::run(&folder, heard.as_ref().zip(sounds.as_ref()));
+    let report = home_assistant::run(&folder, heard.as_ref().zip(sounds.as_ref()))
+        .map_err(Failure::input)?;
+    if let Some(map) = args.replace.as_deref().filter(|_| report.summary.replaced == 0) {
+        return Err(Failure::Input(anyhow::anyhow!(
+            "{}: no sentence of {} stands in its column `text`",
+            map.display(),
+            args.agent.display()
+        )));
+    }
     if context.json {
         super::chat::print_json(&report)?;
     }
@@ -116,6 +140,14 @@ fn home_assistant(args: &Args, context: &Context) -> Result<(), Failure> {
         sum.ms_p95,
         sum.ms_max
     ));
+    if sum.failed > 0 && heard.is_none() {
+        return Err(Failure::Runtime(anyhow::anyhow!(
+            "{} of {} sentences of {} did not go as their tests say",
+            sum.failed,
+            sum.n,
+            args.agent.display()
+        )));
+    }
     Ok(())
 }
 

@@ -1,10 +1,11 @@
 //! Lists whose values the program gives, beside those that the files write.
 
-use super::draft::{Context, List, ListKind, Place, Template, Value};
+use super::check::can_be_said;
+use super::draft::{Context, Draft, List, ListKind, Place, Template, Value};
 use super::interpretation::SlotValue;
 use super::pieces::one_way;
-use super::template;
-use crate::config::diagnostic::{Diagnostic, Source};
+use super::template::{self, Expr, Node};
+use crate::config::diagnostic::{Diagnostic, Source, nearest};
 use crate::config::yaml::{Kind, Yaml};
 
 /// One value of a list given at run time: a device, a room, a contact.
@@ -77,4 +78,57 @@ pub(super) fn list(
     }
     sources.push(source);
     List { place: Place { source: index, yaml }, kind: ListKind::Values(values) }
+}
+
+/// Checks a list that replaces another in a grammar that was checked before.
+pub(super) fn check(
+    name: &str,
+    list: &List,
+    draft: &Draft,
+    sources: &[Source],
+    problems: &mut Vec<Diagnostic>,
+) {
+    if !draft.lists.contains_key(name) {
+        let near = nearest(name, draft.lists.keys().map(String::as_str));
+        let problem = list.place.wrong(sources, format!("no sentence knows a list {{{name}}}"));
+        problems.push(problem.help_if(near.map(|near| format!("did you mean {{{near}}}?"))));
+    }
+    let ListKind::Values(values) = &list.kind else { return };
+    for Value { input, .. } in values {
+        if let Some(named) = names_another(&input.tree) {
+            let message = "a value given at run time uses another list or rule";
+            let problem = input.place.wrong_at(sources, named.at.clone(), message);
+            problems.push(problem.help("write its words out"));
+        } else if !can_be_said(&input.tree) {
+            let message = "this value cannot be pronounced: it has no letter and no figure";
+            let problem = input.place.wrong(sources, message);
+            problems.push(problem.help("write in words what people say for it"));
+        } else if is_silent(&input.tree) {
+            let message = "every part of this value is optional: silence fits it";
+            let problem = input.place.wrong(sources, message);
+            problems.push(problem.help("take the brackets `[…]` away from one word"));
+        }
+    }
+}
+
+fn names_another(tree: &Node) -> Option<&Node> {
+    match &tree.expr {
+        Expr::Text(_) => None,
+        Expr::Sequence(items) | Expr::OneOf(items) | Expr::AnyOrder(items) => {
+            items.iter().find_map(names_another)
+        }
+        Expr::Maybe(inner) => names_another(inner),
+        Expr::List(_) | Expr::Rule(_) => Some(tree),
+    }
+}
+
+/// Can it be said without a word?
+fn is_silent(tree: &Node) -> bool {
+    match &tree.expr {
+        Expr::Text(text) => text.trim().is_empty(),
+        Expr::Sequence(items) | Expr::AnyOrder(items) => items.iter().all(is_silent),
+        Expr::OneOf(branches) => branches.iter().any(is_silent),
+        Expr::Maybe(_) => true,
+        Expr::List(_) | Expr::Rule(_) => false,
+    }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::check::{SlotLists, check};
 use super::compile::compile;
-use super::draft::{Context, Requirement};
+use super::draft::{Context, Draft, Requirement};
 use super::given::{self, Entry};
 use super::graph::{BlockInfo, Machine, Sentence, SlotId};
 use super::interpretation::{Alternative, Interpretation, Slot, SlotValue, Slots, Status};
@@ -25,7 +25,8 @@ const MAX_ALTERNATIVES: usize = 4;
 pub struct Grammar {
     pub(super) machine: Arc<Machine>,
     slots_of: Arc<BTreeMap<String, SlotLists>>,
-    respelled: Arc<BTreeMap<String, Vec<String>>>,
+    /// As written, for lists that change.
+    draft: Arc<(Vec<Source>, Draft)>,
 }
 
 /// One way to understand a text.
@@ -72,6 +73,13 @@ pub struct ListItem<'g> {
     pub value: &'g SlotValue,
 }
 
+impl Reading<'_> {
+    /// Fits neither better nor worse.
+    pub(super) fn ties(&self, other: &Self) -> bool {
+        self.cost == other.cost
+    }
+}
+
 impl Grammar {
     /// Reads, checks and compiles template files. On mistakes, all of them are reported, in the
     /// order of the files and their lines.
@@ -95,12 +103,29 @@ impl Grammar {
         let slots_of = check(&sources, &draft, &mut problems);
         if problems.is_empty() {
             let machine = Arc::new(compile(&sources, &draft));
-            let respelled = Arc::new(draft.respelled);
-            return Ok(Self { machine, slots_of: Arc::new(slots_of), respelled });
+            let draft = Arc::new((sources, draft));
+            return Ok(Self { machine, slots_of: Arc::new(slots_of), draft });
         }
         let file = |d: &Diagnostic| sources.iter().position(|s| s.path == d.file);
         problems.sort_by_key(|d| (file(d), d.line, d.column));
         Err(problems)
+    }
+
+    /// The same sentences with other values in the list `name`: devices and contacts come and go
+    /// while the agent runs. Nothing is read or checked again but the values, which may use no
+    /// rules and lists; the sentences are connected anew.
+    pub fn with_list(&self, name: &str, entries: &[Entry]) -> Result<Self, Vec<Diagnostic>> {
+        let (mut sources, mut draft) = (*self.draft).clone();
+        let mut problems = Vec::new();
+        let list = given::list(name, entries, &mut sources, &mut problems);
+        given::check(name, &list, &draft, &sources, &mut problems);
+        if !problems.is_empty() {
+            return Err(problems);
+        }
+        draft.lists.insert(name.to_owned(), list);
+        let machine = Arc::new(compile(&sources, &draft));
+        let draft = Arc::new((sources, draft));
+        Ok(Self { machine, slots_of: self.slots_of.clone(), draft })
     }
 
     /// Understands `text` with nothing known about the world.
@@ -173,7 +198,7 @@ impl Grammar {
     /// Words whose sound the files say (`pronounce:`), with the ways to say them, for
     /// [`Sounds::new`](super::Sounds::new).
     pub fn respelled(&self) -> &BTreeMap<String, Vec<String>> {
-        &self.respelled
+        &self.draft.1.respelled
     }
 
     /// All lists, in name order.

@@ -17,6 +17,7 @@ mod interpretation;
 mod interpreter;
 mod number_words;
 mod numbers;
+mod overlaps;
 mod pieces;
 mod read;
 mod sample;
@@ -38,6 +39,7 @@ pub use given::Entry;
 pub use grammar::{Grammar, ListItem, Reading, SlotInfo};
 pub use interpretation::{Alternative, GaveUp, Interpretation, Slot, SlotValue, Slots, Status};
 pub use interpreter::Interpreter;
+pub use overlaps::Overlap;
 pub use sample::Sample;
 pub use sound::{Mishearing, Phone, Pronounce, Sounds, Spelled, Unsounded, distance};
 

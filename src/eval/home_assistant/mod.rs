@@ -46,7 +46,12 @@ pub enum FolderError {
     #[error("{}: {what}", path.display())]
     File { path: PathBuf, what: String },
     /// Mistakes in the templates.
-    #[error("{} mistakes in the sentences\n\n{}", .0.len(), .0[0])]
+    #[error(
+        "{} mistake{} in the sentences, the first one:\n\n{}",
+        .0.len(),
+        if .0.len() == 1 { "" } else { "s" },
+        .0[0]
+    )]
     Mistakes(Vec<Diagnostic>),
 }
 
@@ -218,3 +223,6 @@ fn parse_text<T: DeserializeOwned>(path: &Path, text: &str) -> Result<T, FolderE
         what: error.to_string().lines().next().unwrap_or_default().to_owned(),
     })
 }
+
+#[cfg(test)]
+mod tests;

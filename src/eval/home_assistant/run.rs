@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use super::super::table::{Table, TableError, TableRow};
 use super::{LanguageFolder, Suite, Test};
-use crate::nlu::{Aligner, Reading, Slots, Sounds};
+use crate::nlu::{Aligner, Reading, Slots, Sounds, Unsounded};
 
 /// What was heard for each sentence, where that differs from the sentence.
 pub type Heard = BTreeMap<String, String>;
@@ -49,6 +49,8 @@ pub struct Failed {
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Summary {
     pub n: usize,
+    /// Sentences for which something else was heard.
+    pub replaced: usize,
     pub passed: usize,
     pub failed: usize,
     pub right: f64,
@@ -76,13 +78,21 @@ struct Understood {
 
 /// Runs all tests; with `heard`, on what was heard instead, by sound. Replies are compared where
 /// nothing was replaced: they quote what was said.
-pub fn run(folder: &LanguageFolder, heard: Option<(&Heard, &Arc<Sounds>)>) -> Report {
+///
+/// # Errors
+/// A file respells a word by one that cannot be pronounced.
+pub fn run(
+    folder: &LanguageFolder,
+    heard: Option<(&Heard, &Arc<Sounds>)>,
+) -> Result<Report, Unsounded> {
     let mut failures = Vec::new();
     let mut times = Vec::new();
+    let mut replacements = 0;
     for suite in &folder.suites {
-        let aligner = heard.map(|(_, sounds)| Aligner::new(&suite.grammar, sounds.clone()));
+        let aligner = heard.map(|(_, sounds)| aligner(suite, sounds)).transpose()?;
         for test in &suite.tests {
             let replaced = heard.and_then(|(heard, _)| heard.get(test.sentence.trim()));
+            replacements += usize::from(replaced.is_some());
             let text = replaced.unwrap_or(&test.sentence);
             let started = Instant::now();
             let understood = match &aligner {
@@ -114,10 +124,18 @@ pub fn run(folder: &LanguageFolder, heard: Option<(&Heard, &Arc<Sounds>)>) -> Re
             });
         }
     }
-    Report { summary: summary(&failures, times), failures }
+    Ok(Report { summary: summary(&failures, times, replacements), failures })
 }
 
-fn summary(failures: &[Failed], mut times: Vec<f64>) -> Summary {
+fn aligner(suite: &Suite, sounds: &Arc<Sounds>) -> Result<Aligner, Unsounded> {
+    let sounds = match suite.grammar.respelled() {
+        none if none.is_empty() => sounds.clone(),
+        words => Arc::new(sounds.respelling(words)?),
+    };
+    Ok(Aligner::new(&suite.grammar, sounds))
+}
+
+fn summary(failures: &[Failed], mut times: Vec<f64>, replaced: usize) -> Summary {
     times.sort_by(f64::total_cmp);
     let n = times.len();
     let at = |share: f64| {
@@ -128,6 +146,7 @@ fn summary(failures: &[Failed], mut times: Vec<f64>) -> Summary {
     let share = |count: usize| count as f64 / n.max(1) as f64;
     Summary {
         n,
+        replaced,
         passed: n - failures.len(),
         failed: failures.len(),
         // The meaning was right where only the reply was not.

@@ -38,9 +38,13 @@ pub(super) fn heard_as(distance: Milli, len: u32, small: bool, in_list: bool) ->
     if distance == 0 {
         return Some(0);
     }
-    let limit = if small { 1000 } else { 800 };
-    // One more sound than that: short words have few to agree in.
-    if distance > limit * len + 500 {
+    // Names must be heard well; a small word may have been nearly anything.
+    let limit = match (small, in_list) {
+        (true, _) => 1000 * len + 500,
+        (false, false) => 800 * len + 500,
+        (false, true) => 500 * len + 150,
+    };
+    if distance > limit {
         return None;
     }
     Some(match (small, in_list) {

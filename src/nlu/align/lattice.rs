@@ -75,24 +75,40 @@ pub(super) struct Lattice {
     pub words: Vec<Word>,
     /// Words that could not be pronounced; nothing is heard for them.
     pub silent: Vec<Unsounded>,
+    /// Some slot takes any words.
+    pub has_wild: bool,
+    ids: HashMap<String, Option<WordId>>,
 }
 
 impl Lattice {
+    /// Is this a word of some sentence?
+    pub fn knows(&self, word: &str) -> bool {
+        self.ids.contains_key(word)
+    }
+
     pub fn new(machine: &Machine, sounds: &Sounds) -> Self {
         let mut builder = Builder {
             sounds,
             ids: HashMap::new(),
-            lattice: Self { graphs: Vec::new(), words: Vec::new(), silent: Vec::new() },
+            lattice: Self {
+                graphs: Vec::new(),
+                words: Vec::new(),
+                silent: Vec::new(),
+                has_wild: false,
+                ids: HashMap::new(),
+            },
         };
         for graph in &machine.graphs {
             let graph = builder.graph(graph);
             builder.lattice.graphs.push(graph);
         }
-        let mut lattice = builder.lattice;
+        let mut lattice = Self { ids: builder.ids, ..builder.lattice };
         for graph in &machine.graphs {
             for arc in graph.nodes.iter().flat_map(|node| &node.arcs) {
-                if let Step::List { graph, .. } = arc.step {
-                    lattice.graphs[graph as usize].is_list = true;
+                match arc.step {
+                    Step::List { graph, .. } => lattice.graphs[graph as usize].is_list = true,
+                    Step::Wild { .. } => lattice.has_wild = true,
+                    _ => {}
                 }
             }
         }

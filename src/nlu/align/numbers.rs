@@ -34,6 +34,11 @@ impl NumberWords {
         Self(words.filter_map(|word| Some((*word, sounds.word(word)?))).collect())
     }
 
+    /// How far a heard word is from a number's.
+    pub fn nearest(&self, token: &Token) -> Option<Milli> {
+        self.guesses(token).first().map(|(_, distance)| *distance)
+    }
+
     /// Number words that `token` may have been, nearest first.
     fn guesses(&self, token: &Token) -> Vec<(&'static str, Milli)> {
         if let Some((word, _)) = self.0.iter().find(|(word, _)| *word == token.text) {

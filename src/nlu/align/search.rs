@@ -18,8 +18,12 @@ use super::numbers::{HeardNumber, NumberWords};
 use super::tokens::Tokens;
 use super::way::{Grid, Trace, Way};
 
-/// Most ways offered in one search: some 60 ms on a desktop computer.
-pub(in crate::nlu) const MAX_WORK: u64 = 4_000_000;
+/// Most ways offered in one search: some 60 ms on a desktop computer, and ten times what a misheard
+/// command takes among a whole home's.
+pub(in crate::nlu) const MAX_WORK: u64 = 2_000_000;
+
+/// Dearer than any limit.
+const NEVER: Milli = 1_000_000;
 
 /// Not compared yet.
 const UNKNOWN: Milli = Milli::MAX;
@@ -35,6 +39,8 @@ pub(super) struct Alignment<'a> {
     pub ways: Vec<Way>,
     known: HashMap<(GraphId, u16), Rc<[WayId]>>,
     numbers: HashMap<u16, Rc<[HeardNumber]>>,
+    /// What the words from each place to the end cost at least, whatever is made of them.
+    rest: Vec<Milli>,
     /// Distance of each word of the grammar from one and from two heard words at each place.
     distances: Vec<[Milli; 2]>,
     pub work: u64,
@@ -48,7 +54,7 @@ impl<'a> Alignment<'a> {
         numbers_of: &'a NumberWords,
         meanings: &'a [u64],
     ) -> Self {
-        Self {
+        let mut alignment = Self {
             machine,
             lattice,
             tokens,
@@ -58,9 +64,58 @@ impl<'a> Alignment<'a> {
             ways: Vec::new(),
             known: HashMap::new(),
             numbers: HashMap::new(),
+            rest: vec![0; tokens.len() + 1],
             distances: vec![[UNKNOWN; 2]; lattice.words.len() * tokens.len()],
             work: 0,
+        };
+        alignment.bound();
+        alignment
+    }
+
+    /// Fills [`Self::rest`]: what no word of the grammar resembles must be paid for anyway, and a
+    /// way that cannot afford it need not be followed.
+    fn bound(&mut self) {
+        let count = self.tokens.len();
+        let mut least: Vec<Milli> = (0..count).map(|place| self.least(place)).collect();
+        for place in 0..count.saturating_sub(1) {
+            if least[place] > 0 || least[place + 1] > 0 {
+                let both = self.nearest_word(place, 2) + costs::SPLIT;
+                least[place] = least[place].min(both / 2);
+                least[place + 1] = least[place + 1].min(both / 2);
+            }
         }
+        for (from, jumps) in self.tokens.jumps.iter().enumerate() {
+            for jump in jumps.iter().filter(|jump| jump.to > from + 1 || jump.skip) {
+                least[from..jump.to].fill(0);
+            }
+        }
+        for place in (0..count).rev() {
+            self.rest[place] = self.rest[place + 1] + least[place];
+        }
+    }
+
+    /// The least that can be made of one heard word.
+    fn least(&mut self, place: usize) -> Milli {
+        let token = &self.tokens.all[place];
+        if self.lattice.knows(&token.text) {
+            return 0;
+        }
+        let passed = self.tokens.jumps[place].iter().map(|jump| jump.cost).min();
+        let wild = self.lattice.has_wild.then(|| costs::wild(token.len));
+        let number = self.numbers_of.nearest(token);
+        let word = self.nearest_word(place, 1);
+        [passed, wild, number].into_iter().flatten().fold(word, Milli::min)
+    }
+
+    /// The least that one or two heard words cost as one of the grammar's; no limit allows it where
+    /// none is near.
+    fn nearest_word(&mut self, place: usize, taken: usize) -> Milli {
+        let lattice = self.lattice;
+        let costs = lattice.words.iter().enumerate().filter_map(|(id, word)| {
+            let distance = self.distance(id as WordId, place, taken);
+            costs::heard_as(distance, word.len, word.small, false)
+        });
+        costs.min().unwrap_or(NEVER)
     }
 
     /// Starts over with another limit; what sounds like what is kept.
@@ -100,7 +155,8 @@ impl<'a> Alignment<'a> {
         let walked = &lattice.graphs[graph as usize];
         let places = self.tokens.len() + 1;
         let exit = walked.len() - 1;
-        let mut grid = Grid::new(walked.len(), places);
+        let spent = self.rest[0] - self.rest[usize::from(start)];
+        let mut grid = Grid::new(walked.len(), places, spent);
         grid.put(&mut self.ways, 0, Way::start(start));
         let mut ends = Vec::new();
         for node in 0..=exit {
@@ -130,7 +186,7 @@ impl<'a> Alignment<'a> {
 
     fn put(&mut self, grid: &mut Grid, node: usize, way: Way) {
         self.work += 1;
-        if way.cost <= self.limit {
+        if grid.spent + way.cost + self.rest[usize::from(way.at)] <= self.limit {
             grid.put(&mut self.ways, node, way);
         }
     }

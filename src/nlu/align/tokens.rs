@@ -4,6 +4,7 @@ use super::super::graph::Machine;
 use super::super::sound::{Milli, Sounds, Ways, spoken};
 use super::super::words::Words;
 use super::costs;
+use super::lattice::Lattice;
 use super::small_words::{CORRECTIONS, is_hesitation, is_small};
 
 /// Most words of a text that are aligned: half a minute of talk.
@@ -11,6 +12,9 @@ pub(super) const MAX_TOKENS: usize = 60;
 
 /// Most words that a correction takes back.
 const MOST_TAKEN_BACK: usize = 6;
+
+/// Bytes of the shortest word that is looked for inside another.
+const SHORTEST_PART: usize = 3;
 
 /// One word as it is read aloud.
 pub(super) struct Token {
@@ -42,12 +46,16 @@ pub(super) struct Tokens {
 }
 
 impl Tokens {
-    pub fn new(words: &Words<'_>, machine: &Machine, sounds: &Sounds) -> Self {
+    pub fn new(words: &Words<'_>, machine: &Machine, lattice: &Lattice, sounds: &Sounds) -> Self {
         let mut all = Vec::new();
         let mut from = 0;
         for word in words.text.split(' ') {
             let to = from + word.len();
-            for text in spoken(word) {
+            let parts = spoken(word).into_iter().flat_map(|text| match compound(lattice, &text) {
+                Some((first, second)) => vec![first.to_owned().into(), second.to_owned().into()],
+                None => vec![text],
+            });
+            for text in parts {
                 let phones = sounds.word(&text);
                 all.push(Token {
                     len: phones.as_ref().map_or(1, |p| p[0].len() as u32),
@@ -128,4 +136,15 @@ impl Tokens {
             }
         }
     }
+}
+
+/// "livingroom" is two words that the grammar knows.
+fn compound<'w>(lattice: &Lattice, word: &'w str) -> Option<(&'w str, &'w str)> {
+    if lattice.knows(word) || word.len() < 2 * SHORTEST_PART {
+        return None;
+    }
+    let ends = SHORTEST_PART..=word.len() - SHORTEST_PART;
+    ends.rev()
+        .filter_map(|end| word.split_at_checked(end))
+        .find(|(first, second)| lattice.knows(first) && lattice.knows(second))
 }

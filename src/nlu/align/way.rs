@@ -91,11 +91,13 @@ pub(super) const KEPT: usize = 4;
 pub(super) struct Grid {
     cells: Vec<[WayId; KEPT]>,
     places: usize,
+    /// What the words before the automaton's first cost at least.
+    pub spent: Milli,
 }
 
 impl Grid {
-    pub fn new(nodes: usize, places: usize) -> Self {
-        Self { cells: vec![[NONE; KEPT]; nodes * places], places }
+    pub fn new(nodes: usize, places: usize, spent: Milli) -> Self {
+        Self { cells: vec![[NONE; KEPT]; nodes * places], places, spent }
     }
 
     /// Best first.

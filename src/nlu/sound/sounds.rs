@@ -46,6 +46,11 @@ impl Sounds {
         Ok(sounds)
     }
 
+    /// The same voice where files say how other words sound.
+    pub fn respelling(&self, words: &BTreeMap<String, Vec<String>>) -> Result<Self, Unsounded> {
+        Self::new(self.voice.clone(), words)
+    }
+
     /// The sounds of a text, its words one after the other; words without a pronunciation are
     /// passed over.
     pub fn phones(&self, text: &str) -> Vec<Phone> {
