@@ -17,16 +17,17 @@ pub mod guards;
 mod language;
 pub mod long;
 mod meta;
+mod path;
 mod recognizer;
 mod rope;
 mod spelling;
 mod tokens;
 
-pub use beam::{BeamOptions, Path};
 pub use decoder::{Branch, Cache, Decoder, Logits};
 pub use encoder::{Cross, Encoded, Encoder, MIN_SAMPLES};
 pub use language::{Edge, Language, Place, WordId};
 pub use meta::Meta;
+pub use path::{BeamOptions, Path};
 pub use recognizer::{Ended, Hypothesis, Listening, Recognition, Recognizer};
 pub use spelling::Spellings;
 pub use tokens::Tokenizer;

@@ -1,8 +1,8 @@
-use super::beam::{Beam, BeamOptions, Path, Row};
+use super::beam::{Beam, Row};
 use super::greedy::Greedy;
 use super::{
-    AsrError, Branch, Cross, Decoder, Encoder, Language, Logits, MIN_SAMPLES, Meta, Place,
-    Spellings, Tokenizer, guards,
+    AsrError, BeamOptions, Branch, Cross, Decoder, Encoder, Language, Logits, MIN_SAMPLES, Meta,
+    Path, Place, Spellings, Tokenizer, guards,
 };
 use crate::cancel::CancelToken;
 use crate::models::ModelStore;

@@ -29,7 +29,7 @@ impl Tokenizer {
     }
 
     /// Reads pieces, each behind its length: one byte below 128, else two, low seven bits first.
-    fn parse(mut bytes: &[u8]) -> Result<Self, AsrError> {
+    pub(super) fn parse(mut bytes: &[u8]) -> Result<Self, AsrError> {
         let mut pieces = Vec::new();
         while let Some((piece, rest)) = split_piece(bytes) {
             pieces.push(piece.into());

@@ -11,9 +11,11 @@ use crate::asr::{Path, Recognition};
 const TEMPERATURE: f32 = 0.6;
 /// Nats per token by which sentences may fit worse than free words at even odds that they were
 /// not meant.
-const EVEN_FIT: f32 = -1.45;
+const EVEN_FIT: f32 = -1.55;
 /// How fast the odds change with the fit, per nat.
 const FIT_SLOPE: f32 = 5.0;
+/// Probability below which sentences are given up for what free words are like.
+const HARDLY_MEANT: f32 = 0.15;
 /// Most other interpretations reported.
 const MAX_ALTERNATIVES: usize = 4;
 
@@ -70,10 +72,13 @@ pub fn decide(
     let all: f32 = weights.iter().sum();
     let confidence = |weight: f32| meant * weight / all;
     if meant < 0.5 {
-        // The words may mean something that the search was not told to expect.
+        // The words may mean something that the search was not told to expect. What they are only
+        // like is weaker evidence than a sentence that may fit.
         let decision = unsearched();
-        if decision.interpretation.status != Status::Rejected {
-            return decision;
+        match decision.interpretation.status {
+            Status::Accepted => return decision,
+            Status::Confirm if meant < HARDLY_MEANT => return decision,
+            _ => {}
         }
     }
     let nbest = groups.iter().zip(&weights).skip(1).take(MAX_ALTERNATIVES);
