@@ -59,12 +59,13 @@ pub fn run(args: &Args, context: &Context) -> Result<(), Failure> {
     }
     let team = Team::of(2).map_err(anyhow::Error::from)?;
     let started = Instant::now();
-    let model = IntentModel::train(training, encoder.as_mut(), &team).map_err(|error| match error {
-        ClassifyError::NothingToLearn { .. } => {
-            Failure::Input(anyhow!("{}: no row has an intent", args.train.display()))
-        }
-        error => Failure::Runtime(error.into()),
-    })?;
+    let model =
+        IntentModel::train(training, encoder.as_mut(), &team).map_err(|error| match error {
+            ClassifyError::NothingToLearn { .. } => {
+                Failure::Input(anyhow!("{}: no row has an intent", args.train.display()))
+            }
+            error => Failure::Runtime(error.into()),
+        })?;
     let tagger = SlotTagger::train(&slot_examples(&train), &[]);
     let train_s = started.elapsed().as_secs_f64();
     let started = Instant::now();

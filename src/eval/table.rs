@@ -208,7 +208,8 @@ mod tests {
     #[test]
     fn a_quotation_mark_at_the_begin_of_a_text_opens_nothing() {
         let file = tempfile::NamedTempFile::new().unwrap();
-        let lines = "text\tn\n\"play\t1\nsay \"hi\"\t2\n\"{\"\"x\"\": 1}\"\t3\n\"a\" and \"b\"\t4\n";
+        let lines =
+            "text\tn\n\"play\t1\nsay \"hi\"\t2\n\"{\"\"x\"\": 1}\"\t3\n\"a\" and \"b\"\t4\n";
         std::fs::write(file.path(), lines).unwrap();
         let table = Table::read_texts(file.path(), &["text"]).unwrap();
         let texts: Vec<_> = table.rows().map(|row| (row.line(), row.text("text"))).collect();

@@ -83,9 +83,8 @@ impl TextScores {
     /// stand in for the comparison of both.
     pub fn of(outcomes: &[&TextOutcome], all: &[TextOutcome]) -> Self {
         let of_kind = |kind: bool| -> Vec<f64> {
-            let score = |o: &&TextOutcome| {
-                (o.gold.is_some() == kind).then(|| f64::from(o.out_of_scope))
-            };
+            let score =
+                |o: &&TextOutcome| (o.gold.is_some() == kind).then(|| f64::from(o.out_of_scope));
             let own: Vec<f64> = outcomes.iter().filter_map(score).collect();
             if own.is_empty() { all.iter().filter_map(|o| score(&o)).collect() } else { own }
         };
@@ -159,7 +158,12 @@ pub struct TextReport<'o> {
 }
 
 impl<'o> TextReport<'o> {
-    pub fn new(outcomes: &'o [TextOutcome], intents: usize, train_s: f64, ms_per_text: f64) -> Self {
+    pub fn new(
+        outcomes: &'o [TextOutcome],
+        intents: usize,
+        train_s: f64,
+        ms_per_text: f64,
+    ) -> Self {
         let mut groups: BTreeMap<&str, Vec<&TextOutcome>> = BTreeMap::new();
         for outcome in outcomes.iter().filter(|o| !o.condition.is_empty()) {
             groups.entry(&outcome.condition).or_default().push(outcome);
@@ -195,7 +199,8 @@ impl fmt::Display for TextReport<'_> {
 }
 
 fn line(s: &TextScores) -> String {
-    let percent = |rate: Option<f64>| rate.map_or("–".into(), |rate| format!("{:.1}%", 100.0 * rate));
+    let percent =
+        |rate: Option<f64>| rate.map_or("–".into(), |rate| format!("{:.1}%", 100.0 * rate));
     let part = |rate: Option<f64>| rate.map_or("–".into(), |rate| format!("{rate:.3}"));
     let figures = [
         percent(s.intent_accuracy),

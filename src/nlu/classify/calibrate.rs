@@ -86,43 +86,90 @@ pub fn log_sum_exp(scores: impl Iterator<Item = f32> + Clone) -> f32 {
 /// Logistic regression of out-of-scope on the signs by Newton's method; both kinds weigh alike,
 /// however many texts there are of each.
 fn tell_apart(held: &[Held]) -> (f32, Signs) {
-    const N: usize = SIGNS + 1;
+    let (centre, spread) = standard(held);
     let count = |outside: bool| held.iter().filter(|h| h.label.is_none() == outside).count().max(1);
-    let (inside, outside) = (count(false) as f64, count(true) as f64);
-    let all = inside + outside;
-    let mut w = [0.0_f64; N];
+    let half = 0.5 * held.len() as f64;
+    let (inside, outside) = (half / count(false) as f64, half / count(true) as f64);
+    let rows: Vec<Row> = held
+        .iter()
+        .map(|text| {
+            let mut x = [1.0; SIGNS + 1];
+            for (i, sign) in text.signs.iter().enumerate() {
+                x[i + 1] = (centre[i] - f64::from(*sign)) / spread[i];
+            }
+            let outside_scope = text.label.is_none();
+            Row { x, outside: outside_scope, weight: if outside_scope { outside } else { inside } }
+        })
+        .collect();
+    let mut w = [0.0; SIGNS + 1];
     for _ in 0..NEWTON_STEPS {
-        let mut gradient = [0.0; N];
-        let mut curvature = [[0.0; N]; N];
-        for (i, ridge) in [1e-3, RIDGE, RIDGE].into_iter().enumerate() {
-            gradient[i] = ridge * w[i];
-            curvature[i][i] = ridge;
-        }
-        for text in held {
-            let mut x = [1.0; N];
-            for (x, sign) in x[1..].iter_mut().zip(text.signs) {
-                *x = -f64::from(sign);
+        let step = newton_step(&rows, &w);
+        // A whole step can overshoot where nearly everything is told apart.
+        let shorter = (0..8).map(|halvings| {
+            let part = 0.5_f64.powi(halvings);
+            std::array::from_fn(|i| w[i] - part * step[i])
+        });
+        let before = loss(&rows, &w);
+        let Some(better) = shorter.into_iter().find(|w| loss(&rows, w) < before) else { break };
+        w = better;
+    }
+    let weights: [f64; SIGNS] = std::array::from_fn(|i| w[i + 1] / spread[i]);
+    let offset = w[0] + weights.iter().zip(centre).map(|(w, centre)| w * centre).sum::<f64>();
+    (offset as f32, weights.map(|w| w as f32))
+}
+
+/// A text with its signs at mean 0 and variance 1, turned so that more is farther out of scope.
+struct Row {
+    x: [f64; SIGNS + 1],
+    outside: bool,
+    weight: f64,
+}
+
+/// Mean and spread of every sign.
+fn standard(held: &[Held]) -> ([f64; SIGNS], [f64; SIGNS]) {
+    let count = held.len().max(1) as f64;
+    let centre: [f64; SIGNS] =
+        std::array::from_fn(|i| held.iter().map(|h| f64::from(h.signs[i])).sum::<f64>() / count);
+    let variance = |i: usize| {
+        held.iter().map(|h| (f64::from(h.signs[i]) - centre[i]).powi(2)).sum::<f64>() / count
+    };
+    // A sign that is always the same says nothing, at any scale.
+    (centre, std::array::from_fn(|i| variance(i).sqrt().max(1e-6)))
+}
+
+fn odds(x: &[f64; SIGNS + 1], w: &[f64; SIGNS + 1]) -> f64 {
+    w.iter().zip(x).map(|(w, x)| w * x).sum()
+}
+
+fn loss(rows: &[Row], w: &[f64; SIGNS + 1]) -> f64 {
+    let of = |row: &Row| {
+        let wrong = if row.outside { -odds(&row.x, w) } else { odds(&row.x, w) };
+        // ln(1 + e^wrong) without overflow.
+        row.weight * (wrong.max(0.0) + (-wrong.abs()).exp().ln_1p())
+    };
+    let pull: f64 = w[1..].iter().map(|w| 0.5 * RIDGE * w * w).sum();
+    rows.iter().map(of).sum::<f64>() + pull
+}
+
+fn newton_step(rows: &[Row], w: &[f64; SIGNS + 1]) -> [f64; SIGNS + 1] {
+    const N: usize = SIGNS + 1;
+    let mut gradient = [0.0; N];
+    let mut curvature = [[0.0; N]; N];
+    for i in 0..N {
+        let ridge = if i == 0 { 0.0 } else { RIDGE };
+        gradient[i] = ridge * w[i];
+        curvature[i][i] = ridge + 1e-6;
+    }
+    for Row { x, outside, weight } in rows {
+        let p = 1.0 / (1.0 + (-odds(x, w)).exp());
+        for i in 0..N {
+            gradient[i] += weight * (p - f64::from(u8::from(*outside))) * x[i];
+            for j in 0..N {
+                curvature[i][j] += weight * p * (1.0 - p) * x[i] * x[j];
             }
-            let (truth, weight) = match text.label {
-                None => (1.0, 0.5 * all / outside),
-                Some(_) => (0.0, 0.5 * all / inside),
-            };
-            let odds: f64 = w.iter().zip(x).map(|(w, x)| w * x).sum();
-            let p = 1.0 / (1.0 + (-odds).exp());
-            for i in 0..N {
-                gradient[i] += weight * (p - truth) * x[i];
-                for j in 0..N {
-                    curvature[i][j] += weight * p * (1.0 - p) * x[i] * x[j];
-                }
-            }
-        }
-        let step = solve(curvature, gradient);
-        for (w, step) in w.iter_mut().zip(step) {
-            // A whole step can overshoot where everything is told apart.
-            *w -= step.clamp(-2.0, 2.0);
         }
     }
-    (w[0] as f32, [w[1] as f32, w[2] as f32])
+    solve(curvature, gradient)
 }
 
 /// Solves a small, positive definite system by elimination.

@@ -45,7 +45,9 @@ impl KnownValues {
         out.word(values.len() as u32);
         for (value, slots) in values {
             out.text(value);
-            out.words(slots.iter().map(|(slot, count)| u32::from(*slot) << 16 | (*count).min(0xffff)));
+            out.words(
+                slots.iter().map(|(slot, count)| u32::from(*slot) << 16 | (*count).min(0xffff)),
+            );
         }
     }
 

@@ -60,7 +60,8 @@ impl Grams {
         for row in pieces(text).iter().filter_map(|piece| self.rows.get(piece)) {
             *counts.entry(*row).or_default() += 1;
         }
-        let weigh = |(row, n): (u32, u32)| (row, (1.0 + (n as f32).ln()) * self.rarity[row as usize]);
+        let weigh =
+            |(row, n): (u32, u32)| (row, (1.0 + (n as f32).ln()) * self.rarity[row as usize]);
         let mut vector: Sparse = counts.into_iter().map(weigh).collect();
         let norm = vector.iter().map(|(_, x)| x * x).sum::<f32>().sqrt();
         vector.iter_mut().for_each(|(_, x)| *x /= norm);
@@ -113,9 +114,10 @@ fn pieces(text: &str) -> Vec<u32> {
 /// FNV-1a over the kind and the parts, each closed by a byte that is in no text.
 fn hash(kind: u8, parts: &[&str]) -> u32 {
     let bytes = parts.iter().flat_map(|part| part.bytes().chain([0xff]));
-    [kind].into_iter().chain(bytes).fold(0x811c_9dc5, |hash, byte| {
-        (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193)
-    })
+    [kind]
+        .into_iter()
+        .chain(bytes)
+        .fold(0x811c_9dc5, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193))
 }
 
 #[cfg(test)]

@@ -1,11 +1,11 @@
 //! The trained model: intents, weights in bytes, and what makes its scores probabilities.
 
+use super::ClassifyError;
 use super::calibrate::{Calibration, Signs, log_sum_exp};
 use super::encoder::{EMBEDDING_LEN, SENSE_LEN, Sense, SentenceEncoder};
 use super::grams::{Grams, Sparse};
 use super::head::Head;
 use super::stored::{Reader, Writer};
-use super::ClassifyError;
 use crate::nn::NnError;
 use crate::nn::kernels::{Activation, Kernel};
 use crate::nn::linear::{ByteLinear, InputBits, LinearScratch, Quantised};
@@ -283,7 +283,8 @@ impl Meaning {
 /// al. 2020), and how near the text lies to the middle of the loudest.
 pub(super) fn signs(scores: &[f32], meaning: Option<(&Centres, &[f32])>) -> Signs {
     let loudest = (0..scores.len()).max_by(|a, b| scores[*a].total_cmp(&scores[*b]));
-    let likeness = meaning.zip(loudest).map(|((centres, sense), best)| centres.likeness(best, sense));
+    let likeness =
+        meaning.zip(loudest).map(|((centres, sense), best)| centres.likeness(best, sense));
     [log_sum_exp(scores.iter().copied()), likeness.unwrap_or(0.0)]
 }
 

@@ -84,8 +84,10 @@ impl SlotTagger {
         for (slot, value) in values {
             known.add_certain(number(slot), &tokens(value));
         }
-        let tags_of: BTreeMap<String, Vec<u16>> =
-            tags_of.into_iter().map(|(intent, tags)| (intent, tags.into_iter().collect())).collect();
+        let tags_of: BTreeMap<String, Vec<u16>> = tags_of
+            .into_iter()
+            .map(|(intent, tags)| (intent, tags.into_iter().collect()))
+            .collect();
         let mut prepared = Vec::with_capacity(examples.len());
         for example in examples {
             let mut words = tokens(example.text);
@@ -160,7 +162,8 @@ impl SlotTagger {
         for _ in 0..from.word()? {
             let (intent, tags) = (from.text()?, from.words()?);
             let tags: Vec<u16> = tags.into_iter().map(|tag| tag as u16).collect();
-            if tags.first() != Some(&OUTSIDE) || tags.iter().any(|t| usize::from(*t) > 2 * slots.len())
+            if tags.first() != Some(&OUTSIDE)
+                || tags.iter().any(|t| usize::from(*t) > 2 * slots.len())
             {
                 return Err(format!("{intent} has a tag of no slot"));
             }
@@ -309,7 +312,8 @@ fn best_chain(weights: &[f32], features: &Features, tags: &[u16]) -> Vec<u16> {
         });
         scores = next.collect();
     }
-    let last = (0..tags.len()).max_by(|a, b| scores_at(&scores, *a).total_cmp(&scores_at(&scores, *b)));
+    let last =
+        (0..tags.len()).max_by(|a, b| scores_at(&scores, *a).total_cmp(&scores_at(&scores, *b)));
     let mut tag = last.unwrap_or(0);
     let mut chain = Vec::with_capacity(features.len());
     for row in from.chunks_exact(tags.len().max(1)).rev() {

@@ -116,7 +116,9 @@ fn copies<'a>(training: &mut Training<'a>) -> Vec<(String, &'a str)> {
     let Some((count, corrupt)) = &mut training.corrupt else { return Vec::new() };
     let mut copies = Vec::new();
     for example in &training.examples {
-        copies.extend((0..*count).filter_map(|_| Some((corrupt.corrupt(example.text)?, example.intent))));
+        copies.extend(
+            (0..*count).filter_map(|_| Some((corrupt.corrupt(example.text)?, example.intent))),
+        );
     }
     copies
 }
