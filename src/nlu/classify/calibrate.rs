@@ -16,12 +16,26 @@ pub struct Calibration {
     pub weights: Signs,
 }
 
-/// Scores of a text that was held out, and its intent.
+/// Scores of a text that was held out, and what it is.
 pub struct Held {
     pub scores: Vec<f32>,
-    pub label: Option<u32>,
+    pub kind: Kind,
     pub signs: Signs,
 }
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// A text of a learned intent.
+    Intent(u32),
+    /// A text of an intent that was not learned: near to what is in scope.
+    OtherIntent,
+    /// A text of no intent.
+    OtherTalk,
+}
+
+/// Of the weight of texts out of scope, the part of those of no intent: they are easily told, and
+/// would teach to look at little else.
+const OTHER_TALK: f64 = 0.2;
 
 /// Temperatures tried, from sharp to blunt.
 const TEMPERATURES: std::ops::Range<i32> = -20..21;
@@ -72,7 +86,8 @@ impl Calibration {
 /// Negative log probability of the right intents, over texts that have one.
 fn surprise(held: &[Held], temperature: f32) -> f32 {
     let of = |held: &Held| -> Option<f32> {
-        let right = held.scores[held.label? as usize];
+        let Kind::Intent(label) = held.kind else { return None };
+        let right = held.scores[label as usize];
         Some(log_sum_exp(held.scores.iter().map(|x| x / temperature)) - right / temperature)
     };
     held.iter().filter_map(of).sum()
@@ -87,9 +102,12 @@ pub fn log_sum_exp(scores: impl Iterator<Item = f32> + Clone) -> f32 {
 /// however many texts there are of each.
 fn tell_apart(held: &[Held]) -> (f32, Signs) {
     let (centre, spread) = standard(held);
-    let count = |outside: bool| held.iter().filter(|h| h.label.is_none() == outside).count().max(1);
+    let count = |is: fn(&Kind) -> bool| held.iter().filter(|h| is(&h.kind)).count() as f64;
+    let (intents, talk) = (count(|k| *k == Kind::OtherIntent), count(|k| *k == Kind::OtherTalk));
+    let inside = held.len() as f64 - intents - talk;
+    let talk_part = if intents > 0.0 { OTHER_TALK } else { 1.0 };
+    let intent_part = if talk > 0.0 { 1.0 - OTHER_TALK } else { 1.0 };
     let half = 0.5 * held.len() as f64;
-    let (inside, outside) = (half / count(false) as f64, half / count(true) as f64);
     let rows: Vec<Row> = held
         .iter()
         .map(|text| {
@@ -97,8 +115,12 @@ fn tell_apart(held: &[Held]) -> (f32, Signs) {
             for (i, sign) in text.signs.iter().enumerate() {
                 x[i + 1] = (centre[i] - f64::from(*sign)) / spread[i];
             }
-            let outside_scope = text.label.is_none();
-            Row { x, outside: outside_scope, weight: if outside_scope { outside } else { inside } }
+            let weight = match text.kind {
+                Kind::Intent(_) => half / inside,
+                Kind::OtherIntent => half * intent_part / intents,
+                Kind::OtherTalk => half * talk_part / talk,
+            };
+            Row { x, outside: !matches!(text.kind, Kind::Intent(_)), weight }
         })
         .collect();
     let mut w = [0.0; SIGNS + 1];
@@ -207,7 +229,7 @@ mod tests {
         // Scores that claim e³ to 1, and are right three times in four.
         let text = |i: u32| Held {
             scores: vec![3.0, 0.0],
-            label: Some(u32::from(i.is_multiple_of(4))),
+            kind: Kind::Intent(u32::from(i.is_multiple_of(4))),
             signs: [0.0; SIGNS],
         };
         let calibration = Calibration::fit(&(0..400).map(text).collect::<Vec<_>>());
@@ -220,7 +242,7 @@ mod tests {
     fn what_lies_low_is_out_of_scope() {
         let text = |i: u32| Held {
             scores: vec![0.0],
-            label: (i < 50).then_some(0),
+            kind: if i < 50 { Kind::Intent(0) } else { Kind::OtherIntent },
             signs: [if i < 50 { 2.0 } else { -1.0 } + (i % 7) as f32 * 0.2, 0.0],
         };
         let calibration = Calibration::fit(&(0..500).map(text).collect::<Vec<_>>());
