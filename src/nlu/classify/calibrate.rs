@@ -16,12 +16,26 @@ pub struct Calibration {
     pub weights: Signs,
 }
 
-/// Scores of a text that was held out, and its intent.
+/// Scores of a text that was held out, and what it is.
 pub struct Held {
     pub scores: Vec<f32>,
-    pub label: Option<u32>,
+    pub kind: Kind,
     pub signs: Signs,
 }
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// A text of a learned intent.
+    Intent(u32),
+    /// A text of an intent that was not learned: near to what is in scope.
+    OtherIntent,
+    /// A text of no intent.
+    OtherTalk,
+}
+
+/// Of the weight of texts out of scope, the part of those of no intent: they are easily told, and
+/// would teach to look at little else.
+const OTHER_TALK: f64 = 0.2;
 
 /// Temperatures tried, from sharp to blunt.
 const TEMPERATURES: std::ops::Range<i32> = -20..21;
@@ -72,7 +86,8 @@ impl Calibration {
 /// Negative log probability of the right intents, over texts that have one.
 fn surprise(held: &[Held], temperature: f32) -> f32 {
     let of = |held: &Held| -> Option<f32> {
-        let right = held.scores[held.label? as usize];
+        let Kind::Intent(label) = held.kind else { return None };
+        let right = held.scores[label as usize];
         Some(log_sum_exp(held.scores.iter().map(|x| x / temperature)) - right / temperature)
     };
     held.iter().filter_map(of).sum()
@@ -86,43 +101,97 @@ pub fn log_sum_exp(scores: impl Iterator<Item = f32> + Clone) -> f32 {
 /// Logistic regression of out-of-scope on the signs by Newton's method; both kinds weigh alike,
 /// however many texts there are of each.
 fn tell_apart(held: &[Held]) -> (f32, Signs) {
-    const N: usize = SIGNS + 1;
-    let count = |outside: bool| held.iter().filter(|h| h.label.is_none() == outside).count().max(1);
-    let (inside, outside) = (count(false) as f64, count(true) as f64);
-    let all = inside + outside;
-    let mut w = [0.0_f64; N];
-    for _ in 0..NEWTON_STEPS {
-        let mut gradient = [0.0; N];
-        let mut curvature = [[0.0; N]; N];
-        for (i, ridge) in [1e-3, RIDGE, RIDGE].into_iter().enumerate() {
-            gradient[i] = ridge * w[i];
-            curvature[i][i] = ridge;
-        }
-        for text in held {
-            let mut x = [1.0; N];
-            for (x, sign) in x[1..].iter_mut().zip(text.signs) {
-                *x = -f64::from(sign);
+    let (centre, spread) = standard(held);
+    let count = |is: fn(&Kind) -> bool| held.iter().filter(|h| is(&h.kind)).count() as f64;
+    let (intents, talk) = (count(|k| *k == Kind::OtherIntent), count(|k| *k == Kind::OtherTalk));
+    let inside = held.len() as f64 - intents - talk;
+    let talk_part = if intents > 0.0 { OTHER_TALK } else { 1.0 };
+    let intent_part = if talk > 0.0 { 1.0 - OTHER_TALK } else { 1.0 };
+    let half = 0.5 * held.len() as f64;
+    let rows: Vec<Row> = held
+        .iter()
+        .map(|text| {
+            let mut x = [1.0; SIGNS + 1];
+            for (i, sign) in text.signs.iter().enumerate() {
+                x[i + 1] = (centre[i] - f64::from(*sign)) / spread[i];
             }
-            let (truth, weight) = match text.label {
-                None => (1.0, 0.5 * all / outside),
-                Some(_) => (0.0, 0.5 * all / inside),
+            let weight = match text.kind {
+                Kind::Intent(_) => half / inside,
+                Kind::OtherIntent => half * intent_part / intents,
+                Kind::OtherTalk => half * talk_part / talk,
             };
-            let odds: f64 = w.iter().zip(x).map(|(w, x)| w * x).sum();
-            let p = 1.0 / (1.0 + (-odds).exp());
-            for i in 0..N {
-                gradient[i] += weight * (p - truth) * x[i];
-                for j in 0..N {
-                    curvature[i][j] += weight * p * (1.0 - p) * x[i] * x[j];
-                }
+            Row { x, outside: !matches!(text.kind, Kind::Intent(_)), weight }
+        })
+        .collect();
+    let mut w = [0.0; SIGNS + 1];
+    for _ in 0..NEWTON_STEPS {
+        let step = newton_step(&rows, &w);
+        // A whole step can overshoot where nearly everything is told apart.
+        let shorter = (0..8).map(|halvings| {
+            let part = 0.5_f64.powi(halvings);
+            std::array::from_fn(|i| w[i] - part * step[i])
+        });
+        let before = loss(&rows, &w);
+        let Some(better) = shorter.into_iter().find(|w| loss(&rows, w) < before) else { break };
+        w = better;
+    }
+    let weights: [f64; SIGNS] = std::array::from_fn(|i| w[i + 1] / spread[i]);
+    let offset = w[0] + weights.iter().zip(centre).map(|(w, centre)| w * centre).sum::<f64>();
+    (offset as f32, weights.map(|w| w as f32))
+}
+
+/// A text with its signs at mean 0 and variance 1, turned so that more is farther out of scope.
+struct Row {
+    x: [f64; SIGNS + 1],
+    outside: bool,
+    weight: f64,
+}
+
+/// Mean and spread of every sign.
+fn standard(held: &[Held]) -> ([f64; SIGNS], [f64; SIGNS]) {
+    let count = held.len().max(1) as f64;
+    let centre: [f64; SIGNS] =
+        std::array::from_fn(|i| held.iter().map(|h| f64::from(h.signs[i])).sum::<f64>() / count);
+    let variance = |i: usize| {
+        held.iter().map(|h| (f64::from(h.signs[i]) - centre[i]).powi(2)).sum::<f64>() / count
+    };
+    // A sign that is always the same says nothing, at any scale.
+    (centre, std::array::from_fn(|i| variance(i).sqrt().max(1e-6)))
+}
+
+fn odds(x: &[f64; SIGNS + 1], w: &[f64; SIGNS + 1]) -> f64 {
+    w.iter().zip(x).map(|(w, x)| w * x).sum()
+}
+
+fn loss(rows: &[Row], w: &[f64; SIGNS + 1]) -> f64 {
+    let of = |row: &Row| {
+        let wrong = if row.outside { -odds(&row.x, w) } else { odds(&row.x, w) };
+        // ln(1 + e^wrong) without overflow.
+        row.weight * (wrong.max(0.0) + (-wrong.abs()).exp().ln_1p())
+    };
+    let pull: f64 = w[1..].iter().map(|w| 0.5 * RIDGE * w * w).sum();
+    rows.iter().map(of).sum::<f64>() + pull
+}
+
+fn newton_step(rows: &[Row], w: &[f64; SIGNS + 1]) -> [f64; SIGNS + 1] {
+    const N: usize = SIGNS + 1;
+    let mut gradient = [0.0; N];
+    let mut curvature = [[0.0; N]; N];
+    for i in 0..N {
+        let ridge = if i == 0 { 0.0 } else { RIDGE };
+        gradient[i] = ridge * w[i];
+        curvature[i][i] = ridge + 1e-6;
+    }
+    for Row { x, outside, weight } in rows {
+        let p = 1.0 / (1.0 + (-odds(x, w)).exp());
+        for i in 0..N {
+            gradient[i] += weight * (p - f64::from(u8::from(*outside))) * x[i];
+            for j in 0..N {
+                curvature[i][j] += weight * p * (1.0 - p) * x[i] * x[j];
             }
-        }
-        let step = solve(curvature, gradient);
-        for (w, step) in w.iter_mut().zip(step) {
-            // A whole step can overshoot where everything is told apart.
-            *w -= step.clamp(-2.0, 2.0);
         }
     }
-    (w[0] as f32, [w[1] as f32, w[2] as f32])
+    solve(curvature, gradient)
 }
 
 /// Solves a small, positive definite system by elimination.
@@ -160,7 +229,7 @@ mod tests {
         // Scores that claim e³ to 1, and are right three times in four.
         let text = |i: u32| Held {
             scores: vec![3.0, 0.0],
-            label: Some(u32::from(i.is_multiple_of(4))),
+            kind: Kind::Intent(u32::from(i.is_multiple_of(4))),
             signs: [0.0; SIGNS],
         };
         let calibration = Calibration::fit(&(0..400).map(text).collect::<Vec<_>>());
@@ -173,7 +242,7 @@ mod tests {
     fn what_lies_low_is_out_of_scope() {
         let text = |i: u32| Held {
             scores: vec![0.0],
-            label: (i < 50).then_some(0),
+            kind: if i < 50 { Kind::Intent(0) } else { Kind::OtherIntent },
             signs: [if i < 50 { 2.0 } else { -1.0 } + (i % 7) as f32 * 0.2, 0.0],
         };
         let calibration = Calibration::fit(&(0..500).map(text).collect::<Vec<_>>());

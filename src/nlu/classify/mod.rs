@@ -46,3 +46,6 @@ impl ClassifyError {
         Self::Run { why: format!("{error:#}").lines().collect::<Vec<_>>().join(" ") }
     }
 }
+
+#[cfg(test)]
+mod tests;

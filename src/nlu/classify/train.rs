@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::ClassifyError;
-use super::calibrate::{Calibration, Held};
+use super::calibrate::{Calibration, Held, Kind};
 use super::encoder::{EMBEDDING_LEN, SENSE_LEN, SentenceEncoder};
 use super::everyday::EVERYDAY;
 use super::grams::{Grams, Sparse};
@@ -194,7 +194,7 @@ impl Holding<'_> {
             let learned: Vec<u32> = learned.map(|(text, _)| *text).collect();
             let head = Head::fit(kernel, texts, &learned);
             let centres = self.centres(&learned);
-            let mut hold = |text: u32, label: Option<u32>| {
+            let mut hold = |text: u32, kind: Kind| {
                 let mut scores = head.scores(kernel, texts, text);
                 // What was not learned has no voice.
                 for (class, score) in (0..).zip(&mut scores) {
@@ -203,17 +203,17 @@ impl Holding<'_> {
                     }
                 }
                 let signs = signs(&scores, centres.as_ref().zip(self.sense(text)));
-                held.push(Held { scores, label, signs });
+                held.push(Held { scores, kind, signs });
             };
             for (text, p) in &part {
                 let label = label(*text);
                 if unknown(label) {
-                    hold(*text, None);
+                    hold(*text, Kind::OtherIntent);
                 } else if *p == fold {
-                    hold(*text, Some(label));
+                    hold(*text, Kind::Intent(label));
                 }
             }
-            self.outside.iter().for_each(|text| hold(*text, None));
+            self.outside.iter().for_each(|text| hold(*text, Kind::OtherTalk));
         }
         held
     }
