@@ -20,6 +20,7 @@ use crate::dialogue::{RESERVED, Script};
 use crate::nlu::Grammar;
 
 mod rehearsal;
+mod scaffold;
 mod script_file;
 mod section;
 mod settings;
@@ -27,6 +28,7 @@ mod test_file;
 mod wording;
 
 pub use rehearsal::{Failed, Rehearsal, rehearse};
+pub use scaffold::{ScaffoldError, quoted, scaffold};
 pub use settings::{
     AgentSettings, Limits, ListeningMode, ListeningSettings, Thresholds, TimeOuts, VoiceSettings,
 };

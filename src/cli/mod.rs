@@ -13,6 +13,7 @@ mod check;
 mod demo;
 mod devices;
 mod eval;
+mod new;
 mod output;
 mod replay;
 mod run;
@@ -79,6 +80,7 @@ enum Command {
     Understand(understand::Args),
     Say(say::Args),
     Chat(chat::Args),
+    New(new::Args),
     Check(check::Args),
     Test(test::Args),
     Devices(devices::Args),
@@ -125,6 +127,7 @@ pub fn main() -> ExitCode {
         Command::Understand(args) => understand::run(args, context),
         Command::Say(args) => say::run(args, context),
         Command::Chat(args) => chat::run(args, context),
+        Command::New(args) => new::run(args, context),
         Command::Check(args) => check::run(args, context),
         Command::Test(args) => test::run(args, context),
         Command::Devices(args) => devices::run(args, context),
