@@ -6,6 +6,9 @@ use super::draw::Draw;
 use super::grow;
 use super::mutate::mutate;
 
+/// Endings of the files that make an agent.
+const ENDINGS: &[&str] = &["yaml", "toml", "sh"];
+
 /// A file of an agent: its path in the folder and its text.
 pub type File = (String, String);
 
@@ -30,6 +33,10 @@ impl Corpus {
             }
         }
         Ok(Self(cases))
+    }
+
+    pub fn cases(&self) -> &[Case] {
+        &self.0
     }
 
     /// A round of the templates: files of `intents/` only.
@@ -80,7 +87,7 @@ fn collect(root: &Path, dir: &Path, files: &mut Vec<File>) -> std::io::Result<()
     for path in entries(dir)? {
         if path.is_dir() {
             collect(root, &path, files)?;
-        } else if path.extension().is_some_and(|ext| ext == "yaml" || ext == "toml" || ext == "sh") {
+        } else if path.extension().is_some_and(|ext| ENDINGS.iter().any(|known| ext == *known)) {
             let name = path.strip_prefix(root).unwrap_or(&path).display().to_string();
             files.push((name, std::fs::read_to_string(&path)?));
         }

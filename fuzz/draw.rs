@@ -7,11 +7,11 @@ impl Draw {
     pub fn new(seed: u64, round: u64) -> Self {
         let mut draw = Self(seed.wrapping_mul(0x2545_f491_4f6c_dd1d) ^ round);
         // Neighbouring rounds must not begin alike.
-        draw.next();
+        draw.number();
         draw
     }
 
-    pub fn next(&mut self) -> u64 {
+    pub fn number(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;
         z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -21,7 +21,7 @@ impl Draw {
 
     /// From 0 to `n` − 1; 0 when `n` is 0.
     pub fn below(&mut self, n: usize) -> usize {
-        (self.next() % n.max(1) as u64) as usize
+        (self.number() % n.max(1) as u64) as usize
     }
 
     /// True once in `n` times.

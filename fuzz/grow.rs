@@ -5,7 +5,7 @@ use std::fmt::Write;
 use super::draw::Draw;
 
 const WORDS: &[&str] = &[
-    "turn", "on", "the", "a", "b", "light", "two", "twenty", "5", "21", "it's", "up-to-date", "50%",
+    "turn", "on", "the", "a", "b", "light", "two", "twenty", "5", "21", "it's", "up-to", "50%",
     "half", "point", "and", "minus", "é", "ß", "漢", "one's", "3.5", "hundred", "x",
 ];
 const LISTS: &[&str] = &["size", "room", "level", "temp", "thing", "mixed"];
@@ -92,12 +92,13 @@ fn values(yaml: &mut String, indent: usize, list: &str, draw: &mut Draw) {
                 // A list in a list must not come back to itself.
                 let inner: &[&str] = if list == "mixed" { &["size", "level"] } else { &[] };
                 let text = Template { draw, slots: 0, rules: 0, lists: inner }.grow(2);
-                let text = quoted(&text);
-                line(yaml, indent + 4, &match draw.below(4) {
-                    0 => format!("- {{in: {text}, out: value {value}}}"),
-                    1 => format!("- {{in: {text}, out: {value}.5, context: {{domain: light}}}}"),
-                    _ => format!("- {text}"),
-                });
+                let input = quoted(&text);
+                let item = match draw.below(4) {
+                    0 => format!("{{in: {input}, out: value {value}}}"),
+                    1 => format!("{{in: {input}, out: {value}.5, context: {{domain: light}}}}"),
+                    _ => input,
+                };
+                line(yaml, indent + 4, &format!("- {item}"));
             }
         }
     }

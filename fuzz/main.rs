@@ -104,6 +104,11 @@ impl Runner {
     fn new(args: Args) -> std::io::Result<Self> {
         let here = Path::new(env!("CARGO_MANIFEST_DIR"));
         let corpus = Corpus::load(&[&here.join("agents"), &here.join("fuzz/seeds")])?;
+        if corpus.cases().is_empty() {
+            return Err(std::io::Error::other(
+                "agents/ and fuzz/seeds/ hold no agent to begin with",
+            ));
+        }
         std::fs::create_dir_all(&args.out)?;
         Ok(Self {
             args,
@@ -190,7 +195,9 @@ impl Runner {
                     continue;
                 };
                 let (target, seed) = (args.target, args.seed);
-                println!("round {round}: {why}; again by: {target:?} --seed {seed} --round {round}");
+                println!(
+                    "round {round}: {why}; again by: {target:?} --seed {seed} --round {round}"
+                );
                 std::process::exit(1);
             }
         });

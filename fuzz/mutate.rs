@@ -6,6 +6,7 @@ use super::draw::Draw;
 const LARGEST: usize = 64 * 1024;
 
 /// What the formats are made of, and what they are not.
+#[rustfmt::skip] // one line each would hide what the list is
 const TOKENS: &[&str] = &[
     "(", ")", "[", "]", "{", "}", "<", ">", "|", ";", ":", ",", "@", "\\", "'", "\"", "#", "- ",
     ": ", "? ", "&a ", "*a", "!!str ", "!x ", "---\n", "...\n", "\t", "\r", "\n", "\n\n", "  ",
@@ -25,6 +26,7 @@ const TOKENS: &[&str] = &[
     "program_ends: ok", "mynah.yes", "now: 2026-02-30", "[endpoint]", "[[a]]", "a.b.c = 1",
 ];
 
+#[rustfmt::skip]
 const NUMBERS: &[&str] = &[
     "0", "-1", "1", "2", "7", "99", "1000000", "2147483648", "4294967296", "9223372036854775807",
     "-9223372036854775808", "9223372036854775808", "18446744073709551616", "0.1", "-0.0", "1e308",

@@ -19,6 +19,7 @@ const TEXTS: usize = 8;
 /// Longest way walked through an automaton, in words.
 const LONGEST_WALK: usize = 24;
 
+#[rustfmt::skip] // one line each would hide what the list is
 const HEARD: &[&str] = &[
     "", "turn", "on", "the", "light", "a", "b", "no", "yes", "make it", "cancel", "two", "twenty one",
     "5", "50%", "it's", "please", "é", "\u{301}", "🦜", "-", "1e9", "99999999999999999999", "½",
@@ -118,7 +119,7 @@ fn context(draw: &mut Draw) -> Context {
 
 /// A sentence of the grammar, mostly not quite as it should be.
 fn text(grammar: &Grammar, draw: &mut Draw) -> String {
-    let sample = grammar.sample(draw.next()).map(|sample| sample.text).unwrap_or_default();
+    let sample = grammar.sample(draw.number()).map(|sample| sample.text).unwrap_or_default();
     let mut words: Vec<&str> = sample.split_whitespace().take(400).collect();
     for _ in 0..draw.below(4) {
         let at = draw.below(words.len() + 1);

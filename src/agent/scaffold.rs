@@ -163,7 +163,8 @@ mod tests {
     #[test]
     fn what_is_written_loads_and_passes_its_own_tests() {
         let above = tempfile::tempdir().unwrap();
-        for name in ["counter", "Café am Eck", "it's \"quoted\" \\ and {{ braced }}", "茶館", "NAME"]
+        for name in
+            ["counter", "Café am Eck", "it's \"quoted\" \\ and {{ braced }}", "茶館", "NAME"]
         {
             let dir = above.path().join(name);
             let files = scaffold(&dir).unwrap();
