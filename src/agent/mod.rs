@@ -22,6 +22,7 @@ use crate::models::sha256;
 use crate::nlu::{Grammar, Interpreter, Pronounce, Sounds, Spelled, Unsounded};
 
 mod rehearsal;
+mod scaffold;
 mod script_file;
 mod section;
 mod settings;
@@ -30,6 +31,7 @@ pub mod training;
 mod wording;
 
 pub use rehearsal::{Failed, Rehearsal, rehearse};
+pub use scaffold::{ScaffoldError, quoted, scaffold};
 pub use settings::{
     AgentSettings, Limits, ListeningMode, ListeningSettings, Thresholds, TimeOuts, VoiceSettings,
 };

@@ -15,6 +15,7 @@ mod demo;
 mod devices;
 mod eval;
 mod eval_text;
+mod new;
 mod output;
 mod replay;
 mod run;
@@ -98,6 +99,7 @@ enum Command {
     Understand(understand::Args),
     Say(say::Args),
     Chat(chat::Args),
+    New(new::Args),
     Check(check::Args),
     Train(train::Args),
     Test(test::Args),
@@ -146,6 +148,7 @@ pub fn main() -> ExitCode {
         Command::Understand(args) => understand::run(args, context),
         Command::Say(args) => say::run(args, context),
         Command::Chat(args) => chat::run(args, context),
+        Command::New(args) => new::run(args, context),
         Command::Check(args) => check::run(args, context),
         Command::Train(args) => train::run(args, context),
         Command::Test(args) => test::run(args, context),
