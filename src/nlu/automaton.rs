@@ -2,8 +2,8 @@
 //!
 //! The graphs of a grammar match characters, call one another and overlap. A [`Place`] here is the
 //! set of all positions in them that the words so far can have led to; which words may follow is
-//! found when it is first asked for, and kept. What the words mean is left to the exact
-//! interpreter: whatever this automaton says, some template or phrase matches.
+//! found when it is first asked for, and kept. What the words mean, and whether keywords and context
+//! let them mean it, is left to the exact interpreter: words it refuses lead to nothing.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -345,7 +345,8 @@ impl Automaton {
             }
             None => {
                 let positions = Arc::clone(&self.known[position.caller as usize].positions);
-                for (position, more) in positions.iter() {
+                // Back to what was left, but not into a skip phrase that was left half said.
+                for (position, more) in positions.iter().filter(|(p, _)| p.within != In::Skip) {
                     walk.go(*position, cost + more, 0);
                 }
             }

@@ -36,7 +36,7 @@ fn words_follow_as_the_templates_say() {
         "          - \"[please] turn (on|off) [the] {room} light[s]\"\n          \
          - \"(red;blue) {pct} percent\"\n",
         "lists:\n  room:\n    values: [kitchen, living room]\n  \
-         pct:\n    range: {from: 0, to: 100}\nskip_words: [kindly]\n",
+         pct:\n    range: {from: 0, to: 100}\nskip_words: [kindly, if you please]\n",
     );
     let (mut automaton, start) = whole(&grammar);
     for (words, taken) in [
@@ -44,6 +44,8 @@ fn words_follow_as_the_templates_say() {
         ("please turn off living room light", true),
         ("kindly turn on kitchen light", true),
         ("turn kindly on kitchen light kindly", true),
+        ("turn if you please on kitchen light if you please kindly", true),
+        ("turn if if you please you please on kitchen light", false),
         ("turn on living light", false),
         ("turn on the kitchen", false),
         ("red blue 25 percent", true),
