@@ -123,7 +123,8 @@ impl Runner {
     fn run(&mut self) -> std::io::Result<usize> {
         self.watch();
         let begun = Instant::now();
-        let mut round = self.args.round.unwrap_or(0);
+        let first = self.args.round.unwrap_or(0);
+        let mut round = first;
         loop {
             // A stack overflow ends us without a word: this names the round.
             std::fs::write(self.args.out.join("round"), round.to_string())?;
@@ -133,7 +134,8 @@ impl Runner {
                 break;
             }
         }
-        println!("{:?}: {round} cases, {} faults", self.args.target, self.finds.len());
+        let (target, tried) = (self.args.target, round - first);
+        println!("{target:?}: {tried} cases, {} faults", self.finds.len());
         Ok(self.finds.len())
     }
 

@@ -72,5 +72,8 @@ fn an_intent_knows_its_slots_and_a_list_its_values() {
         coffee.values("drink").map(|v| format!("{}={}", v.spoken, v.value)).collect();
     assert_eq!(values, ["latte=latte", "espresso=espresso"]);
     assert_eq!(coffee.values("shots").count(), 0);
-    assert_eq!(coffee.lists().collect::<Vec<_>>(), ["drink", "milk", "note", "shots", "size"]);
+    assert_eq!(
+        coffee.lists().collect::<Vec<_>>(),
+        ["drink", "level", "milk", "note", "shots", "size"]
+    );
 }
