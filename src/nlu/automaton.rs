@@ -273,6 +273,12 @@ impl Automaton {
         all.nth(number as usize).map_or("", String::as_str)
     }
 
+    /// Inside a skip phrase of which words are left.
+    fn is_half_skipped(&self, position: Position) -> bool {
+        let words = || self.skip_phrase(position.graph).split(' ').count();
+        position.within == In::Skip && (position.node as usize) < words()
+    }
+
     /// Takes every step from a position, with the word begun on the way to it.
     fn leave(&mut self, position: Position, cost: u32, begun: u32, walk: &mut Walk) {
         match position.within {
@@ -346,8 +352,10 @@ impl Automaton {
             None => {
                 let positions = Arc::clone(&self.known[position.caller as usize].positions);
                 // Back to what was left, but not into a skip phrase that was left half said.
-                for (position, more) in positions.iter().filter(|(p, _)| p.within != In::Skip) {
-                    walk.go(*position, cost + more, 0);
+                for (position, more) in positions.iter() {
+                    if !self.is_half_skipped(*position) {
+                        walk.go(*position, cost + more, 0);
+                    }
                 }
             }
         }
