@@ -31,7 +31,10 @@ fn the_words_after_the_agent_are_one_text() {
     assert_eq!(output.status.code(), Some(0));
     let shown = stdout(&output);
     assert!(shown.starts_with("can I have a large latte\n  orderDrink"), "{shown}");
-    assert!(shown.contains("size=\"large\"") && shown.contains("1.00, may continue"), "{shown}");
+    assert!(
+        shown.contains("size=\"large\"") && shown.contains("1.00, accepted, may continue"),
+        "{shown}"
+    );
 }
 
 #[test]
