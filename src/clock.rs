@@ -133,6 +133,19 @@ impl Moment {
     }
 }
 
+impl Moment {
+    /// To reckon with.
+    pub(crate) fn zoned(&self) -> &Zoned {
+        &self.0
+    }
+}
+
+impl From<Zoned> for Moment {
+    fn from(at: Zoned) -> Self {
+        Self(at)
+    }
+}
+
 impl fmt::Display for Moment {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (date, time) = (self.0.date(), self.0.time());

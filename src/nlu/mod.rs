@@ -4,6 +4,7 @@ mod answer;
 mod check;
 mod compile;
 mod draft;
+pub mod entities;
 mod explain;
 mod grammar;
 mod graph;
