@@ -373,7 +373,7 @@ fn reckoned(t: &Tokens<'_>, i: usize, today: Date) -> Vec<Hit<Date>> {
             continue;
         }
         let mut push = |end: usize, from: Date, before: bool| {
-            found.extend(far.value.from_date(from, before).map(|day| Hit::sure(end, day)));
+            found.extend(far.value.reckon_date(from, before).map(|day| Hit::sure(end, day)));
         };
         if inside.is_some() {
             push(far.end, today, false);

@@ -38,7 +38,7 @@ enum Unit {
     Second,
 }
 
-const UNITS: [(&[&str], Unit, f64); 13] = [
+const UNITS: [(&[&str], Unit, f64); 11] = [
     (&["centuries", "century"], Unit::Year, 100.0),
     (&["decades", "decade"], Unit::Year, 10.0),
     (&["years", "year", "yr", "yrs"], Unit::Year, 1.0),
@@ -50,8 +50,6 @@ const UNITS: [(&[&str], Unit, f64); 13] = [
     (&["minutes", "minute", "min", "mins"], Unit::Minute, 1.0),
     (&["seconds", "second", "sec", "secs"], Unit::Second, 1.0),
     (&["milliseconds", "millisecond", "ms"], Unit::Second, 0.001),
-    (&["moment", "moments"], Unit::Second, 10.0),
-    (&["jiffy"], Unit::Second, 10.0),
 ];
 
 /// Durations at `i`.
@@ -208,13 +206,13 @@ impl Duration {
     }
 
     /// The moment this long after `moment`, or before it.
-    pub fn from(self, moment: &Zoned, before: bool) -> Option<Zoned> {
+    pub fn reckon(self, moment: &Zoned, before: bool) -> Option<Zoned> {
         let span = self.span()?;
         if before { moment.checked_sub(span).ok() } else { moment.checked_add(span).ok() }
     }
 
     /// The day this long after `date`, or before it. Hours do not count.
-    pub fn from_date(self, date: jiff::civil::Date, before: bool) -> Option<jiff::civil::Date> {
+    pub fn reckon_date(self, date: jiff::civil::Date, before: bool) -> Option<jiff::civil::Date> {
         let span = Self { millis: 0, ..self }.span()?;
         if before { date.checked_sub(span).ok() } else { date.checked_add(span).ok() }
     }

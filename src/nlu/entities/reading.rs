@@ -179,7 +179,6 @@ fn in_words(t: &Tokens<'_>, i: usize) -> Vec<Hit<Reading>> {
             for (end, minute) in two_digits(t, end) {
                 push(end, reading(minute), false);
             }
-            // "zero hundred hours" is read as numbers by no one else.
         }
     }
     if let Some(hours) = t.after_any(i, &["zero hundred hours", "zero hundred"]) {

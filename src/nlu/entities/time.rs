@@ -202,7 +202,7 @@ fn reckoned(t: &Tokens<'_>, i: usize, now: &Zoned) -> Vec<Hit<Zoned>> {
             (.., Some(end)) => (end, true),
             _ => continue,
         };
-        found.extend(far.value.from(now, before).map(|at| Hit::sure(end, at)));
+        found.extend(far.value.reckon(now, before).map(|at| Hit::sure(end, at)));
     }
     found
 }
