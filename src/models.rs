@@ -90,6 +90,13 @@ impl ModelStore {
         &self.root
     }
 
+    /// A hash of everything listed: equal where all files are.
+    pub fn fingerprint(&self) -> String {
+        let all: String =
+            self.files.iter().map(|(name, file)| format!("{name} {}\n", file.sha256)).collect();
+        sha256(all.as_bytes())
+    }
+
     /// Names of all listed files, in name order (`asr/encoder.onnx`, …).
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.files.keys().map(String::as_str)
@@ -108,7 +115,7 @@ impl ModelStore {
         if bytes.len() as u64 != listed.bytes {
             return Err(damaged(format!("{} bytes long, should be {}", bytes.len(), listed.bytes)));
         }
-        if hex(&Sha256::digest(&bytes)) != listed.sha256 {
+        if sha256(&bytes) != listed.sha256 {
             return Err(damaged("the content does not match its SHA-256".into()));
         }
         Ok(bytes)
@@ -129,6 +136,11 @@ fn default_folders() -> Vec<PathBuf> {
     folders.push(PathBuf::from("/usr/share/mynah/models"));
     folders.push(Path::new(env!("CARGO_MANIFEST_DIR")).join("models/built"));
     folders
+}
+
+/// SHA-256 of `bytes`, in hexadecimal figures.
+pub fn sha256(bytes: &[u8]) -> String {
+    hex(&Sha256::digest(bytes))
 }
 
 fn hex(bytes: &[u8]) -> String {

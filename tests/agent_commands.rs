@@ -5,11 +5,15 @@ use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
 const COFFEE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/agents/coffee");
+const HOME: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/agents/home");
 
-fn mynah(arguments: &[&str], input: &str, orders: &Path) -> Output {
+/// `kept` is where the agents' programs keep what they are told.
+fn mynah(arguments: &[&str], input: &str, kept: &Path) -> Output {
     let mut child = Command::new(env!("CARGO_BIN_EXE_mynah"))
         .args(arguments)
-        .env("MYNAH_ORDERS", orders)
+        .env("MYNAH_ORDERS", kept)
+        .env("MYNAH_BOOKINGS", kept)
+        .env("MYNAH_HOME", kept)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
@@ -157,4 +161,67 @@ fn chat_prints_events_that_are_the_same_every_time() {
     for kind in ["transcript", "intent", "dialogue", "say", "action"] {
         assert!(kinds.iter().any(|k| k == kind), "{kind} is missing in {kinds:?}");
     }
+}
+
+#[test]
+fn the_home_agent_is_good_and_its_talks_go_as_written() {
+    for command in ["check", "test"] {
+        let output = mynah(&[command, HOME], "", Path::new("/dev/null"));
+        assert_eq!(output.status.code(), Some(0), "{}{}", stdout(&output), stderr(&output));
+    }
+}
+
+#[test]
+fn the_home_agent_keeps_lists_timers_and_temperatures() {
+    let dir = tempfile::tempdir().expect("a temporary folder");
+    for (said, answered) in [
+        ("what's on the list", "The list is empty."),
+        ("add two pints of milk to the list", "Two pints of milk is on the list."),
+        ("we need bread", "Bread is on the list."),
+        ("what's on my shopping list", "You need two pints of milk, bread."),
+        ("take bread off the list", "Bread is off the list."),
+        ("take bread off the list", "I found no bread on the list."),
+        ("read the list", "You need two pints of milk."),
+        ("how warm is the kitchen", "Nobody has set a temperature in the kitchen yet."),
+        ("set the kitchen to 20.5 degrees", "Kitchen set to 20.5 degrees."),
+        ("how warm is the kitchen", "The kitchen is set to 20.5 degrees."),
+        ("how long is left", "No timer is running."),
+        ("set a pasta timer for two and a half hours", "Pasta timer for two and a half hours"),
+        ("set a timer for an hour and a half", "Timer for an hour and a half, starting now."),
+        ("how long is left on the pasta timer", "2 hours 30 minutes left."),
+        ("how long is left", "1 hour 30 minutes left."),
+        ("cancel the pasta timer", "Pasta timer stopped."),
+        ("cancel the egg timer", "No such timer is running."),
+        ("turn on the kitchen light", "Kitchen light on."),
+    ] {
+        let output = mynah(&["chat", HOME], &format!("{said}\n"), dir.path());
+        let shown = stdout(&output);
+        let last = shown.lines().last().unwrap_or_default();
+        assert!(last.starts_with(answered), "{said}: {shown}{}", stderr(&output));
+    }
+    let lights = std::fs::read_to_string(dir.path().join("lights.jsonl")).expect("noted");
+    assert_eq!(lights, "switch_light {\"light\":\"kitchen light\",\"state\":\"on\"}\n");
+}
+
+#[test]
+fn a_new_agent_passes_check_and_test_and_can_be_talked_to() {
+    let dir = tempfile::tempdir().expect("a temporary folder");
+    let kept = dir.path().join("bookings.jsonl");
+    let folder = dir.path().join("Café am Eck");
+    let folder = folder.to_str().expect("UTF-8");
+    let output = mynah(&["new", folder], "", &kept);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    let shown = stdout(&output);
+    for command in ["check", "test", "chat"] {
+        assert!(shown.contains(&format!("mynah {command:<5} '{folder}'")), "{shown}");
+        let talk = "a table for two tomorrow\nyes\n";
+        let output = mynah(&[command, folder], talk, &kept);
+        assert_eq!(output.status.code(), Some(0), "{command}: {}", stderr(&output));
+    }
+    let written = std::fs::read_to_string(&kept).expect("the booking was written");
+    assert_eq!(written, "{\"day\":\"tomorrow\",\"people\":2}\n");
+
+    let again = mynah(&["new", folder], "", &kept);
+    assert_eq!(again.status.code(), Some(2));
+    assert!(stderr(&again).contains("is not empty"), "{}", stderr(&again));
 }

@@ -1,25 +1,27 @@
 """The hibari voice: from the package's one ONNX graph to the three that Mynah runs.
 
 The package's graph goes from phoneme ids to five spectra in one piece, with the number of frames
-known only half-way, its weights quantised for onnxruntime's dynamic int8 and every shape computed at
-run time. We read the weights out of it and write three graphs anew:
+known only half-way, its weights quantised for onnxruntime's dynamic int8. We read the weights out of
+it and write three graphs anew, everything time-major:
 
 * `encoder.onnx`, once per clause: `ids` i64 [1, L], `speed` f32 [1] -> `durations` f32 [L], `timbre`
-  f32 [1, 128, L], `melody` f32 [1, 192, L]. The host rounds the durations (at least one) and repeats
-  every column that often: R columns of 25 ms.
-* `prosody.onnx`, chunk by chunk of N columns: `melody` [1, 192, N] -> `contour` f32 [1, 2, 2N] (log
-  pitch and energy as the decoder wants them) and `f0` f32 [2N] in Hz, for frames of 12.5 ms.
-* `decoder.onnx`, chunk by chunk of N frames: `features` f32 [1, 130, N] (timbre, then contour) ->
-  `spectra` f32 [N, 3005], a row per frame: five runs of 601 bins, log magnitude and phase turn of
-  the harmonics, log magnitude of the noise, log magnitude and phase of the free part.
+  f32 [1, L, 7 * 256], `melody` f32 [1, L, 192]. The host rounds the durations (at least one) and
+  repeats every row of `melody` that often: R columns of 25 ms.
+* `prosody.onnx`, once per clause: `melody` [1, R, 192] -> `f0` f32 [1, R, 2] in Hz for the two frames
+  of 12.5 ms that leave a column, and `contour` f32 [1, R, 2 * 256], what pitch and energy give the
+  decoder's first layer, bias included.
+* `decoder.onnx`, piece by piece: `features` f32 [1, N, 256] -> `spectra` f32 [1, M, 3005], a row per
+  frame: five runs of 601 bins, log magnitude and phase turn of the harmonics, log magnitude of the
+  noise, log magnitude and phase of the free part.
 
-The last two are stacks of convolutions. Run on a whole clause they would need one plan per length
-(zero padding to a common length is no way out: it changes the last 1.2 s of the clause). So each layer
-keeps its last inputs as an explicit state `past_i` -> `next_i` (zeros at the start) and gives what
-its newest input completes: output t of the stack belongs to input t - lag. `valid` f32
-[1, 1, lag + N] says with ones which of the inputs t - lag .. t + N lie inside the clause; it repeats
-at every layer the zero padding of the original. Chunked is therefore equal to whole, and shapes are
-fixed. N is free in the file: the host fixes it when it loads the plan.
+The decoder's first layer is a convolution of 7 taps over repeated phonemes. What it makes of a
+phoneme is the same wherever that is repeated, so the encoder computes it once, tap by tap
+(`timbre`), and the host adds seven such rows to every frame's `contour`: a sixth of the products.
+The first layer of the prosody has one tap, so it stands before the repetition as a whole.
+
+The decoder is a stack of convolutions whose layers keep their last inputs in the program
+(`DepthStream`), and answer what the newest completes: M frames for N, fewer at the start and more at
+the end. In pieces is therefore equal to whole, and no frame is computed that is not heard.
 
 Weights that were int8 stay int8, run by the operators of domain `ai.mynah` (src/nn/ops): each row of
 activations is quantised over its own range, where the package quantises the whole tensor over one.
@@ -43,7 +45,8 @@ HEADS = 2
 TIMBRE_LAYERS, MELODY_LAYERS = 4, 6
 MELODY_DILATIONS = (1, 2, 4, 8, 1, 2)
 DECODER_LAYERS = 8
-OPSET = 20  # the first with Gelu
+DECODER, TAPS = 256, 7  # channels of the decoder, taps of its first layer
+OPSET = 20
 DOMAIN = "ai.mynah"  # of the operators in src/nn/ops
 SEED = 20_24
 # Name, phonemes in the package's alphabet, speed. Phonemes are spelled out so that the goldens of the
@@ -113,14 +116,10 @@ class Graph:
     def number(self, value):
         return self.const(f"f_{value}", np.float32(value))
 
-    def transpose(self, x):
-        """[1, C, T] <-> [1, T, C]"""
-        return self.op("Transpose", x, perm=[0, 2, 1])
+    def own(self, kind, *inputs, out=None, **attributes):
+        return self.op(kind, *inputs, domain=DOMAIN, out=out, **attributes)
 
-    def own(self, kind, *inputs, **attributes):
-        return self.op(kind, *inputs, domain=DOMAIN, **attributes)
-
-    def linear(self, x, bias, norm=None, activation="none", residual=None, gain=None):
+    def linear(self, x, bias, norm=None, activation="none", residual=None, gain=None, out=None):
         """x [1, T, in], normalised when `norm` names how, times the int8 matrix of this bias, plus
         the bias, all times a gain per channel. The shift of the norm is folded into the bias: (n + s) W
         + b = n W + (s W + b); the gain into bias and scales."""
@@ -136,26 +135,43 @@ class Graph:
                  np.uint8(128), shifted.astype(np.float32))
         tails = ("weight", "scale", "zero", "bias")
         inputs = [x, *(self.const(f"{name}{tail}", part) for tail, part in zip(tails, parts))]
-        return self.own("QuantLinear", *inputs, *([residual] if residual else []),
+        return self.own("QuantLinear", *inputs, *([residual] if residual else []), out=out,
                         activation=activation)
 
     def norm(self, x, name):
         x = self.own("LayerNorm", x, self.weight(name + ".weight"))
         return self.op("Add", x, self.weight(name + ".bias"))
 
-    def conv(self, x, name, pad, dilation=1):
-        weight = self.weights[name + ".weight"]
-        group = weight.shape[0] if weight.shape[1] == 1 < weight.shape[0] else 1
-        return self.op("Conv", x, self.weight(name + ".weight"), self.weight(name + ".bias"),
-                       kernel_shape=[weight.shape[2]], pads=[pad, pad], dilations=[dilation],
-                       group=group)
+    def time_conv(self, x, name, weight, bias, pad=0, activation="none", out=None):
+        """A convolution in floats, of a weight [kernel * in, out]."""
+        return self.own("TimeConv", x, self.const(name + ".weight", np.float32(weight)),
+                        self.const(name + ".bias", np.float32(bias)), out=out, pad=pad,
+                        activation=activation)
+
+    def conv(self, x, name, activation="none", out=None):
+        """A convolution that keeps its length."""
+        taps = self.weights[name + ".weight"]  # [out, in, kernel]
+        channels, _, kernel = taps.shape
+        return self.time_conv(x, name, taps.transpose(2, 1, 0).reshape(-1, channels),
+                              self.weights[name + ".bias"], kernel // 2, activation, out)
+
+    def taps(self, name):
+        """Weight [kernel, channels] and bias of a depth-wise convolution."""
+        weight = self.weights[name + ".weight"][:, 0].T
+        return self.const(name + ".weight", weight), self.weight(name + ".bias")
+
+    def depth_conv(self, x, name, dilation=1):
+        """A depth-wise convolution that keeps its length."""
+        kernel = self.weights[name + ".weight"].shape[2]
+        return self.own("DepthConv", x, *self.taps(name), pad=dilation * (kernel // 2),
+                        dilation=dilation)
 
     def block(self, x, y, name):
         """The part after the depth-wise convolution y: two linear layers over the channels, added to
-        x; all [1, C, T]."""
-        y = self.linear(self.transpose(y), name + ".pw1.bias", name + ".norm", "gelu")
-        y = self.linear(y, name + ".pw2.bias", gain=self.weights[name + ".gamma"].reshape(-1))
-        return self.op("Add", x, self.transpose(y))
+        x."""
+        y = self.linear(y, name + ".pw1.bias", name + ".norm", "gelu")
+        return self.linear(y, name + ".pw2.bias", residual=x,
+                           gain=self.weights[name + ".gamma"].reshape(-1))
 
     def attention(self, x, name, channels):
         """One pre-norm transformer layer; x [1, L, C]."""
@@ -168,16 +184,15 @@ class Graph:
         y = self.linear(x, name + ".linear1.bias", name + ".norm2", "gelu")
         return self.linear(y, name + ".linear2.bias", residual=x)
 
-    def text(self, ids, name, channels, layers, out):
-        """Phoneme ids to features [1, C, L]."""
-        x = self.transpose(self.op("Gather", self.weight(name + ".emb.weight"), ids))
+    def text(self, ids, name, channels, layers):
+        """Phoneme ids to features [1, L, C]."""
+        x = self.op("Gather", self.weight(name + ".emb.weight"), ids)
         for layer in range(2):
             block = f"{name}.convs.{layer}"
-            x = self.block(x, self.conv(x, block + ".dw", pad=2), block)
-        x = self.transpose(x)
+            x = self.block(x, self.depth_conv(x, block + ".dw"), block)
         for _ in range(layers):
             x = self.attention(x, name + ".attn", channels)
-        return self.op("Transpose", self.norm(x, name + ".norm"), perm=[0, 2, 1], out=out)
+        return self.norm(x, name + ".norm")
 
     def save(self, path, inputs, outputs):
         value = helper.make_tensor_value_info
@@ -191,87 +206,72 @@ class Graph:
         path.write_bytes(model.SerializeToString(deterministic=True))
 
 
+def timbre_taps(weights):
+    """The part of the decoder's first layer that sees the timbre: [in, kernel * out]."""
+    taps = weights["m.dec_in.weight"][:, :TIMBRE]  # [out, in, kernel]
+    return taps.transpose(1, 2, 0).reshape(TIMBRE, TAPS * DECODER)
+
+
+def contour_taps(weights):
+    """The part that sees pitch and energy, from columns to columns, each a pair of frames: five
+    columns of (pitch, pitch, energy, energy) to two rows of outputs, [5 * 4, 2 * out]."""
+    taps = weights["m.dec_in.weight"][:, TIMBRE:]
+    columns = np.zeros((5, 2, 2, 2, DECODER), np.float32)  # column, part, frame, frame out, out
+    for column, frame, out in np.ndindex(5, 2, 2):
+        tap = 2 * (column - 2) + frame - out + TAPS // 2
+        if 0 <= tap < TAPS:
+            columns[column, :, frame, out] = taps[:, :, tap].T
+    return columns.reshape(5 * 4, 2 * DECODER)
+
+
 def encoder(weights, path):
     g = Graph(weights)
-    g.text("ids", "m.text", TIMBRE, TIMBRE_LAYERS, "timbre")
-    melody = g.text("ids", "pn.text", MELODY, MELODY_LAYERS, "melody")
-    x = g.conv(g.op("Gelu", g.conv(melody, "pn.dur.0", pad=1)), "pn.dur.2", pad=0)
+    timbre = g.text("ids", "m.text", TIMBRE, TIMBRE_LAYERS)
+    g.time_conv(timbre, "m.dec_in.timbre", timbre_taps(weights), np.zeros(TAPS * DECODER),
+                out="timbre")
+    melody = g.text("ids", "pn.text", MELODY, MELODY_LAYERS)
+    g.conv(melody, "pn.pro_in", out="melody")
+    x = g.conv(g.conv(melody, "pn.dur.0", "gelu"), "pn.dur.2")
     x = g.op("Sub", g.op("Exp", g.op("Reshape", x, g.integers(-1))), g.number(1.0))
     g.op("Div", x, "speed", out="durations")
     f, i = TensorProto.FLOAT, TensorProto.INT64
     g.save(path, [("ids", i, [1, "L"]), ("speed", f, [1])],
-           [("durations", f, ["L"]), ("timbre", f, [1, TIMBRE, "L"]),
-            ("melody", f, [1, MELODY, "L"])])
-
-
-class Stream(Graph):
-    """A graph that is run chunk by chunk; `lag` is the whole stack's, in inputs."""
-
-    def __init__(self, weights, lag):
-        super().__init__(weights)
-        self.lag, self.late, self.states = lag, 0, []
-
-    def window(self, x, channels, width, dilation=1):
-        """x [1, C, N] with what went before, zeros outside the clause: what a convolution without
-        padding turns into N outputs."""
-        end = self.integers(-self.late) if self.late else self.length("valid")
-        mask = self.op("Slice", "valid", self.integers(self.lag - self.late), end, self.integers(2))
-        past = f"past_{len(self.states)}"
-        x = self.op("Concat", past, self.op("Mul", x, mask), axis=2)
-        half = dilation * (width - 1) // 2
-        self.op("Slice", x, self.integers(-2 * half), self.length(x), self.integers(2),
-                out=f"next_{len(self.states)}")
-        self.states.append((past, channels, 2 * half))
-        self.late += half
-        return x, half
-
-    def length(self, x):
-        """Columns of x, as an open N says them: a plan can fix N later."""
-        return self.op("Shape", x, start=2, end=3)
-
-    def stage(self, x, name, dilation=1):
-        channels, _, width = self.weights[name + ".dw.weight"].shape
-        x, half = self.window(x, channels, width, dilation)
-        y = self.conv(x, name + ".dw", 0, dilation)
-        x = self.op("Slice", x, self.integers(half), self.integers(-half), self.integers(2))
-        return self.block(x, y, name)
-
-    def save_stream(self, path, name, channels, outputs):
-        assert self.late == self.lag
-        f = TensorProto.FLOAT
-        past = [(name, f, [1, *rest]) for name, *rest in self.states]
-        following = [(n.replace("past", "next"), *rest) for n, *rest in past]
-        self.save(path, [(name, f, [1, channels, "N"]), ("valid", f, [1, 1, f"N+{self.lag}"]), *past],
-                  [*outputs, *following])
+           [("durations", f, ["L"]), ("timbre", f, [1, "L", TAPS * DECODER]),
+            ("melody", f, [1, "L", MELODY])])
 
 
 def prosody(weights, path):
-    g = Stream(weights, lag=3 * sum(MELODY_DILATIONS))
-    x = g.conv("melody", "pn.pro_in", pad=0)
+    g = Graph(weights)
+    x = "melody"
     for layer, dilation in enumerate(MELODY_DILATIONS):
-        x = g.stage(x, f"pn.pro.{layer}", dilation)
-    # Two frames of 12.5 ms leave each column: [1, 4, N] -> [1, 2, 2N], pitch and energy.
-    x = g.op("Reshape", g.conv(x, "pn.pro_out", pad=0), g.integers(1, 2, 2, -1))
-    x = g.op("Reshape", g.op("Transpose", x, perm=[0, 1, 3, 2]), g.integers(1, 2, -1))
-    part = [g.op("Slice", x, g.integers(k), g.integers(k + 1), g.integers(1)) for k in range(2)]
-    hertz = g.op("Mul", part[0], g.number(100.0))
-    g.op("Reshape", hertz, g.integers(-1), out="f0")
+        block = f"pn.pro.{layer}"
+        x = g.block(x, g.depth_conv(x, block + ".dw", dilation), block)
+    x = g.conv(x, "pn.pro_out")  # pitch of two frames, then energy
+    pitch, energy = (g.op("Slice", x, g.integers(2 * k), g.integers(2 * k + 2), g.integers(2))
+                     for k in range(2))
+    hertz = g.op("Mul", pitch, g.number(100.0), out="f0")
     pitch = g.op("Log", g.op("Add", g.op("Relu", hertz), g.number(1.0)))
-    g.op("Concat", g.op("Mul", pitch, g.number(0.2)), part[1], axis=1, out="contour")
+    x = g.op("Concat", g.op("Mul", pitch, g.number(0.2)), energy, axis=2)
+    g.time_conv(x, "m.dec_in.contour", contour_taps(weights), np.tile(weights["m.dec_in.bias"], 2),
+                pad=2, out="contour")
     f = TensorProto.FLOAT
-    g.save_stream(path, "melody", MELODY, [("contour", f, [1, 2, "2*N"]), ("f0", f, ["2*N"])])
+    g.save(path, [("melody", f, [1, "R", MELODY])],
+           [("f0", f, [1, "R", 2]), ("contour", f, [1, "R", 2 * DECODER])])
 
 
 def decoder(weights, path):
-    g = Stream(weights, lag=3 * (1 + DECODER_LAYERS))
-    x, _ = g.window("features", TIMBRE + 2, 7)
-    x = g.conv(x, "m.dec_in", pad=0)
+    g = Graph(weights)
+    x = "features"
     for layer in range(DECODER_LAYERS):
-        x = g.stage(x, f"m.dec.{layer}")
-    x = g.linear(g.transpose(x), "m.head.bias", "m.dec_norm")
-    g.op("Reshape", x, g.integers(-1, BINS * PARTS), out="spectra")
-    g.save_stream(path, "features", TIMBRE + 2,
-                  [("spectra", TensorProto.FLOAT, ["N", BINS * PARTS])])
+        block = f"m.dec.{layer}"
+        y, middle = f"stream_{layer}", f"middle_{layer}"
+        g.nodes.append(helper.make_node("DepthStream", [x, *g.taps(block + ".dw")], [y, middle],
+                                        name=y, domain=DOMAIN, layer=layer))
+        x = g.block(middle, y, block)
+    g.linear(x, "m.head.bias", "m.dec_norm", out="spectra")
+    f = TensorProto.FLOAT
+    g.save(path, [("features", f, [1, "N", DECODER])],
+           [("spectra", f, [1, "M", BINS * PARTS])])
 
 
 def assets(packages):
@@ -353,6 +353,7 @@ def golden(packages, built, golden):
     with open(assets(packages) / "vocab.json", encoding="utf-8") as file:
         vocabulary = json.load(file)
     vocoder = package_vocoder(packages)
+    weights = Weights(assets(packages) / "hibari.onnx")
     whole = session(unquantised(assets(packages) / "hibari.onnx"))
     noise = np.random.default_rng(SEED)
     cases = {}
@@ -365,6 +366,9 @@ def golden(packages, built, golden):
         samples = vocoder.synth(*parts, f0, FixedNoise(z.copy()))
         # Noise per frame, as the Rust side draws it: [F, 601, (re, im)].
         z = z.reshape(BINS, len(f0), 2).transpose(1, 0, 2)
+        # What the layers behind them make of timbre and melody before the repetition.
+        timbre = timbre.T @ timbre_taps(weights)
+        melody = melody.T @ weights["pn.pro_in.weight"][:, :, 0].T + weights["pn.pro_in.bias"]
         arrays = {"ids": ids[0], "durations": durations, "timbre": timbre, "melody": melody,
                   "spectra": np.concatenate(parts).T, "f0": f0, "noise": z, "samples": samples}
         cases[name] = {"speed": speed, "arrays": {}}

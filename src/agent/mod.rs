@@ -12,21 +12,26 @@
 
 use std::fmt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use crate::config::diagnostic::{Diagnostic, Source};
 use crate::config::regular;
 use crate::config::yaml::Yaml;
 use crate::dialogue::{RESERVED, Script};
-use crate::nlu::Grammar;
+use crate::models::sha256;
+use crate::nlu::{Grammar, Interpreter, Pronounce, Sounds, Spelled, Unsounded};
 
 mod rehearsal;
+mod scaffold;
 mod script_file;
 mod section;
 mod settings;
 mod test_file;
+pub mod training;
 mod wording;
 
 pub use rehearsal::{Failed, Rehearsal, rehearse};
+pub use scaffold::{ScaffoldError, quoted, scaffold};
 pub use settings::{
     AgentSettings, Limits, ListeningMode, ListeningSettings, Thresholds, TimeOuts, VoiceSettings,
 };
@@ -39,8 +44,12 @@ const MAX_FILE_BYTES: u64 = 4 * 1024 * 1024;
 pub struct Agent {
     pub name: String,
     pub folder: PathBuf,
+    /// Of the files that say what is understood: equal where they are.
+    pub fingerprint: String,
     pub settings: AgentSettings,
     pub grammar: Grammar,
+    /// Also understands what only sounds like the grammar's sentences.
+    pub interpreter: Interpreter,
     pub script: Script,
     pub tests: Vec<TestConversation>,
 }
@@ -128,10 +137,49 @@ impl Agent {
         let tests = test_file::read(&test_sources, script.as_ref(), &mut problems);
         match (settings, grammar, script) {
             (Some((name, settings)), Some(grammar), Some(script)) if problems.is_empty() => {
-                Ok(Self { name, folder, settings, grammar, script, tests })
+                let interpreter = interpreter(&grammar, Arc::new(Spelled))
+                    .map_err(|word| unsounded(dir, &word))?;
+                let fingerprint = fingerprint(&intent_sources);
+                Ok(Self {
+                    name,
+                    folder,
+                    fingerprint,
+                    settings,
+                    grammar,
+                    interpreter,
+                    script,
+                    tests,
+                })
             }
             _ => Err(AgentError::Mistakes(problems)),
         }
+    }
+}
+
+impl Agent {
+    /// Compares words by the sounds that `voice` gives them; letters are all there is before.
+    pub fn pronounce_with(&mut self, voice: Arc<dyn Pronounce>) -> Result<(), AgentError> {
+        self.interpreter =
+            interpreter(&self.grammar, voice).map_err(|word| unsounded(&self.folder, &word))?;
+        Ok(())
+    }
+}
+
+fn interpreter(grammar: &Grammar, voice: Arc<dyn Pronounce>) -> Result<Interpreter, Unsounded> {
+    let sounds = Sounds::new(voice, grammar.respelled())?;
+    Ok(Interpreter::new(grammar, Arc::new(sounds)))
+}
+
+fn fingerprint(sources: &[Source]) -> String {
+    let all: String = sources.iter().map(|source| format!("{}\0", source.text)).collect();
+    sha256(all.as_bytes())
+}
+
+fn unsounded(dir: &Path, word: &Unsounded) -> AgentError {
+    AgentError::File {
+        path: dir.join("intents"),
+        why: format!("`pronounce`: {word}"),
+        help: "Write the word as other words that sound like it, in letters",
     }
 }
 

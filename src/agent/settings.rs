@@ -91,14 +91,20 @@ impl Default for Limits {
     }
 }
 
-/// How sure the agent must be, 0..1. Sentence templates match exactly or not at all, so by default
-/// what matches is accepted.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+/// How sure the agent must be, 0..1.
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Thresholds {
     /// From here on it acts without asking.
     pub accept: f32,
     /// From here on it asks "is that right?"; below it has not understood.
     pub confirm: f32,
+}
+
+impl Default for Thresholds {
+    /// At even odds an agent acts, and what it does can be undone; somewhat below it asks.
+    fn default() -> Self {
+        Self { accept: 0.5, confirm: 0.3 }
+    }
 }
 
 impl Thresholds {
@@ -348,6 +354,8 @@ impl Toml<'_> {
         let Some(written) = self.section::<WrittenThresholds>(value) else { return };
         if let Some(p) = self.number(written.accept, "thresholds.accept", &PROBABILITY) {
             into.accept = p as f32;
+            // Unless it is written, what is asked about stays below what is acted on.
+            into.confirm = into.confirm.min(into.accept);
         }
         if let Some(p) = self.number(written.confirm, "thresholds.confirm", &PROBABILITY) {
             into.confirm = p as f32;
@@ -418,7 +426,7 @@ mod tests {
             ("name = \"a\"\n[listening]\nmode = \"alwys\"\n", &["3:8", "cannot be `alwys`"]),
             ("name = \"a\"\n[endpoint]\nhangover_ms = 7\n", &["3:15", "hangover_ms is 7"]),
             ("name = \"a\"\n[endpoint]\nhangovr_ms = 7\n", &["3:1", "mean `hangover_ms`"]),
-            ("name = \"a\"\n[thresholds]\nconfirm = 0.5\n", &["thresholds.confirm is 0.5"]),
+            ("name = \"a\"\n[thresholds]\nconfirm = 0.6\n", &["thresholds.confirm is 0.6"]),
             ("name = \"a\"\n[limits]\nnot_understood = 0\n", &["3:18", "from 1 to 20"]),
         ] {
             let problems = check(text).expect_err(text);

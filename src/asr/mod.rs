@@ -9,19 +9,27 @@
 //! The network is Moonshine tiny (27 M parameters, English; Jeffries et al., 2024), whose encoder
 //! costs in proportion to the sound it is given and needs no window of fixed length.
 
+mod beam;
 mod decoder;
 mod encoder;
+mod greedy;
 pub mod guards;
+mod language;
 pub mod long;
 mod meta;
+mod path;
 mod recognizer;
 mod rope;
+mod spelling;
 mod tokens;
 
 pub use decoder::{Branch, Cache, Decoder, Logits};
 pub use encoder::{Cross, Encoded, Encoder, MIN_SAMPLES};
+pub use language::{Edge, Language, Place, WordId};
 pub use meta::Meta;
-pub use recognizer::{Ended, Hypothesis, Recognition, Recognizer};
+pub use path::{BeamOptions, Path};
+pub use recognizer::{Ended, Hypothesis, Listening, Recognition, Recognizer};
+pub use spelling::Spellings;
 pub use tokens::Tokenizer;
 
 use crate::models::ModelError;

@@ -1,8 +1,20 @@
-use super::{AsrError, Branch, Cross, Decoder, Encoder, MIN_SAMPLES, Meta, Tokenizer, guards};
+use super::beam::{Beam, Row};
+use super::greedy::Greedy;
+use super::{
+    AsrError, BeamOptions, Branch, Cross, Decoder, Encoder, Language, Logits, MIN_SAMPLES, Meta,
+    Path, Place, Spellings, Tokenizer, guards,
+};
 use crate::cancel::CancelToken;
 use crate::models::ModelStore;
 use crate::nn::Team;
 use crate::nn::kernels::Kernel;
+use crate::nn::tree::Node;
+use crate::units::SAMPLE_RATE_HZ;
+
+/// How many tokens more than free decoding a sentence may take to spell.
+const SPELLING_ROOM: usize = 8;
+/// Standard deviation of the noise that stands for hearing nothing; full scale is 1.
+const NOISE_LEVEL: f32 = 0.003;
 
 /// The recogniser of one stream. Holds the networks and their running state; `Send`, so that it can
 /// move to the thread that uses it.
@@ -12,14 +24,26 @@ pub struct Recognizer {
     tokenizer: Tokenizer,
     meta: Meta,
     kernel: Kernel,
+    /// What hearing nothing is like, once it is asked for.
+    noise: Option<Cross>,
+}
+
+/// What to listen for: sentences of a language from a place on.
+pub struct Listening<'l> {
+    pub language: &'l mut dyn Language,
+    pub start: Place,
+    /// Kept from one utterance to the next with the same language and recogniser.
+    pub spellings: &'l mut Spellings,
+    pub options: BeamOptions,
 }
 
 /// What was heard in one utterance.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Recognition {
+    /// What free decoding wrote.
     pub best: Hypothesis,
-    /// Alternatives to `best`, likeliest first. Greedy decoding computes none.
-    pub nbest: Vec<Hypothesis>,
+    /// Sentences of the language listened for, best first; none without a language.
+    pub paths: Vec<Path>,
     pub ended: Ended,
 }
 
@@ -66,7 +90,7 @@ impl Recognizer {
         // The larger first: what loading takes on the way then comes on top of less.
         let decoder = Decoder::load(models, &meta)?;
         let encoder = Encoder::load(models, &meta, team)?;
-        Ok(Self { encoder, decoder, tokenizer, meta, kernel })
+        Ok(Self { encoder, decoder, tokenizer, meta, kernel, noise: None })
     }
 
     pub fn tokenizer(&self) -> &Tokenizer {
@@ -85,9 +109,19 @@ impl Recognizer {
         audio: &[f32],
         cancel: &CancelToken,
     ) -> Result<Recognition, AsrError> {
+        self.listen(audio, None, cancel)
+    }
+
+    /// As [`Recognizer::recognize`], and searches for sentences of a language beside it.
+    pub fn listen(
+        &mut self,
+        audio: &[f32],
+        listening: Option<Listening<'_>>,
+        cancel: &CancelToken,
+    ) -> Result<Recognition, AsrError> {
         if audio.is_empty() {
             let best = Hypothesis::default();
-            return Ok(Recognition { best, nbest: Vec::new(), ended: Ended::Nothing });
+            return Ok(Recognition { best, paths: Vec::new(), ended: Ended::Nothing });
         }
         if cancel.is_cancelled() {
             return Err(AsrError::Cancelled);
@@ -99,7 +133,10 @@ impl Recognizer {
             self.encoder.encode(&audio.iter().map(finite).collect::<Vec<_>>())?
         };
         let limit = guards::token_limit(audio.len().max(MIN_SAMPLES));
-        self.decode(&cross, limit, cancel)
+        match listening {
+            None => self.decode(&cross, limit, cancel),
+            Some(listening) => self.search(&cross, limit, listening, cancel),
+        }
     }
 
     /// Follows the likeliest token at every step.
@@ -110,58 +147,100 @@ impl Recognizer {
         cancel: &CancelToken,
     ) -> Result<Recognition, AsrError> {
         let mut cache = self.decoder.cache(cross, limit);
-        let mut tokens: Vec<u32> = Vec::with_capacity(limit);
-        let mut log_probs: Vec<f32> = Vec::with_capacity(limit);
-        let mut last = Branch { token: self.meta.bos, parent: None };
-        let mut ended = Ended::TokenLimit;
-        while log_probs.len() < limit {
+        let mut greedy = Greedy::new(&self.meta, limit);
+        while let Some(branch) = greedy.next() {
             if cancel.is_cancelled() {
                 return Err(AsrError::Cancelled);
             }
-            let step = self.decoder.step(&mut cache, &[last])?;
+            let step = self.decoder.step(&mut cache, &[branch])?;
             let logits = step.rows()?.next().expect("a row for the one branch");
-            let (best, score) = likeliest(logits);
-            log_probs.push(score - self.kernel.log_sum_exp(logits));
-            if best == self.meta.eos {
-                ended = Ended::EndOfText;
-                break;
-            }
-            tokens.push(best);
-            last = Branch { token: best, parent: Some(step.node(0)) };
-            if let Some(kept) = guards::cut_loop(&tokens, log_probs.len() == limit) {
-                tokens.truncate(kept);
-                log_probs.truncate(kept);
-                ended = Ended::Loop;
-                break;
-            }
+            greedy.take(logits, step.node(0), self.kernel);
         }
-        let log_prob: f32 = log_probs.iter().sum();
-        let confidence = (log_prob / log_probs.len().max(1) as f32).exp();
-        let text = self.tokenizer.decode(&tokens);
-        let best = Hypothesis { text, tokens, confidence, log_prob };
-        Ok(Recognition { best, nbest: Vec::new(), ended })
+        let (best, ended) = greedy.finish(&self.tokenizer);
+        Ok(Recognition { best, paths: Vec::new(), ended })
+    }
+
+    /// Follows the likeliest token, and a beam of sentences of the language in the same passes.
+    fn search(
+        &mut self,
+        cross: &Cross,
+        limit: usize,
+        listening: Listening<'_>,
+        cancel: &CancelToken,
+    ) -> Result<Recognition, AsrError> {
+        let Listening { language, start, spellings, options } = listening;
+        spellings.trim();
+        let noise = self.noise()?;
+        let depth = limit + SPELLING_ROOM;
+        let rows = depth * options.width + 1;
+        let mut cache = self.decoder.cache(cross, rows + limit);
+        let mut noise_cache = self.decoder.cache(&noise, rows);
+        let mut greedy = Greedy::new(&self.meta, limit);
+        let ends = (self.meta.bos, self.meta.eos);
+        let mut beam = Beam::new(&self.tokenizer, language, spellings, options, ends, start);
+        let mut steps = 0;
+        while (!beam.is_done() && steps < depth) || greedy.next().is_some() {
+            if cancel.is_cancelled() {
+                return Err(AsrError::Cancelled);
+            }
+            let is_searching = steps < depth && !beam.is_done();
+            let mut branches: Vec<Branch> =
+                if is_searching { beam.branches().collect() } else { Vec::new() };
+            let searched = branches.len();
+            branches.extend(greedy.next());
+            let step = self.decoder.step(&mut cache, &branches)?;
+            if greedy.next().is_some() {
+                let logits = step.rows()?.nth(searched).expect("a row for every branch");
+                greedy.take(logits, step.node(searched), self.kernel);
+            }
+            if is_searching {
+                let branches: Vec<Branch> = beam.noise_branches().collect();
+                let plain = self.decoder.step(&mut noise_cache, &branches)?;
+                let (sound, noise) = (self.rows(&step)?, self.rows(&plain)?);
+                beam.take(&sound[..searched], &noise);
+            }
+            steps += 1;
+        }
+        let paths = beam.finish();
+        let (best, ended) = greedy.finish(&self.tokenizer);
+        Ok(Recognition { best, paths, ended })
+    }
+
+    /// The rows of a step as probabilities, with their nodes.
+    fn rows<'l>(&self, step: &'l Logits) -> Result<Vec<(Row<'l>, Node)>, AsrError> {
+        let row = |(at, logits): (usize, &'l [f32])| {
+            let log_sum_exp = self.kernel.log_sum_exp(logits);
+            (Row { logits, log_sum_exp }, step.node(at))
+        };
+        Ok(step.rows()?.enumerate().map(row).collect())
+    }
+
+    /// What the decoder attends to when it hears nothing but noise.
+    fn noise(&mut self) -> Result<Cross, AsrError> {
+        if let Some(noise) = &self.noise {
+            return Ok(noise.clone());
+        }
+        let noise = self.encoder.encode(&quiet_noise())?;
+        self.noise = Some(noise.clone());
+        Ok(noise)
     }
 }
 
-/// The token with the highest logit; the first of equals.
-fn likeliest(logits: &[f32]) -> (u32, f32) {
-    let mut best = (0, f32::NEG_INFINITY);
-    for (token, logit) in (0..).zip(logits) {
-        if *logit > best.1 {
-            best = (token, *logit);
-        }
-    }
-    best
+/// Two seconds of white noise near the threshold of hearing, the same every time.
+fn quiet_noise() -> Vec<f32> {
+    let mut state = 1u32;
+    let mut uniform = || {
+        // Numerical Recipes' linear congruential generator; only the high bits are used.
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        (state >> 8) as f32 / (1 << 24) as f32 - 0.5
+    };
+    // The sum of twelve uniform numbers is all but normal, with a deviation of one.
+    (0..2 * SAMPLE_RATE_HZ).map(|_| NOISE_LEVEL * (0..12).map(|_| uniform()).sum::<f32>()).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_first_of_equal_tokens_wins() {
-        assert_eq!(likeliest(&[0.5, 2.0, 2.0, -1.0]), (1, 2.0));
-    }
 
     #[test]
     fn a_recognizer_can_move_to_its_thread() {

@@ -25,6 +25,8 @@ use crate::units::SamplePos;
 pub struct Args {
     /// The agent's folder
     pub agent: PathBuf,
+    #[command(flatten)]
+    state: super::train::State,
     /// When the talk begins, for replies that tell the time: 2026-03-05T14:30 (local) or
     /// 2026-03-05T14:30:00+01:00 (default: the machine's clock).
     #[arg(long, value_name = "TIME")]
@@ -37,7 +39,9 @@ const LINES_AHEAD: usize = 1;
 const LOOK_EVERY: Duration = Duration::from_millis(20);
 
 pub fn run(args: &Args, context: &Context) -> Result<(), Failure> {
-    let agent = Arc::new(Agent::load(&args.agent).map_err(Failure::input)?);
+    let mut agent = Agent::load(&args.agent).map_err(Failure::input)?;
+    context.prepare_if_possible(&mut agent, &args.state)?;
+    let agent = Arc::new(agent);
     let mut chat = Chat {
         conversation: Conversation::new(
             agent,

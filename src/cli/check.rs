@@ -4,10 +4,12 @@ use serde::Serialize;
 
 use super::{Context, Failure};
 use crate::agent::{Agent, AgentError};
+use crate::nlu::Overlap;
 
 /// Check an agent folder: every file, every name, every template
 ///
-/// Lists all mistakes with file, line and a way out. Exit status 2 when there are any.
+/// Lists all mistakes with file, line and a way out. Exit status 2 when there are any. Sentences
+/// that two intents claim alike are warned of.
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Examples:\n  mynah check agents/coffee\n  mynah check agents/coffee --json"
@@ -22,6 +24,8 @@ pub struct Args {
 struct Report<'a> {
     agent: &'a std::path::Path,
     problems: Vec<Problem<'a>>,
+    /// What works, and perhaps not as meant.
+    warnings: &'a [String],
 }
 
 #[derive(Serialize)]
@@ -36,11 +40,16 @@ struct Problem<'a> {
 
 pub fn run(args: &Args, context: &Context) -> Result<(), Failure> {
     let loaded = Agent::load(&args.agent);
+    let overlaps = loaded.as_ref().map(|agent| agent.grammar.overlaps()).unwrap_or_default();
+    let warnings: Vec<String> = overlaps.iter().map(Overlap::to_string).collect();
     if context.json {
         let problems = loaded.as_ref().err().map(problems).unwrap_or_default();
-        super::chat::print_json(&Report { agent: &args.agent, problems })?;
+        super::chat::print_json(&Report { agent: &args.agent, problems, warnings: &warnings })?;
     }
     let agent = loaded.map_err(Failure::input)?;
+    for warning in &warnings {
+        context.say(format_args!("warning: {warning}"));
+    }
     let slots: usize = agent.script.intents.values().map(|intent| intent.slots.len()).sum();
     context.say(format_args!(
         "{}: no mistakes. {} intents, {slots} slots, {} test conversations",

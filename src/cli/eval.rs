@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::anyhow;
 
+use super::train::{Hears, prepare};
 use super::{Context, Failure};
 use crate::agent::Agent;
 use crate::audio::file;
@@ -38,6 +39,8 @@ Examples:
 pub struct Args {
     /// Agent folder.
     agent: PathBuf,
+    #[command(flatten)]
+    state: super::train::State,
     /// Data sets.
     #[arg(required = true, value_name = "DATA.tsv")]
     data: Vec<PathBuf>,
@@ -61,7 +64,7 @@ struct Job {
 }
 
 pub fn run(args: &Args, context: &Context) -> Result<(), Failure> {
-    let agent = Agent::load(&args.agent).map_err(Failure::input)?;
+    let mut agent = Agent::load(&args.agent).map_err(Failure::input)?;
     let mut jobs = jobs(args)?;
     jobs.truncate(args.limit.unwrap_or(usize::MAX));
     if jobs.is_empty() {
@@ -84,7 +87,9 @@ pub fn run(args: &Args, context: &Context) -> Result<(), Failure> {
     let mode = if args.whole { Mode::Whole } else { Mode::Streamed };
     let board = Board::default_for_build();
     let threads = board.cpu.encoder_threads;
-    let mut engines = Engines::load(&context.models()?, threads).map_err(Failure::input)?;
+    let models = context.models()?;
+    prepare(&mut agent, &models, &args.state, Hears::Speech)?;
+    let mut engines = Engines::load(&models, threads).map_err(Failure::input)?;
     engines.warm_up().map_err(anyhow::Error::from)?;
     let mut evaluation = Evaluation::new(engines, agent, mode, board.audio.period_ms);
     let (outcomes, unreadable) = evaluate(&mut evaluation, &mut mixer, &jobs)?;

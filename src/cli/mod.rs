@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+use crate::agent::Agent;
 use crate::models::{ModelError, ModelStore};
 
 mod bench;
@@ -13,11 +14,14 @@ mod check;
 mod demo;
 mod devices;
 mod eval;
+mod eval_text;
+mod new;
 mod output;
 mod replay;
 mod run;
 mod say;
 mod test;
+mod train;
 mod transcribe;
 mod understand;
 
@@ -47,6 +51,22 @@ impl Context {
     /// Opens the models this invocation asked for.
     pub fn models(&self) -> Result<ModelStore, Failure> {
         Ok(ModelStore::open(self.models.as_deref())?)
+    }
+
+    /// Gives an agent what it needs models for ([`train::prepare`]). Where none are built, it does
+    /// without, and a line says so.
+    fn prepare_if_possible(&self, agent: &mut Agent, state: &train::State) -> Result<(), Failure> {
+        match self.models() {
+            Ok(models) => train::prepare(agent, &models, state, train::Hears::Text),
+            Err(_) if self.models.is_none() => {
+                eprintln!(
+                    "note: no models are built (`make models`): words that sound alike are found \
+                     by their letters, and nothing is learned from examples"
+                );
+                Ok(())
+            }
+            Err(failure) => Err(failure),
+        }
     }
 
     /// A line for people: stdout, or stderr when stdout carries JSON.
@@ -79,10 +99,13 @@ enum Command {
     Understand(understand::Args),
     Say(say::Args),
     Chat(chat::Args),
+    New(new::Args),
     Check(check::Args),
+    Train(train::Args),
     Test(test::Args),
     Devices(devices::Args),
     Eval(eval::Args),
+    EvalText(eval_text::Args),
     Bench(bench::Args),
 }
 
@@ -125,10 +148,13 @@ pub fn main() -> ExitCode {
         Command::Understand(args) => understand::run(args, context),
         Command::Say(args) => say::run(args, context),
         Command::Chat(args) => chat::run(args, context),
+        Command::New(args) => new::run(args, context),
         Command::Check(args) => check::run(args, context),
+        Command::Train(args) => train::run(args, context),
         Command::Test(args) => test::run(args, context),
         Command::Devices(args) => devices::run(args, context),
         Command::Eval(args) => eval::run(args, context),
+        Command::EvalText(args) => eval_text::run(args, context),
         Command::Bench(args) => bench::run(args, context),
     };
     let (error, code) = match result {

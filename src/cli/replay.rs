@@ -1,6 +1,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::train::{Hears, prepare};
 use super::{Context, Failure, output};
 use crate::agent::Agent;
 use crate::audio::echo_path::EchoPath;
@@ -38,6 +39,8 @@ silence.")]
 pub struct Args {
     /// Agent folder.
     agent: PathBuf,
+    #[command(flatten)]
+    state: super::train::State,
     /// What the microphone hears: WAV or FLAC, any rate, any number of channels.
     input: PathBuf,
     /// Write what the agent says, aligned with the input, as WAV.
@@ -111,11 +114,14 @@ pub fn run(args: &Args, context: &Context) -> Result<(), Failure> {
             )));
         }
     }
-    let agent = Arc::new(Agent::load(&args.agent).map_err(Failure::input)?);
+    let mut agent = Agent::load(&args.agent).map_err(Failure::input)?;
     let answer = args.out.as_deref().map(|out| output::create(out, VOICE_RATE_HZ)).transpose()?;
     let clip = file::read(&args.input).map_err(Failure::input)?.to_rate(SAMPLE_RATE_HZ);
     let threads = Board::default_for_build().cpu.encoder_threads;
-    let mut engines = Engines::load(&context.models()?, threads).map_err(Failure::input)?;
+    let models = context.models()?;
+    prepare(&mut agent, &models, &args.state, Hears::Speech)?;
+    let agent = Arc::new(agent);
+    let mut engines = Engines::load(&models, threads).map_err(Failure::input)?;
     if args.realtime {
         engines.warm_up().map_err(anyhow::Error::from)?;
     }

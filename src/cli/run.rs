@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use anyhow::Context as _;
 
+use super::train::{Hears, prepare};
 use super::{Context, Failure};
 use crate::agent::Agent;
 use crate::audio::devices::{DeviceChoice, DeviceError, Direction};
@@ -31,6 +32,8 @@ Examples:
 pub struct Args {
     /// Agent folder.
     agent: PathBuf,
+    #[command(flatten)]
+    state: super::train::State,
     /// Board profile: a name from boards/ or a file (default: the one this program was built for).
     #[arg(long, value_name = "BOARD")]
     board: Option<String>,
@@ -49,7 +52,14 @@ pub struct Args {
 impl Args {
     /// What `mynah demo --live` runs.
     pub fn for_agent(agent: PathBuf) -> Self {
-        Self { agent, board: None, mic: None, speaker: None, headset: false }
+        Self {
+            agent,
+            state: Default::default(),
+            board: None,
+            mic: None,
+            speaker: None,
+            headset: false,
+        }
     }
 
     /// The device was asked for by name.
@@ -67,9 +77,11 @@ pub fn run(args: &Args, context: &Context) -> Result<(), Failure> {
         Some(board) => Board::load(board).map_err(Failure::input)?,
         None => Board::default_for_build(),
     };
-    let agent = Arc::new(Agent::load(&args.agent).map_err(Failure::input)?);
-    let mut engines =
-        Engines::load(&context.models()?, board.cpu.encoder_threads).map_err(Failure::input)?;
+    let mut agent = Agent::load(&args.agent).map_err(Failure::input)?;
+    let models = context.models()?;
+    prepare(&mut agent, &models, &args.state, Hears::Speech)?;
+    let agent = Arc::new(agent);
+    let mut engines = Engines::load(&models, board.cpu.encoder_threads).map_err(Failure::input)?;
     engines.warm_up().map_err(anyhow::Error::from)?;
     let stop = Arc::new(AtomicBool::new(false));
     for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {

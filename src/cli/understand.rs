@@ -8,7 +8,9 @@ use serde::Serialize;
 
 use super::{Context, Failure};
 use crate::agent::Agent;
-use crate::nlu::{self, Closest, Explanation, Grammar, Interpretation, Match, SlotValue, Slots};
+use crate::nlu::{
+    self, Aligned, Closest, Explanation, Interpretation, Match, SlotValue, Slots, Status,
+};
 use crate::turn::Completeness;
 
 /// Say what a text means to an agent: intent, slots, confidence.
@@ -23,19 +25,22 @@ pub struct Args {
     /// The agent's folder.
     #[arg(value_name = "AGENT")]
     agent: PathBuf,
+    #[command(flatten)]
+    state: super::train::State,
     /// What was said.
     #[arg(value_name = "TEXT")]
     text: Vec<String>,
-    /// Say which template matched, or how far the closest one got and which word failed.
+    /// Say which template matched, or how far the closest one got, which word failed, and which
+    /// sentences sound like it.
     #[arg(long)]
     explain: bool,
 }
 
 pub fn run(args: &Args, context: &Context) -> Result<(), Failure> {
-    let grammar = Agent::load(&args.agent).map_err(Failure::input)?.grammar;
+    let mut agent = Agent::load(&args.agent).map_err(Failure::input)?;
+    context.prepare_if_possible(&mut agent, &args.state)?;
     let mut out = std::io::stdout().lock();
-    let mut answer = |text: &str| match writeln!(out, "{}", answer(&grammar, text, args, context)?)
-    {
+    let mut answer = |text: &str| match writeln!(out, "{}", answer(&agent, text, args, context)?) {
         // The reader (`head`, a pager) has seen enough.
         Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(false),
         written => {
@@ -63,24 +68,86 @@ struct Line<'a> {
     heard: &'a Interpretation,
     #[serde(skip_serializing_if = "Option::is_none")]
     explanation: Option<&'a Explanation>,
+    /// With `--explain`: the sentences that sound most like the text, best first.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    by_sound: Vec<Sounding<'a>>,
+}
+
+/// A sentence that sounds like the text.
+#[derive(Serialize)]
+struct Sounding<'a> {
+    intent: &'a str,
+    sentence: &'a str,
+    template: &'a str,
+    written: &'a str,
+    /// In whole sounds.
+    cost: f32,
+    /// Cost for each sound heard.
+    strain: f32,
+    lost: &'a [String],
+    extra: &'a [String],
+}
+
+impl<'a> From<&'a Aligned> for Sounding<'a> {
+    fn from(reading: &'a Aligned) -> Self {
+        Self {
+            intent: &reading.intent,
+            sentence: &reading.sentence,
+            template: &reading.template,
+            written: &reading.written,
+            cost: reading.evidence.cost,
+            strain: reading.evidence.strain(),
+            lost: &reading.evidence.skipped,
+            extra: &reading.evidence.inserted,
+        }
+    }
+}
+
+fn explain_sound(reading: &Aligned) -> String {
+    let Aligned { intent, sentence, written, template, evidence, .. } = reading;
+    let words = |what: &str, words: &[String]| match words {
+        [] => String::new(),
+        words => format!("; {what} {}", words.join(" ")),
+    };
+    format!(
+        "\n  {written}  {template}\n    sounds like \"{sentence}\" ({intent}): {:.1} sounds apart, {:.2} of \
+         each sound heard{}{}",
+        evidence.cost,
+        evidence.strain(),
+        words("lost:", &evidence.skipped),
+        words("extra:", &evidence.inserted),
+    )
 }
 
 /// What is printed for one text.
 fn answer(
-    grammar: &Grammar,
+    agent: &Agent,
     text: &str,
     args: &Args,
     context: &Context,
 ) -> Result<String, anyhow::Error> {
-    let heard = grammar.interpret(text);
-    let explanation = args.explain.then(|| grammar.explain(text, &nlu::Context::new()));
+    let heard = agent.interpreter.interpret(text);
+    let nothing = nlu::Context::new();
+    let explanation = args.explain.then(|| agent.grammar.explain(text, &nothing));
+    let by_sound = match args.explain {
+        true => agent.interpreter.aligner().align(text, &nothing).unwrap_or_default(),
+        false => Vec::new(),
+    };
     if context.json {
-        let line = Line { text, heard: &heard, explanation: explanation.as_ref() };
+        let line = Line {
+            text,
+            heard: &heard,
+            explanation: explanation.as_ref(),
+            by_sound: by_sound.iter().map(Sounding::from).collect(),
+        };
         return serde_json::to_string(&line).context("an interpretation is always JSON");
     }
     let mut shown = format!("{text}\n{}", summary(&heard));
     if let Some(explanation) = &explanation {
         shown.push_str(&explain(explanation));
+        if !matches!(explanation, Explanation::Matched(_)) {
+            by_sound.iter().for_each(|reading| shown.push_str(&explain_sound(reading)));
+        }
     }
     Ok(shown)
 }
@@ -93,7 +160,13 @@ fn summary(heard: &Interpretation) -> String {
     };
     let mut shown = match &heard.intent {
         Some(intent) => {
-            format!("  {intent}{}  {:.2}, {completeness}", slots(&heard.slots), heard.confidence)
+            let status = match heard.status {
+                Status::Accepted => "accepted",
+                Status::Confirm => "to be confirmed",
+                Status::Rejected => "rejected",
+            };
+            let slots = slots(&heard.slots);
+            format!("  {intent}{slots}  {:.2}, {status}, {completeness}", heard.confidence)
         }
         None => match heard.gave_up {
             Some(why) => format!("  not understood: {why}"),

@@ -13,15 +13,17 @@
 use std::sync::Arc;
 
 use crate::agent::Agent;
+use crate::asr::Recognition;
 use crate::clock::Clock;
-use crate::nlu::{Interpretation, Slots, Status};
+use crate::nlu::{Decision, Interpretation, Slots, Status, decide};
 use crate::turn::Expected;
 use crate::units::{SAMPLE_RATE_HZ, SamplePos};
 
 use super::action::{ActionOutcome, ActionRequest, ActionResult, Program};
+use super::expectations::Situation;
 use super::frame::Frame;
 use super::phrases::Phrase;
-use super::reading::Reading;
+use super::reading::{Beyond, Reading};
 use super::script::{Confirm, Reply, Then};
 
 mod hearing;
@@ -172,37 +174,67 @@ impl Conversation {
         self.due.map(|due| self.speaking_until.map_or(due, |until| due.max(until)))
     }
 
-    /// The meaning of `text` here and now.
+    /// The meaning of `text` here and now: as it is written, else as it sounds.
     pub fn interpret(&self, text: &str) -> Interpretation {
+        let beyond = Beyond::SoundAndExamples(&self.agent.interpreter);
+        let mut meaning = self.reading(beyond).read(text);
+        self.judge(&mut meaning);
+        meaning
+    }
+
+    fn reading<'a>(&'a self, beyond: Beyond<'a>) -> Reading<'a> {
         let script = &self.agent.script;
         let open = match (&self.state, &self.frame) {
             (State::Acting { .. }, _) | (_, None) => None,
             (_, Some(frame)) => Some(frame).zip(script.intents.get(&frame.intent)),
         };
-        let reading = Reading {
+        Reading {
             grammar: &self.agent.grammar,
             phrases: &script.phrases,
             phrases_here: self.phrases_here(),
             open,
             asked: self.asked_slot(),
-        };
-        reading.read(text)
+            beyond,
+        }
     }
 
-    /// [`Conversation::interpret`] of words that a recogniser is only `confidence` (0..1) sure of:
-    /// the agent's thresholds decide whether that is enough.
-    pub fn interpret_heard(&self, text: &str, confidence: f32) -> Interpretation {
-        let mut heard = self.interpret(text);
-        heard.confidence *= confidence.clamp(0.0, 1.0);
-        if heard.status != Status::Rejected {
-            let judged = self.agent.settings.thresholds.judge(heard.confidence);
-            heard.status = match (heard.status, judged) {
+    /// Lets the agent's thresholds decide whether a meaning is sure enough.
+    fn judge(&self, meaning: &mut Interpretation) {
+        if meaning.status != Status::Rejected {
+            let judged = self.agent.settings.thresholds.judge(meaning.confidence);
+            meaning.status = match (meaning.status, judged) {
                 (_, Status::Rejected) => Status::Rejected,
                 (Status::Accepted, judged) => judged,
                 (status, _) => status,
             };
         }
-        heard
+    }
+
+    /// What an utterance means here and now, as the recogniser heard it. Its search compares sounds
+    /// better than spellings can, so they are not compared again.
+    pub fn understand(&self, heard: &Recognition) -> Decision {
+        let written = self.reading(Beyond::Nothing);
+        let free = self.reading(Beyond::Examples(&self.agent.interpreter));
+        let mut decision = decide(heard, |text| written.read(text), |text| free.read(text));
+        self.judge(&mut decision.interpretation);
+        decision
+    }
+
+    /// What decides which words are waited for.
+    pub(super) fn situation(&self) -> Situation {
+        let open = match (&self.state, &self.frame) {
+            (State::Acting { .. }, _) | (_, None) => None,
+            (_, Some(frame)) => Some(frame.intent.clone()),
+        };
+        Situation {
+            phrases: self.phrases_here(),
+            open,
+            asked: self.asked_slot().map(str::to_owned),
+            pending: matches!(
+                self.state,
+                State::AskingSlot(_) | State::Confirming | State::Changing
+            ),
+        }
     }
 
     fn phrases_here(&self) -> &'static [Phrase] {

@@ -9,6 +9,7 @@
 
 mod action;
 mod conversation;
+mod expectations;
 mod frame;
 mod phrases;
 mod process;
@@ -18,6 +19,7 @@ mod template;
 
 pub use action::{ActionOutcome, ActionRequest, ActionResult, ActionRunner, Program};
 pub use conversation::{ACTS, Conversation, Step};
+pub use expectations::Expectations;
 pub use phrases::{NAMED_SLOT, Phrase, Phrases, RESERVED, Wording};
 pub use script::{
     Action, Confirm, IntentScript, Prompts, Replies, Reply, Script, SlotScript, Then,

@@ -17,7 +17,7 @@ pub const RESERVED: &str = "mynah.";
 /// The slot of [`Phrase::Change`] and [`Phrase::Remove`] that says which slot is meant.
 pub const NAMED_SLOT: &str = "slot";
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Phrase {
     Yes,
     No,
@@ -236,6 +236,11 @@ impl Phrases {
                 })
                 .collect()),
         }
+    }
+
+    /// The phrases as sentences: one intent each, named by [`Phrase::intent`].
+    pub fn grammar(&self) -> &Grammar {
+        &self.grammar
     }
 
     /// Is `text` the whole of this phrase?

@@ -4,7 +4,7 @@
 //! …), then, while a request is open, answers made of nothing but slot values ("large", "a small
 //! latte with milk"), each with the lead-ins of a correction taken off ("no, make it a …").
 
-use crate::nlu::{Grammar, Interpretation, Slot, SlotValue, Slots, Status};
+use crate::nlu::{Grammar, Interpretation, Interpreter, Slot, SlotValue, Slots, Status};
 use crate::turn::Completeness;
 
 use super::frame::Frame;
@@ -26,10 +26,35 @@ pub struct Reading<'a> {
     pub open: Option<(&'a Frame, &'a IntentScript)>,
     /// The slot that was just asked for.
     pub asked: Option<&'a str>,
+    /// What else is tried where nothing fits.
+    pub beyond: Beyond<'a>,
+}
+
+/// How far beyond the words as they are written a reading goes.
+#[derive(Clone, Copy)]
+pub enum Beyond<'a> {
+    /// Not at all.
+    Nothing,
+    /// To intents with like examples.
+    Examples(&'a Interpreter),
+    /// To sentences that sound alike, too.
+    SoundAndExamples(&'a Interpreter),
 }
 
 impl Reading<'_> {
     pub fn read(&self, text: &str) -> Interpretation {
+        let read = self.read_as_written(text);
+        if read.status != Status::Rejected {
+            return read;
+        }
+        match self.beyond {
+            Beyond::Nothing => read,
+            Beyond::Examples(interpreter) => interpreter.by_example(text, read),
+            Beyond::SoundAndExamples(interpreter) => interpreter.beyond(text, read),
+        }
+    }
+
+    fn read_as_written(&self, text: &str) -> Interpretation {
         let words = words(text);
         let whole = words.join(" ");
         if let Some(answer) = self.direct_answer(&whole) {

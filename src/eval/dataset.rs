@@ -82,7 +82,7 @@ fn read_row(table: &Table, row: TableRow<'_>) -> Result<Row, TableError> {
     })
 }
 
-fn slots(row: TableRow<'_>) -> Result<GoldSlots, TableError> {
+pub(super) fn slots(row: TableRow<'_>) -> Result<GoldSlots, TableError> {
     let text = row.text("slots_json");
     if text.is_empty() {
         return Ok(GoldSlots::new());

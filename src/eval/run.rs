@@ -9,7 +9,7 @@ use crate::agent::Agent;
 use crate::asr::AsrError;
 use crate::cancel::CancelToken;
 use crate::clock::Clock;
-use crate::dialogue::Conversation;
+use crate::dialogue::{Conversation, Expectations};
 use crate::observe::StageTimes;
 use crate::runtime::source::ClipSource;
 use crate::runtime::{Engines, ReplayOptions, RuntimeError, replay};
@@ -36,6 +36,7 @@ pub enum EvalError {
 pub struct Evaluation {
     engines: Engines,
     agent: Arc<Agent>,
+    expectations: Expectations,
     mode: Mode,
     latencies: Latencies,
 }
@@ -50,7 +51,8 @@ impl Evaluation {
         }
         let pause_ms = agent.settings.endpoint.pause_ms;
         let latencies = Latencies { pause_ms, output_period_ms };
-        Self { engines, agent: Arc::new(agent), mode, latencies }
+        let expectations = Expectations::new(&agent);
+        Self { engines, agent: Arc::new(agent), expectations, mode, latencies }
     }
 
     /// Runs one recording; `sound` is mono at 16 kHz.
@@ -84,17 +86,18 @@ impl Evaluation {
 
     fn whole(&mut self, row: &Row, sound: &[f32]) -> Result<Outcome, EvalError> {
         let start = Instant::now();
-        let recognition = self.engines.recognizer.recognize(sound, &CancelToken::never())?;
-        let recognised = Instant::now();
-        let (text, confidence) = (&recognition.best.text, recognition.best.confidence);
         let conversation = Conversation::new(Arc::clone(&self.agent), Clock::default());
-        let meaning = conversation.interpret_heard(text, confidence);
+        let listening = self.expectations.listening(&self.agent, &conversation);
+        let never = CancelToken::never();
+        let recognition = self.engines.recognizer.listen(sound, listening, &never)?;
+        let recognised = Instant::now();
+        let decision = conversation.understand(&recognition);
         let ms = |from: Instant, to: Instant| (to - from).as_secs_f32() * 1000.0;
         let times = StageTimes {
             recognise: ms(start, recognised),
             interpret: ms(recognised, Instant::now()),
             ..StageTimes::default()
         };
-        Ok(Outcome::whole(row, text, &meaning, times))
+        Ok(Outcome::whole(row, &decision.text, &decision.interpretation, times))
     }
 }

@@ -121,11 +121,11 @@ impl Scores {
     }
 }
 
-fn ratio(part: f64, whole: f64) -> Option<f64> {
+pub(super) fn ratio(part: f64, whole: f64) -> Option<f64> {
     (whole > 0.0).then(|| part / whole)
 }
 
-fn rate(hits: impl Iterator<Item = bool>) -> Option<f64> {
+pub(super) fn rate(hits: impl Iterator<Item = bool>) -> Option<f64> {
     let (hits, all) = hits.fold((0, 0), |(hits, all), hit| (hits + usize::from(hit), all + 1));
     ratio(hits as f64, all as f64)
 }
@@ -166,7 +166,7 @@ fn confidences(outcomes: &[&Outcome]) -> Vec<(f64, bool)> {
     readings.collect()
 }
 
-fn ece(confidences: &[(f64, bool)]) -> Option<f64> {
+pub(super) fn ece(confidences: &[(f64, bool)]) -> Option<f64> {
     let mut bins = [(0.0, 0.0); CALIBRATION_BINS];
     for (confidence, right) in confidences {
         let bin = (confidence * CALIBRATION_BINS as f64) as usize;

@@ -34,13 +34,30 @@ pub struct Table {
 impl Table {
     /// Reads `path`; `required` columns must be there.
     pub fn read(path: &Path, required: &[&'static str]) -> Result<Self, TableError> {
-        let bytes = regular::metadata(path)
-            .and_then(|_| std::fs::read(path))
-            .map_err(|source| TableError::Unreadable { path: path.to_owned(), source })?;
-        Self::parse(path, &bytes, required)
+        Self::parse(path, &read(path)?, required, true)
     }
 
-    fn parse(path: &Path, bytes: &[u8], required: &[&'static str]) -> Result<Self, TableError> {
+    /// As [`Table::read`], for tables of texts: one line is one row, whatever quotation marks people
+    /// wrote. A field that is quoted as a whole, as spreadsheets do, is read without its quotes.
+    pub fn read_texts(path: &Path, required: &[&'static str]) -> Result<Self, TableError> {
+        let mut table = Self::parse(path, &read(path)?, required, false)?;
+        for row in &mut table.rows {
+            if row.iter().any(|field| unquoted(field).is_some()) {
+                let fields = row.iter().map(|f| unquoted(f).unwrap_or_else(|| f.to_owned()));
+                let mut plain: csv::StringRecord = fields.collect::<Vec<_>>().into();
+                plain.set_position(row.position().cloned());
+                *row = plain;
+            }
+        }
+        Ok(table)
+    }
+
+    fn parse(
+        path: &Path,
+        bytes: &[u8],
+        required: &[&'static str],
+        quoting: bool,
+    ) -> Result<Self, TableError> {
         let path = path.to_owned();
         let malformed = |error: csv::Error| {
             // Reading from memory, so what is left is the table's own fault.
@@ -54,7 +71,8 @@ impl Table {
             };
             TableError::Malformed { path: path.clone(), line, what }
         };
-        let mut reader = csv::ReaderBuilder::new().delimiter(b'\t').from_reader(bytes);
+        let mut reader =
+            csv::ReaderBuilder::new().delimiter(b'\t').quoting(quoting).from_reader(bytes);
         let header = reader.headers().map_err(malformed)?;
         let mut columns: HashMap<String, usize> = HashMap::new();
         for (second, name) in header.iter().map(str::trim).enumerate() {
@@ -89,6 +107,19 @@ impl Table {
     pub fn resolve(&self, name: &str) -> PathBuf {
         self.path.parent().unwrap_or(Path::new("")).join(name)
     }
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, TableError> {
+    regular::metadata(path)
+        .and_then(|_| std::fs::read(path))
+        .map_err(|source| TableError::Unreadable { path: path.to_owned(), source })
+}
+
+/// What stands in quotes that were put around the whole field, doubling those inside.
+fn unquoted(field: &str) -> Option<String> {
+    let inside = field.strip_prefix('"')?.strip_suffix('"')?;
+    let single = inside.replace("\"\"", "");
+    (!single.contains('"')).then(|| inside.replace("\"\"", "\""))
 }
 
 #[derive(Clone, Copy)]
@@ -152,7 +183,7 @@ mod tests {
     use super::*;
 
     fn parse(text: &str) -> Result<Table, TableError> {
-        Table::parse(Path::new("set/data.tsv"), text.as_bytes(), &["path"])
+        Table::parse(Path::new("set/data.tsv"), text.as_bytes(), &["path"], true)
     }
 
     #[test]
@@ -172,6 +203,18 @@ mod tests {
     fn quoted_fields_are_read_as_spreadsheets_write_them() {
         let table = parse("path\tjson\na\t\"{\"\"x\"\": 1}\"\n").unwrap();
         assert_eq!(table.rows().next().unwrap().text("json"), "{\"x\": 1}");
+    }
+
+    #[test]
+    fn a_quotation_mark_at_the_begin_of_a_text_opens_nothing() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let lines =
+            "text\tn\n\"play\t1\nsay \"hi\"\t2\n\"{\"\"x\"\": 1}\"\t3\n\"a\" and \"b\"\t4\n";
+        std::fs::write(file.path(), lines).unwrap();
+        let table = Table::read_texts(file.path(), &["text"]).unwrap();
+        let texts: Vec<_> = table.rows().map(|row| (row.line(), row.text("text"))).collect();
+        let want = [(2, "\"play"), (3, "say \"hi\""), (4, "{\"x\": 1}"), (5, "\"a\" and \"b\"")];
+        assert_eq!(texts, want);
     }
 
     #[test]

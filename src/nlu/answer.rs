@@ -42,8 +42,8 @@ impl Grammar {
             while at < words.text.len() {
                 let start = at + usize::from(words.text[at..].starts_with(' '));
                 match filler_from(start) {
-                    Some((_, end)) if words.starts_word(start) => at = *end,
-                    _ => return false,
+                    Some((_, end)) => at = *end,
+                    None => return false,
                 }
             }
             true
@@ -67,15 +67,41 @@ impl Grammar {
         found.into_iter().rev().max_by_key(|slot| slot.text.len())
     }
 
-    /// Fillers and skip phrases as (start, end) bytes of the text, longest first at each start.
+    /// The longest value of `list` that is said anywhere in `text`; wildcards say nothing here.
+    pub fn spot_value(&self, list: &str, text: &str) -> Option<Slot> {
+        if matches!(self.machine.lists.get(list)?.arc, Step::Wild { .. }) {
+            return None;
+        }
+        let words = Words::new(text);
+        let mut search = Search::new(&self.machine, &words);
+        let mut found: Option<(u32, Slot)> = None;
+        for start in (0..words.text.len()).filter(|at| words.starts_word(*at)) {
+            for (to, slot) in self.ends(&mut search, list, start as u32) {
+                let len = to - start as u32;
+                let longer = found.as_ref().is_none_or(|(longest, _)| len > *longest);
+                if longer && words.ends_word(to as usize) {
+                    found = Some((len, slot));
+                }
+            }
+        }
+        found.filter(|_| search.outcome().is_none()).map(|(_, slot)| slot)
+    }
+
+    /// Fillers and skip phrases as (start, end) bytes of the text, longest first at each start. A
+    /// skip phrase that is a sign ("%") may be glued to the word before it.
     fn fillers(&self, words: &Words<'_>) -> Vec<(usize, usize)> {
         let mut found = Vec::new();
-        for start in (0..words.text.len()).filter(|at| words.starts_word(*at)) {
+        for (start, c) in words.text.char_indices() {
+            if !words.starts_word(start) && (c.is_alphanumeric() || c == ' ') {
+                continue;
+            }
             let rest = &words.text[start..];
             let phrases = self.machine.skip_words.iter().map(String::as_str);
             for phrase in phrases.chain(FILLERS.iter().copied()) {
                 let end = start + phrase.len();
-                if rest.starts_with(phrase) && words.ends_word(end) {
+                // The apostrophe of "it's" is part of its word.
+                let begins = words.starts_word(start) || !phrase.contains(char::is_alphanumeric);
+                if begins && rest.starts_with(phrase) && words.ends_word(end) {
                     found.push((start, end));
                 }
             }

@@ -5,8 +5,9 @@ use std::ops::Range;
 
 use super::draft::{Block, Draft, ListKind, Place, Template};
 use super::graph::MAX_REQUIREMENTS;
+use super::sound::spoken;
 use super::template::{Expr, ListName, ListRef, Node};
-use super::words::{Edges, Piece, fold};
+use super::words::{Edges, Piece, Words, fold};
 use crate::config::diagnostic::{Diagnostic, Source, nearest};
 
 /// Largest any-order group: its automaton has 2ⁿ nodes.
@@ -27,6 +28,7 @@ pub(super) fn check(
         problems,
         block: None,
         known: BTreeMap::new(),
+        shared: BTreeMap::new(),
         active: Vec::new(),
         used: BTreeSet::new(),
     };
@@ -61,6 +63,8 @@ struct Checker<'d> {
     block: Option<&'d Block>,
     /// Rules (`<name>`) and lists (`{name}`) already looked at from this block.
     known: BTreeMap<String, Facts>,
+    /// The same for blocks that define no names of their own, to which all names mean the same.
+    shared: BTreeMap<String, Facts>,
     /// The rules and lists that led here.
     active: Vec<String>,
     /// Shared rules and lists that some sentence reaches.
@@ -70,7 +74,8 @@ struct Checker<'d> {
 impl<'d> Checker<'d> {
     fn block(&mut self, block: &'d Block) -> SlotLists {
         self.block = Some(block);
-        self.known.clear();
+        let is_plain = block.rules.is_empty() && block.lists.is_empty();
+        self.known = if is_plain { std::mem::take(&mut self.shared) } else { BTreeMap::new() };
         let mut slots = SlotLists::new();
         for sentence in &block.sentences {
             let facts = self.template(sentence);
@@ -95,6 +100,9 @@ impl<'d> Checker<'d> {
             let message =
                 format!("this block requires more than {MAX_REQUIREMENTS} context values");
             self.report(sentence.place.wrong(self.sources, message).help("require fewer"));
+        }
+        if is_plain {
+            self.shared = std::mem::take(&mut self.known);
         }
         slots
     }
@@ -209,6 +217,10 @@ impl<'d> Checker<'d> {
                     let message = "every part of this value is optional: silence fits it";
                     let problem = value.input.place.wrong(checker.sources, message);
                     checker.report(problem.help("take the brackets `[…]` away from one word"));
+                } else if !can_be_said(&value.input.tree) {
+                    let message = "this value cannot be pronounced: it has no letter and no figure";
+                    let problem = value.input.place.wrong(checker.sources, message);
+                    checker.report(problem.help("write in words what people say for it"));
                 }
                 merge(&mut facts.slots, more.slots);
             }
@@ -253,7 +265,7 @@ impl<'d> Checker<'d> {
     /// any block defines is known.
     fn unused(&mut self) {
         self.block = None;
-        self.known.clear();
+        self.known = std::mem::take(&mut self.shared);
         let unused_rules = self.draft.rules.iter().map(|(n, rule)| (format!("<{n}>"), vec![rule]));
         let unused_lists = self.draft.lists.iter().filter_map(|(name, list)| match &list.kind {
             ListKind::Values(values) => {
@@ -305,6 +317,21 @@ impl<'d> Checker<'d> {
         if !self.problems.contains(&problem) {
             self.problems.push(problem);
         }
+    }
+}
+
+/// Is there anything in a template that is read aloud?
+pub(super) fn can_be_said(tree: &Node) -> bool {
+    match &tree.expr {
+        Expr::Text(text) => {
+            let words = Words::new(text);
+            words.text.split(' ').any(|word| !spoken(word).is_empty())
+        }
+        Expr::Sequence(items) | Expr::OneOf(items) | Expr::AnyOrder(items) => {
+            items.iter().any(can_be_said)
+        }
+        Expr::Maybe(inner) => can_be_said(inner),
+        Expr::List(_) | Expr::Rule(_) => true,
     }
 }
 

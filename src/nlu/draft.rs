@@ -170,6 +170,8 @@ pub(super) struct Draft {
     pub lists: Lists,
     pub rules: Rules,
     pub skip_words: Vec<String>,
+    /// Words in normal spelling, and the ways to say them, written as other words.
+    pub respelled: BTreeMap<String, Vec<String>>,
 }
 
 impl Draft {

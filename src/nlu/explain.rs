@@ -142,7 +142,7 @@ impl Grammar {
         let mut best = Failures::default();
         let mut templates: Vec<(String, String)> = Vec::new();
         for sentence in &self.machine.sentences {
-            if !self.possible(sentence, context) {
+            if !self.machine.possible(sentence, context) {
                 continue;
             }
             // A search of its own, so that failures inside shared rules count for each sentence.

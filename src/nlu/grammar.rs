@@ -1,10 +1,12 @@
 //! A whole agent's sentences, ready to interpret what people say.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::check::{SlotLists, check};
 use super::compile::compile;
-use super::draft::{Context, Requirement};
+use super::draft::{Context, Draft, Requirement};
+use super::given::{self, Entry};
 use super::graph::{BlockInfo, Machine, Sentence, SlotId};
 use super::interpretation::{Alternative, Interpretation, Slot, SlotValue, Slots, Status};
 use super::read::read;
@@ -17,11 +19,14 @@ use crate::turn::Completeness;
 /// Most readings reported beside the best one.
 const MAX_ALTERNATIVES: usize = 4;
 
-/// Sentence templates, checked and compiled. Immutable, and shared between threads as it is.
+/// Sentence templates, checked and compiled. Immutable, shared between threads as it is, and cheap
+/// to clone.
 #[derive(Clone, Debug)]
 pub struct Grammar {
-    pub(super) machine: Machine,
-    slots_of: BTreeMap<String, SlotLists>,
+    pub(super) machine: Arc<Machine>,
+    slots_of: Arc<BTreeMap<String, SlotLists>>,
+    /// As written, for lists that change.
+    draft: Arc<(Vec<Source>, Draft)>,
 }
 
 /// One way to understand a text.
@@ -68,19 +73,59 @@ pub struct ListItem<'g> {
     pub value: &'g SlotValue,
 }
 
+impl Reading<'_> {
+    /// Fits neither better nor worse.
+    pub(super) fn ties(&self, other: &Self) -> bool {
+        self.cost == other.cost
+    }
+}
+
 impl Grammar {
     /// Reads, checks and compiles template files. On mistakes, all of them are reported, in the
     /// order of the files and their lines.
     pub fn parse(sources: &[Source]) -> Result<Self, Vec<Diagnostic>> {
+        Self::parse_with(sources, &[])
+    }
+
+    /// [`Grammar::parse`] with lists by name that no file writes: what is known only where the
+    /// agent runs. A list that a file writes as well is replaced.
+    pub fn parse_with(
+        sources: &[Source],
+        lists: &[(&str, Vec<Entry>)],
+    ) -> Result<Self, Vec<Diagnostic>> {
         let mut problems = Vec::new();
-        let draft = read(sources, &mut problems);
-        let slots_of = check(sources, &draft, &mut problems);
+        let mut draft = read(sources, &mut problems);
+        let mut sources = sources.to_vec();
+        for (name, entries) in lists {
+            let list = given::list(name, entries, &mut sources, &mut problems);
+            draft.lists.insert((*name).to_owned(), list);
+        }
+        let slots_of = check(&sources, &draft, &mut problems);
         if problems.is_empty() {
-            return Ok(Self { machine: compile(sources, &draft), slots_of });
+            let machine = Arc::new(compile(&sources, &draft));
+            let draft = Arc::new((sources, draft));
+            return Ok(Self { machine, slots_of: Arc::new(slots_of), draft });
         }
         let file = |d: &Diagnostic| sources.iter().position(|s| s.path == d.file);
         problems.sort_by_key(|d| (file(d), d.line, d.column));
         Err(problems)
+    }
+
+    /// The same sentences with other values in the list `name`: devices and contacts come and go
+    /// while the agent runs. Nothing is read or checked again but the values, which may use no
+    /// rules and lists; the sentences are connected anew.
+    pub fn with_list(&self, name: &str, entries: &[Entry]) -> Result<Self, Vec<Diagnostic>> {
+        let (mut sources, mut draft) = (*self.draft).clone();
+        let mut problems = Vec::new();
+        let list = given::list(name, entries, &mut sources, &mut problems);
+        given::check(name, &list, &draft, &sources, &mut problems);
+        if !problems.is_empty() {
+            return Err(problems);
+        }
+        draft.lists.insert(name.to_owned(), list);
+        let machine = Arc::new(compile(&sources, &draft));
+        let draft = Arc::new((sources, draft));
+        Ok(Self { machine, slots_of: self.slots_of.clone(), draft })
     }
 
     /// Understands `text` with nothing known about the world.
@@ -130,8 +175,11 @@ impl Grammar {
 
     /// Every distinct way to understand `text`, best first.
     pub fn readings(&self, text: &str, context: &Context) -> Vec<Reading<'_>> {
-        let words = Words::new(text);
-        self.read(&mut Search::new(&self.machine, &words), context)
+        self.readings_of(&Words::new(text), context)
+    }
+
+    pub(super) fn readings_of(&self, words: &Words<'_>, context: &Context) -> Vec<Reading<'_>> {
+        self.read(&mut Search::new(&self.machine, words), context)
     }
 
     /// All intents, in the order of the files.
@@ -145,6 +193,12 @@ impl Grammar {
             name,
             lists: lists.iter().map(String::as_str).collect(),
         })
+    }
+
+    /// Words whose sound the files say (`pronounce:`), with the ways to say them, for
+    /// [`Sounds::new`](super::Sounds::new).
+    pub fn respelled(&self) -> &BTreeMap<String, Vec<String>> {
+        &self.draft.1.respelled
     }
 
     /// All lists, in name order.
@@ -166,10 +220,10 @@ impl Grammar {
         let mut readings: Vec<Reading<'_>> = Vec::new();
         for (order, sentence) in self.machine.sentences.iter().enumerate() {
             let block = &self.machine.blocks[sentence.block as usize];
-            if self.possible(sentence, context)
+            if self.machine.possible(sentence, context)
                 && let Some((end, cost)) = best_end(search, sentence, block, context)
             {
-                let slots = self.slots(search, end, block, context);
+                let slots = self.machine.slots(self.filled(search, end), block, context);
                 readings.push(Reading {
                     intent: &self.machine.intents[block.intent as usize],
                     slots,
@@ -200,55 +254,13 @@ impl Grammar {
     pub(super) fn explore<'a>(&'a self, words: &'a Words<'a>, context: &Context) -> Search<'a, 'a> {
         let mut search = Search::new(&self.machine, words);
         for sentence in &self.machine.sentences {
-            if self.possible(sentence, context) {
+            if self.machine.possible(sentence, context) {
                 for (start, _) in search.starts() {
                     search.run(sentence.graph, start);
                 }
             }
         }
         search
-    }
-
-    /// Neither the known context nor the lack of it forbids the sentence.
-    pub(super) fn possible(&self, sentence: &Sentence, context: &Context) -> bool {
-        let block = &self.machine.blocks[sentence.block as usize];
-        let meets = self.machine.graphs[sentence.graph as usize].meets;
-        block.possible(context) && block.satisfied(meets, context)
-    }
-
-    fn slots(
-        &self,
-        search: &Search<'_, '_>,
-        end: WayId,
-        block: &BlockInfo,
-        context: &Context,
-    ) -> Slots {
-        let mut slots = Slots::new();
-        // What list values on the way add to the context, with the words said for them.
-        let mut gained: BTreeMap<&str, Slot> = BTreeMap::new();
-        for filled in self.filled(search, end) {
-            for (key, value) in filled.context.into_iter().flatten() {
-                let slot = Slot { value: value.clone(), text: filled.value.text.clone() };
-                gained.insert(key, slot);
-            }
-            if let Some(slot) = filled.slot {
-                slots.insert(self.machine.slots[slot as usize].clone(), filled.value);
-            }
-        }
-        for (name, value) in &block.slots {
-            let fixed = || Slot { value: value.clone(), text: String::new() };
-            slots.entry(name.clone()).or_insert_with(fixed);
-        }
-        for requirement in &block.requires {
-            let Some(name) = &requirement.slot else { continue };
-            let key = requirement.key.as_str();
-            let given = context.get(key);
-            let given = given.map(|value| Slot { value: value.clone(), text: String::new() });
-            if let Some(slot) = gained.get(key).cloned().or(given) {
-                slots.entry(name.clone()).or_insert(slot);
-            }
-        }
-        slots
     }
 
     /// What was filled along a way, in the order it was said; a list inside a list comes first.
@@ -295,6 +307,50 @@ impl Grammar {
             _ => None,
         };
         Slot { value: out.unwrap_or_else(|| SlotValue::Text(text.clone())), text }
+    }
+}
+
+impl Machine {
+    /// Neither the known context nor the lack of it forbids the sentence.
+    pub(super) fn possible(&self, sentence: &Sentence, context: &Context) -> bool {
+        let block = &self.blocks[sentence.block as usize];
+        let meets = self.graphs[sentence.graph as usize].meets;
+        block.possible(context) && block.satisfied(meets, context)
+    }
+
+    /// The slots of a way, by name: what it filled, what its block sets, what context gives.
+    pub(super) fn slots(
+        &self,
+        filled: Vec<Filled<'_>>,
+        block: &BlockInfo,
+        context: &Context,
+    ) -> Slots {
+        let mut slots = Slots::new();
+        // What list values on the way add to the context, with the words said for them.
+        let mut gained: BTreeMap<&str, Slot> = BTreeMap::new();
+        for filled in filled {
+            for (key, value) in filled.context.into_iter().flatten() {
+                let slot = Slot { value: value.clone(), text: filled.value.text.clone() };
+                gained.insert(key, slot);
+            }
+            if let Some(slot) = filled.slot {
+                slots.insert(self.slots[slot as usize].clone(), filled.value);
+            }
+        }
+        for (name, value) in &block.slots {
+            let fixed = || Slot { value: value.clone(), text: String::new() };
+            slots.entry(name.clone()).or_insert_with(fixed);
+        }
+        for requirement in &block.requires {
+            let Some(name) = &requirement.slot else { continue };
+            let key = requirement.key.as_str();
+            let given = context.get(key);
+            let given = given.map(|value| Slot { value: value.clone(), text: String::new() });
+            if let Some(slot) = gained.get(key).cloned().or(given) {
+                slots.entry(name.clone()).or_insert(slot);
+            }
+        }
+        slots
     }
 }
 

@@ -1,29 +1,48 @@
 //! From words to meaning: sentence templates and their exact interpreter.
 
+mod align;
 mod answer;
+mod automaton;
 mod check;
+pub mod classify;
 mod compile;
+mod decision;
 mod draft;
 pub mod entities;
+mod examples;
 mod explain;
+mod given;
 mod grammar;
 mod graph;
 mod interpretation;
+mod interpreter;
+mod number_words;
 mod numbers;
+mod overlaps;
 mod pieces;
 mod read;
 mod sample;
 mod search;
+mod sound;
 mod template;
 mod ways;
 mod words;
 
 pub use crate::config::diagnostic::Source;
+pub use align::{Aligned, Aligner, Evidence};
+pub use automaton::{Automaton, Said, Stop, Talk};
+pub use classify::{ClassifyError, Example, IntentModel, SentenceEncoder, Training};
+pub use decision::{Decision, SearchEvidence, decide};
 pub use draft::Context;
+pub use examples::Examples;
 pub use explain::{Closest, Explanation, Match, Piece, Withheld};
+pub use given::Entry;
 pub use grammar::{Grammar, ListItem, Reading, SlotInfo};
 pub use interpretation::{Alternative, GaveUp, Interpretation, Slot, SlotValue, Slots, Status};
+pub use interpreter::Interpreter;
+pub use overlaps::Overlap;
 pub use sample::Sample;
+pub use sound::{Mishearing, Phone, Pronounce, Sounds, Spelled, Unsounded, distance};
 
 #[cfg(test)]
 mod tests;

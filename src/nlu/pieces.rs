@@ -77,7 +77,7 @@ pub(super) fn spoken_value(value: &Value) -> (String, SlotValue) {
 }
 
 /// The first way to say a template: first branches, no optional parts, rules left out.
-fn one_way(tree: &template::Node) -> String {
+pub(super) fn one_way(tree: &template::Node) -> String {
     match &tree.expr {
         Expr::Text(text) => text.clone(),
         Expr::Sequence(items) => items.iter().map(one_way).collect(),

@@ -2,7 +2,7 @@
 
 use super::draft::{Context, Fractions, NumberRange};
 use super::grammar::Grammar;
-use super::graph::{GraphId, Step};
+use super::graph::{GraphId, Sentence, Step};
 
 /// Words that stand for a wildcard.
 const ANYTHING: &[&str] = &["something", "blue sky", "the old song", "tomorrow at noon"];
@@ -22,9 +22,23 @@ impl Grammar {
         let context = Context::new();
         let machine = &self.machine;
         let usable: Vec<_> =
-            machine.sentences.iter().filter(|s| self.possible(s, &context)).collect();
+            machine.sentences.iter().filter(|s| machine.possible(s, &context)).collect();
         let mut draw = Draw { grammar: self, state: seed, text: String::new(), meets: 0 };
         let sentence = usable.get(draw.below(usable.len().max(1)))?;
+        self.drawn(sentence, draw)
+    }
+
+    /// A sentence of one template.
+    pub(super) fn sample_of<'g>(&'g self, sentence: &'g Sentence, seed: u64) -> Option<Sample<'g>> {
+        let draw = Draw { grammar: self, state: seed, text: String::new(), meets: 0 };
+        self.drawn(sentence, draw)
+    }
+
+    fn drawn<'g>(&'g self, sentence: &'g Sentence, mut draw: Draw<'g>) -> Option<Sample<'g>> {
+        let (machine, context) = (&self.machine, Context::new());
+        if machine.graphs[sentence.graph as usize].dead {
+            return None;
+        }
         draw.walk(sentence.graph);
         let block = &machine.blocks[sentence.block as usize];
         let text = draw.text.split_whitespace().collect::<Vec<_>>().join(" ");

@@ -11,6 +11,7 @@ pub mod kernels;
 pub mod linear;
 mod load;
 pub mod ops;
+pub mod stream;
 mod team;
 pub mod tree;
 mod workspace;

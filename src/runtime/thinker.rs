@@ -9,11 +9,11 @@ use super::memory::SoundMemory;
 use super::mouth::{Change, Mouth};
 use super::report::Reporter;
 use crate::agent::Agent;
-use crate::asr::{AsrError, Hypothesis, Recognition};
+use crate::asr::{AsrError, Recognition};
 use crate::cancel::CancelToken;
 use crate::clock::Clock;
-use crate::dialogue::{ActionOutcome, ActionRunner, Conversation, Step};
-use crate::nlu::{Interpretation, Status};
+use crate::dialogue::{ActionOutcome, ActionRunner, Conversation, Expectations, Step};
+use crate::nlu::{Decision, Status};
 use crate::observe::{Event, StageTimes};
 use crate::tts::{Style, TtsError};
 use crate::turn::{EndReason, Heard, View};
@@ -23,13 +23,15 @@ use crate::units::{FRAME_LEN, SamplePos, Span};
 const IDLE: Duration = Duration::from_millis(500);
 /// How often it looks after a playing reply or a running action.
 const BUSY: Duration = Duration::from_millis(20);
+/// Most other texts reported of an utterance.
+const MAX_OTHERS: usize = 4;
 /// Said when a turn failed inside and nothing better can be.
 const APOLOGY: &str = "Sorry, something went wrong. Please say that again.";
 
 /// An answer prepared at a pause, good if nothing more is said.
 struct Speculation {
     recognition: Recognition,
-    interpretation: Interpretation,
+    decision: Decision,
     times: StageTimes,
 }
 
@@ -37,6 +39,7 @@ pub struct Thinker<'m> {
     engines: &'m mut Engines,
     agent: Arc<Agent>,
     conversation: Conversation,
+    expectations: Expectations,
     link: ThinkerEnd,
     memory: SoundMemory,
     mouth: Mouth,
@@ -58,6 +61,7 @@ impl<'m> Thinker<'m> {
     ) -> Self {
         Self {
             conversation: Conversation::new(Arc::clone(&agent), clock),
+            expectations: Expectations::new(&agent),
             engines,
             agent,
             link,
@@ -140,13 +144,13 @@ impl<'m> Thinker<'m> {
         let mut times = StageTimes::default();
         // What fails here comes back at the end of the utterance, where failure is reported.
         let recognition = self.recognise(span, &token, &mut times).ok()?;
-        let interpretation = self.interpret(&recognition.best, &mut times);
+        let decision = self.interpret(&recognition, &mut times);
         self.link.shared.set_view(View {
             span,
-            completeness: interpretation.completeness,
+            completeness: decision.interpretation.completeness,
             expected: self.conversation.expected(),
         });
-        Some(Speculation { recognition, interpretation, times })
+        Some(Speculation { recognition, decision, times })
     }
 
     fn recognise(
@@ -157,16 +161,17 @@ impl<'m> Thinker<'m> {
     ) -> Result<Recognition, AsrError> {
         let sound = self.memory.slice(span);
         let start = Instant::now();
-        let recognition = self.engines.recognizer.recognize(&sound, cancel);
+        let listening = self.expectations.listening(&self.agent, &self.conversation);
+        let recognition = self.engines.recognizer.listen(&sound, listening, cancel);
         times.recognise = ms_since(start);
         recognition
     }
 
-    fn interpret(&mut self, words: &Hypothesis, times: &mut StageTimes) -> Interpretation {
+    fn interpret(&self, heard: &Recognition, times: &mut StageTimes) -> Decision {
         let start = Instant::now();
-        let interpretation = self.conversation.interpret_heard(&words.text, words.confidence);
+        let decision = self.conversation.understand(heard);
         times.interpret = ms_since(start);
-        interpretation
+        decision
     }
 
     /// One whole turn: the utterance in `span` is over.
@@ -176,22 +181,23 @@ impl<'m> Thinker<'m> {
         self.report.send(Event::SpeechEnd { at: decided_at, why, true_silence_ms });
         let prepared = self.speculation.take();
         let answer = match prepared {
-            Some(ready) => Ok((ready.recognition, ready.interpretation, ready.times)),
+            Some(ready) => Ok((ready.recognition, ready.decision, ready.times)),
             None => self.understand(span),
         };
-        let (recognition, interpretation, mut times) = match answer {
+        let (recognition, decision, mut times) = match answer {
             Ok(answer) => answer,
             Err(error) => return self.fail_turn(decided_at, &error),
         };
+        let Decision { interpretation, text, .. } = decision;
         self.report.send(Event::Transcript {
-            text: recognition.best.text.clone(),
+            text: text.clone(),
             confidence: recognition.best.confidence,
-            nbest: recognition.nbest.into_iter().map(|h| h.text).collect(),
+            nbest: other_texts(&recognition, &text),
             span,
         });
         // Without a word there is nothing to interpret; the dialogue still learns that the sound
         // is over.
-        if !recognition.best.text.trim().is_empty() {
+        if !text.trim().is_empty() {
             self.turns += 1;
             self.not_understood += u64::from(interpretation.status == Status::Rejected);
             self.report.send(Event::Intent {
@@ -205,7 +211,7 @@ impl<'m> Thinker<'m> {
             });
         }
         let deciding = Instant::now();
-        let step = self.conversation.hear(decided_at, &interpretation, &recognition.best.text);
+        let step = self.conversation.hear(decided_at, &interpretation, &text);
         times.decide = ms_since(deciding);
         self.perform(decided_at, &step, start, &mut times);
         self.report.send(Event::Turn {
@@ -215,15 +221,12 @@ impl<'m> Thinker<'m> {
         });
     }
 
-    fn understand(
-        &mut self,
-        span: Span,
-    ) -> Result<(Recognition, Interpretation, StageTimes), AsrError> {
+    fn understand(&mut self, span: Span) -> Result<(Recognition, Decision, StageTimes), AsrError> {
         let mut times = StageTimes::default();
         let recognition = self.recognise(span, &CancelToken::never(), &mut times)?;
         times.recognise_after_end = times.recognise;
-        let interpretation = self.interpret(&recognition.best, &mut times);
-        Ok((recognition, interpretation, times))
+        let decision = self.interpret(&recognition, &mut times);
+        Ok((recognition, decision, times))
     }
 
     fn fail_turn(&mut self, at: SamplePos, error: &AsrError) {
@@ -394,6 +397,21 @@ impl<'m> Thinker<'m> {
             self.report.send(Event::AudioEnd { at });
         }
     }
+}
+
+/// What else may have been said: free words first, then sentences.
+fn other_texts(recognition: &Recognition, text: &str) -> Vec<String> {
+    let paths = recognition.paths.iter().map(|path| &path.written);
+    let mut others: Vec<String> = Vec::new();
+    for other in [&recognition.best.text].into_iter().chain(paths) {
+        if others.len() == MAX_OTHERS {
+            break;
+        }
+        if other != text && !others.contains(other) {
+            others.push(other.clone());
+        }
+    }
+    others
 }
 
 fn ms_since(start: Instant) -> f32 {

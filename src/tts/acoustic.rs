@@ -12,22 +12,20 @@ use crate::nn::{self, Session};
 /// Values in one frame of the decoder's output: five runs of [`BINS`].
 pub const SPECTRUM: usize = 5 * BINS;
 
-/// Rows that describe how a phoneme sounds, and how it is intoned. Fixed by the weights.
-const TIMBRE: usize = 128;
+/// Numbers that describe how a phoneme is intoned. Fixed by the weights, as are the next two.
 const MELODY: usize = 192;
-const FEATURES: usize = TIMBRE + 2;
+
+/// Numbers in a frame inside the decoder.
+const FEATURES: usize = 256;
+
+/// Frames that the decoder's first layer sees at a time, the middle one its own.
+const TAPS: usize = 7;
 
 /// Phoneme ids the encoder knows: 0 is the pad.
 const IDS: std::ops::Range<i64> = 0..178;
 
 /// Frames (12.5 ms) that leave one column (25 ms).
 const FRAMES_PER_COLUMN: usize = 2;
-
-/// Columns and frames per run of the two stacks, the longest first. A long chunk uses the matrix
-/// kernels better, and the first sound waits for it; the short ones are for what is left of a
-/// clause.
-const PROSODY_CHUNKS: [usize; 4] = [96, 48, 24, 12];
-const DECODER_CHUNKS: [usize; 4] = [64, 32, 16, 8];
 
 const ENCODER: &str = "tts/encoder.onnx";
 const PROSODY: &str = "tts/prosody.onnx";
@@ -36,7 +34,7 @@ const DECODER: &str = "tts/decoder.onnx";
 /// The networks of the voice. Weights only: a clause's state lives in [`Score`] and [`Decoding`].
 pub struct Acoustic {
     encoder: Session,
-    prosody: Stack,
+    prosody: Session,
     decoder: Stack,
 }
 
@@ -44,8 +42,10 @@ pub struct Acoustic {
 struct Encoded {
     /// In columns, as predicted.
     durations: Vec<f32>,
-    /// `[TIMBRE, L]` and `[MELODY, L]`, row-major.
+    /// `[L, TAPS, FEATURES]`: what a phoneme that stands under a tap of the decoder's first layer
+    /// adds to that layer's output.
     timbre: Vec<f32>,
+    /// `[L, MELODY]`
     melody: Vec<f32>,
 }
 
@@ -55,6 +55,21 @@ impl Encoded {
         let of = |(phoneme, &duration)| std::iter::repeat_n(phoneme, columns_of(duration));
         self.durations.iter().enumerate().flat_map(of).collect()
     }
+
+    /// Adds to `features`, `[frames, FEATURES]`, what the phonemes around each frame give it, which
+    /// `columns` lists.
+    fn add_timbre(&self, columns: &[usize], features: &mut [f32]) {
+        for (frame, features) in features.chunks_exact_mut(FEATURES).enumerate() {
+            for tap in 0..TAPS {
+                let seen = (frame + tap).checked_sub(TAPS / 2).map(|at| at / FRAMES_PER_COLUMN);
+                let Some(phoneme) = seen.and_then(|column| columns.get(column)) else {
+                    continue;
+                };
+                let given = &self.timbre[(phoneme * TAPS + tap) * FEATURES..][..FEATURES];
+                features.iter_mut().zip(given).for_each(|(sum, value)| *sum += value);
+            }
+        }
+    }
 }
 
 /// One clause, timed and intoned, ready to be decoded into spectra.
@@ -63,7 +78,7 @@ pub struct Score {
     pads: (usize, usize),
     /// Pitch in hertz per frame of 12.5 ms; below 40 is unvoiced.
     pub f0: Vec<f32>,
-    /// `[FEATURES, frames]`, row-major.
+    /// `[frames, FEATURES]`: the decoder's first layer.
     features: Vec<f32>,
 }
 
@@ -86,10 +101,10 @@ impl Score {
             return;
         }
         self.pads = (self.pads.0 - from, self.pads.1 - (frames - to));
-        let rows = self.features.chunks_exact(frames);
-        self.features = rows.flat_map(|row| &row[from..to]).copied().collect();
-        self.f0.truncate(to);
-        self.f0.drain(..from);
+        for (values, width) in [(&mut self.f0, 1), (&mut self.features, FEATURES)] {
+            values.truncate(to * width);
+            values.drain(..from * width);
+        }
     }
 }
 
@@ -97,63 +112,47 @@ impl Score {
 pub struct Decoding(Passage);
 
 /// Some frames of spectra.
-pub struct Spectra {
-    values: TValue,
-    inside: std::ops::Range<usize>,
-}
+pub struct Spectra(TValue);
 
 impl Spectra {
     /// The frames, each a slice of [`SPECTRUM`] values.
     pub fn frames(&self) -> impl Iterator<Item = &[f32]> {
-        let values = self.values.try_as_plain_ram().and_then(|v| v.as_slice::<f32>());
-        values
-            .expect("the decoder's output is f32, as its plan says")
-            .chunks_exact(SPECTRUM)
-            .skip(self.inside.start)
-            .take(self.inside.len())
+        let values = self.0.try_as_plain_ram().and_then(|v| v.as_slice::<f32>());
+        values.expect("the decoder's output is f32, as its plan says").chunks_exact(SPECTRUM)
     }
 }
 
 impl Acoustic {
     pub fn load(store: &ModelStore) -> Result<Self, TtsError> {
-        let encoder = nn::load(ENCODER, store.bytes(ENCODER)?)?;
-        let encoder = Session::new(&encoder).map_err(|e| TtsError::plan(ENCODER, e))?;
-        let prosody = Stack::load(store, PROSODY, &PROSODY_CHUNKS)?;
-        let decoder = Stack::load(store, DECODER, &DECODER_CHUNKS)?;
-        Ok(Self { encoder, prosody, decoder })
+        let session = |name| -> Result<Session, TtsError> {
+            let plan = nn::load(name, store.bytes(name)?)?;
+            Session::new(&plan).map_err(|e| TtsError::plan(name, e))
+        };
+        let (encoder, prosody) = (session(ENCODER)?, session(PROSODY)?);
+        Ok(Self { encoder, prosody, decoder: Stack::load(store, DECODER, FEATURES)? })
     }
 
     /// Times and intones a clause: phoneme ids between two pads. `speed` 1 is the voice's own pace,
     /// 2 twice as fast.
     pub fn score(&mut self, ids: &[i64], speed: f32) -> Result<Score, TtsError> {
         let encoded = self.encode(ids, speed).map_err(|e| TtsError::plan(ENCODER, e))?;
-        self.intone(&encoded)
+        self.intone(&encoded).map_err(|e| TtsError::plan(PROSODY, e))
     }
 
     /// Repeats every phoneme over its duration and adds pitch and energy.
-    fn intone(&mut self, encoded: &Encoded) -> Result<Score, TtsError> {
-        let (length, columns) = (encoded.durations.len(), encoded.columns());
-        let melody = repeat(&encoded.melody, length, &columns);
+    fn intone(&mut self, encoded: &Encoded) -> TractResult<Score> {
+        let columns = encoded.columns();
+        let melody = self.prosody.input(&[1, columns.len(), MELODY], |melody| {
+            for (row, phoneme) in melody.chunks_exact_mut(MELODY).zip(&columns) {
+                row.copy_from_slice(&encoded.melody[phoneme * MELODY..][..MELODY]);
+            }
+        })?;
+        let outputs = self.prosody.run(tvec!(melody))?;
+        let (f0, mut features) = (floats(&outputs[0])?, floats(&outputs[1])?);
         let frames = FRAMES_PER_COLUMN * columns.len();
-        let mut features = Vec::with_capacity(FEATURES * frames);
-        for row in repeat(&encoded.timbre, length, &columns).chunks_exact(columns.len().max(1)) {
-            features.extend(row.iter().flat_map(|&v| [v; FRAMES_PER_COLUMN]));
-        }
-        let (mut f0, mut energy) = (Vec::with_capacity(frames), Vec::with_capacity(frames));
-        let mut passage = self.prosody.begin(columns.len());
-        while let Some(given) = self.prosody.step(&mut passage, &melody)? {
-            let inside =
-                FRAMES_PER_COLUMN * given.inside.start..FRAMES_PER_COLUMN * given.inside.end;
-            let read = |k: usize| given.outputs[k].try_as_plain_ram()?.as_slice::<f32>();
-            let contour = read(0).map_err(|e| TtsError::plan(PROSODY, e))?;
-            let hertz = read(1).map_err(|e| TtsError::plan(PROSODY, e))?;
-            f0.extend_from_slice(&hertz[inside.clone()]);
-            let (pitch_row, energy_row) = contour.split_at(hertz.len());
-            // The pitch row follows the timbre rows directly; energy comes after the last chunk.
-            features.extend_from_slice(&pitch_row[inside.clone()]);
-            energy.extend_from_slice(&energy_row[inside]);
-        }
-        features.append(&mut energy);
+        ensure!(f0.len() == frames, "two frames of pitch per column");
+        ensure!(features.len() == FEATURES * frames, "two frames of {FEATURES} numbers per column");
+        encoded.add_timbre(&columns, &mut features);
         let pad = |duration: Option<&f32>| {
             FRAMES_PER_COLUMN * duration.map_or(0, |duration| columns_of(*duration))
         };
@@ -165,19 +164,18 @@ impl Acoustic {
         ensure!(ids.iter().all(|id| IDS.contains(id)), "a phoneme id outside {IDS:?}");
         let tokens = Tensor::from_shape(&[1, ids.len()], ids)?;
         let outputs = self.encoder.run(tvec!(tokens.into(), tensor1(&[speed]).into()))?;
-        let read = |k: usize| -> TractResult<Vec<f32>> {
-            Ok(outputs[k].try_as_plain_ram()?.as_slice()?.to_vec())
-        };
+        let read = |k: usize| floats(&outputs[k]);
         let encoded = Encoded { durations: read(0)?, timbre: read(1)?, melody: read(2)? };
         ensure!(encoded.durations.len() == ids.len(), "one duration per phoneme");
-        ensure!(encoded.timbre.len() == TIMBRE * ids.len(), "{TIMBRE} rows of timbre");
-        ensure!(encoded.melody.len() == MELODY * ids.len(), "{MELODY} rows of melody");
+        let timbre = TAPS * FEATURES;
+        ensure!(encoded.timbre.len() == timbre * ids.len(), "{timbre} numbers of timbre");
+        ensure!(encoded.melody.len() == MELODY * ids.len(), "{MELODY} numbers of melody");
         Ok(encoded)
     }
 
     /// Starts decoding a score.
-    pub fn begin(&self, score: &Score) -> Decoding {
-        Decoding(self.decoder.begin(score.f0.len()))
+    pub fn begin(&self) -> Decoding {
+        Decoding(self.decoder.begin())
     }
 
     /// The next frames of the clause; `None` when all have been given.
@@ -186,23 +184,18 @@ impl Acoustic {
         decoding: &mut Decoding,
         score: &Score,
     ) -> Result<Option<Spectra>, TtsError> {
-        let given = self.decoder.step(&mut decoding.0, &score.features)?;
-        Ok(given.map(|mut given| Spectra {
-            values: given.outputs.swap_remove(0),
-            inside: given.inside,
-        }))
+        Ok(self.decoder.step(&mut decoding.0, &score.features)?.map(Spectra))
     }
+}
+
+fn floats(value: &TValue) -> TractResult<Vec<f32>> {
+    Ok(value.try_as_plain_ram()?.as_slice()?.to_vec())
 }
 
 /// Columns that a predicted duration stands for: rounded to even, never less than one.
 fn columns_of(duration: f32) -> usize {
     // A phoneme of ten seconds is a broken prediction; the bound keeps memory finite.
     (duration.round_ties_even() as usize).clamp(1, 400)
-}
-
-/// Repeats the columns of `[rows, length]` as `columns` lists them.
-fn repeat(rows: &[f32], length: usize, columns: &[usize]) -> Vec<f32> {
-    rows.chunks_exact(length.max(1)).flat_map(|row| columns.iter().map(|&c| row[c])).collect()
 }
 
 #[cfg(test)]
@@ -228,20 +221,42 @@ mod tests {
 
     #[test]
     fn silent_ends_are_cut_to_what_is_heard() {
-        let numbers = |count: usize| (0..count).map(|i| i as f32).collect::<Vec<_>>();
-        let mut score = Score { pads: (14, 16), f0: numbers(40), features: numbers(80) };
+        let numbers = |frames: std::ops::Range<usize>, width: usize| {
+            (frames.start * width..frames.end * width).map(|i| i as f32).collect::<Vec<_>>()
+        };
+        let score = |pads, frames| Score {
+            pads,
+            f0: numbers(0..frames, 1),
+            features: numbers(0..frames, FEATURES),
+        };
+        let mut plain = score((14, 16), 40);
         for _ in 0..2 {
-            score.trim(1.0);
-            assert_eq!(score.f0, numbers(40)[4..36]);
-            assert_eq!(score.features, [&numbers(80)[4..36], &numbers(80)[44..76]].concat());
-            assert_eq!(score.pads, (10, 12), "the second time nothing is left to cut");
+            plain.trim(1.0);
+            assert_eq!(plain.f0, numbers(4..36, 1));
+            assert_eq!(plain.features, numbers(4..36, FEATURES));
+            assert_eq!(plain.pads, (10, 12), "the second time nothing is left to cut");
         }
-        let mut slow = Score { pads: (50, 60), f0: numbers(200), features: numbers(200) };
+        let mut slow = score((50, 60), 200);
         slow.trim(0.5);
         assert_eq!(slow.pads, (40, 48), "slow speech begins earlier in its pad");
-        let mut short = Score { pads: (30, 30), f0: numbers(30), features: numbers(30) };
+        let mut short = score((30, 30), 30);
         short.trim(2.0);
         assert_eq!(short.f0.len(), 30, "all pad: as it was");
+    }
+
+    #[test]
+    fn a_frame_gets_what_the_phonemes_around_it_give() {
+        // Phoneme p under tap t gives 10^t, times p + 1.
+        let given = |phoneme: usize, tap: u32| (phoneme + 1) as f32 * 10f32.powi(tap as i32);
+        let rows = (0..2).flat_map(|p| (0..TAPS as u32).map(move |tap| given(p, tap)));
+        let timbre = rows.flat_map(|value| [value; FEATURES]).collect();
+        let encoded = Encoded { durations: vec![], timbre, melody: vec![] };
+        let mut features = vec![0.0; 6 * FEATURES];
+        encoded.add_timbre(&[0, 1, 1], &mut features);
+        let first: Vec<f32> = features.iter().step_by(FEATURES).copied().collect();
+        // From the last tap to the first: what comes after the frame, and what came before.
+        let want = [2_211_000, 2_221_100, 2_222_110, 222_211, 22_221, 2_222].map(|n| n as f32);
+        assert_eq!(first, want);
     }
 
     #[test]
@@ -259,7 +274,7 @@ mod tests {
             let durations = case.f32("durations");
             let score = acoustic.intone(&Encoded { durations, ..encoded }).unwrap();
             case.assert_near("f0", &score.f0, 1.5);
-            let mut decoding = acoustic.begin(&score);
+            let mut decoding = acoustic.begin();
             let mut spectra = Vec::new();
             while let Some(chunk) = acoustic.decode(&mut decoding, &score).unwrap() {
                 spectra.extend(chunk.frames().flatten());

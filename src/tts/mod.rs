@@ -13,6 +13,7 @@ pub mod edges;
 #[cfg(test)]
 mod golden;
 pub mod noise;
+mod pronounce;
 pub mod speaker;
 pub mod stream;
 mod style;

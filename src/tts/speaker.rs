@@ -56,7 +56,7 @@ impl Speaker {
         score.trim(speed);
         let mut resampler = Resampler::new(rate_hz(style.pitch), VOICE_RATE_HZ);
         let (mut edges, mut noise) = (Edges::default(), Noise::new(style.seed));
-        let mut decoding = self.acoustic.begin(&score);
+        let mut decoding = self.acoustic.begin();
         self.vocoder.begin(&score.f0);
         loop {
             if cancel.is_cancelled() {

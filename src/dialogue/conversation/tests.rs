@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::*;
 use crate::agent::test_agent;
+use crate::asr::{Ended, Hypothesis};
 use crate::turn::Completeness;
 
 const SETTINGS: &str = "name = \"snacks\"\n[time_outs]\nanswer_s = 5\nidle_s = 10\n";
@@ -386,11 +387,16 @@ fn doubtful_words_are_confirmed_or_refused_by_the_thresholds() {
         ("dialogue.yaml", DIALOGUE),
     ]));
     let mut conversation = Conversation::new(agent, Clock::default());
-    let judge = |c: &Conversation, p| c.interpret_heard("what time is it", p).status;
+    let heard = |confidence| Recognition {
+        best: Hypothesis { text: "what time is it".into(), confidence, ..Hypothesis::default() },
+        paths: Vec::new(),
+        ended: Ended::EndOfText,
+    };
+    let judge = |c: &Conversation, p| c.understand(&heard(p)).interpretation.status;
     assert_eq!(judge(&conversation, 0.9), Status::Accepted);
     assert_eq!(judge(&conversation, 0.5), Status::Confirm);
     assert_eq!(judge(&conversation, 0.3), Status::Rejected);
-    let heard = conversation.interpret_heard("what time is it", 0.5);
-    let step = conversation.hear(SamplePos(0), &heard, "what time is it");
+    let unsure = conversation.understand(&heard(0.5)).interpretation;
+    let step = conversation.hear(SamplePos(0), &unsure, "what time is it");
     assert_eq!(step.say, ["I heard: what time is it. Is that right?"]);
 }

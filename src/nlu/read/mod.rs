@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::draft::{Block, Draft, Lists, Requirement, Rules, Template};
 use super::interpretation::SlotValue;
 use super::template;
+use super::words::Words;
 use crate::config::diagnostic::{Diagnostic, Source};
 use crate::config::yaml::{Kind, Typed, Yaml};
 
@@ -39,6 +40,7 @@ const FILE_KEYS: &[&str] = &[
     "skip_words",
     "settings",
     "responses",
+    "pronounce",
 ];
 const BLOCK_KEYS: &[&str] = &[
     "sentences",
@@ -90,9 +92,45 @@ impl Reader<'_> {
                 }
                 "skip_words" => draft.skip_words.extend(self.texts(value, "`skip_words`")),
                 "settings" => self.settings(value),
+                "pronounce" => self.pronounce(value, &mut draft.respelled),
                 "language" => drop(self.text(value, "`language`")),
                 // Answers belong to the dialogue; Home Assistant keeps its error texts here.
                 _ => drop(self.entries(value, "`responses`")),
+            }
+        }
+    }
+
+    /// `word: respelling, another`.
+    fn pronounce(&mut self, yaml: &Yaml, all: &mut BTreeMap<String, Vec<String>>) {
+        for (word, at, said) in self.entries(yaml, "`pronounce`") {
+            let normal = Words::new(word).text;
+            if normal.is_empty() || normal.contains(' ') || !normal.contains(char::is_alphabetic) {
+                let message = format!("`{word}` is not one word of letters");
+                self.wrong(at, message, "respell the words of a name one by one");
+                continue;
+            }
+            let Some(text) = self.text(said, "a respelling") else { continue };
+            let mut start = 0;
+            let mut ways = Vec::new();
+            for way in text.split(',') {
+                if way.contains(char::is_alphabetic) {
+                    ways.push(way.trim().to_owned());
+                } else {
+                    let place = self.place(said);
+                    let problem = place
+                        .wrong_at(self.sources, start..start + way.len(), "this respelling has no letters")
+                        .help("write how it sounds as other words, as `lah-tay`; commas separate several");
+                    self.problems.push(problem);
+                }
+                start += way.len() + 1;
+            }
+            if all.insert(normal, ways).is_some() {
+                let message = format!("`{word}` is respelled twice");
+                self.wrong(
+                    at,
+                    message,
+                    "write all its respellings in one place, with commas between",
+                );
             }
         }
     }

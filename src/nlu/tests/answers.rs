@@ -16,7 +16,8 @@ lists:
   drink: {values: [latte, {in: (espresso|short one), out: espresso}]}
   milk: {values: [milk, a bit of milk, 'a bit of soy milk', {in: no milk, out: false}]}
   note: {wildcard: true}
-skip_words: [please]
+  level: {range: {from: 0, to: 100}}
+skip_words: [please, percent, '%']
 ",
     )
 }
@@ -44,6 +45,10 @@ fn the_value_alone_or_among_words_without_meaning() {
         ("shots", "2", "2|2"),
         ("shots", "just one please", "1|one"),
         ("shots", "four", "-"),
+        ("level", "thirty percent", "30|thirty"),
+        ("level", "30%", "30|30"),
+        ("level", "30 % please", "30|30"),
+        ("level", "30°", "-"),
         ("drink", "a short one", "espresso|short one"),
         ("milk", "a bit of soy milk", "a bit of soy milk|a bit of soy milk"),
         ("milk", "with a bit of milk please", "a bit of milk|a bit of milk"),

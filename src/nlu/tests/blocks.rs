@@ -147,3 +147,69 @@ lists:
         assert_eq!(heard.confidence, 1.0);
     }
 }
+
+#[test]
+fn a_list_changes_while_everything_else_stays() {
+    let entry = |said: &str| Entry::named(said);
+    let yaml = "
+intents:
+  On: {data: [{sentences: ['turn on [the] {name}'], requires_context: {domain: light}}]}
+  Off: {data: [{sentences: ['turn off [the] {name}']}]}
+";
+    let light = |said: &str| entry(said).with("domain", SlotValue::Text("light".into()));
+    let source = Source::new("test.yaml", yaml);
+    let before = Grammar::parse_with(&[source], &[("name", vec![light("lamp")])]).expect("right");
+    assert_eq!(read(&before, "turn on the lamp"), "On name=\"lamp\"");
+    let after = before.with_list("name", &[entry("fan"), light("Joe[']s (lamp|light)")]);
+    let after = after.expect("right");
+    for (text, meaning) in [
+        ("turn on the lamp", "-"),
+        ("turn off fan", "Off name=\"fan\""),
+        ("turn on fan", "-"),
+        ("turn on joe's light", "On name=\"Joes lamp\""),
+    ] {
+        assert_eq!(read(&after, text), meaning, "{text}");
+    }
+    assert_eq!(read(&before, "turn on the lamp"), "On name=\"lamp\"");
+    assert_eq!(read(&after.with_list("name", &[]).expect("right"), "turn off fan"), "-");
+}
+
+#[test]
+fn mistakes_in_a_given_list_are_shown() {
+    let grammar = sentence("go to {room}");
+    for (name, said, message) in [
+        ("room", "the (hall", "{room}:1:8: `(` is never closed"),
+        (
+            "room",
+            "***",
+            "{room}:1:3: this value cannot be pronounced: it has no letter and no figure",
+        ),
+        ("room", "[hall]", "{room}:1:3: every part of this value is optional: silence fits it"),
+        ("room", "the <the>", "{room}:1:8: a value given at run time uses another list or rule"),
+        ("rooms", "hall", "{rooms}:1:1: no sentence knows a list {rooms}"),
+    ] {
+        let problems = grammar.with_list(name, &[Entry::named(said)]).expect_err(said);
+        let shown = problems[0].to_string();
+        assert_eq!(shown.lines().next(), Some(message), "{said}");
+    }
+}
+
+#[test]
+fn a_sentence_of_two_intents_is_shown_with_both_places() {
+    let overlaps = |yaml: &str| -> Vec<String> {
+        grammar(yaml).overlaps().iter().map(Overlap::to_string).collect()
+    };
+    let same = "intents:
+  A: {data: [{sentences: ['turn it on']}]}
+  B: {data: [{sentences: ['(turn|switch) it on', 'turn it off']}]}
+";
+    let found = overlaps(same);
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert!(found[0].starts_with("test.yaml:3: \"turn it on\" means B as well as A (test.yaml:2)"));
+    let apart = "intents:
+  A: {data: [{sentences: ['turn it on']}]}
+  B: {data: [{sentences: ['turn {x} on']}]}
+lists: {x: {values: [it]}}
+";
+    assert!(overlaps(apart).is_empty(), "the literal one is better");
+}

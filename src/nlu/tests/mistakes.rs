@@ -256,3 +256,38 @@ fn a_tower_of_rules_is_refused_and_does_not_overflow_the_stack() {
     let found = problems(&yaml);
     assert!(found.iter().any(|p| p.message.contains("nested more than")), "{found:#?}");
 }
+
+#[test]
+fn what_cannot_be_pronounced_is_refused() {
+    let list = "intents: {I: {data: [{sentences: ['a {x}']}]}}\nlists: {x: {values: [b, '***']}}\n";
+    let respelled = "intents: {I: {data: [{sentences: [a b]}]}}\npronounce: ";
+    for (yaml, at, help) in [
+        (
+            list.to_owned(),
+            "2:25 this value cannot be pronounced: it has no letter and no figure",
+            "write in words what people say for it",
+        ),
+        (
+            format!("{respelled}{{latte: 'lah tay, ***'}}"),
+            "2:29 this respelling has no letters",
+            "write how it sounds as other words, as `lah-tay`; commas separate several",
+        ),
+        (
+            format!("{respelled}{{flat white: flat wite}}"),
+            "2:13 `flat white` is not one word of letters",
+            "respell the words of a name one by one",
+        ),
+        (
+            format!("{respelled}{{latte: lah tay, Latte: lattay}}"),
+            "2:29 `Latte` is respelled twice",
+            "write all its respellings in one place, with commas between",
+        ),
+        (
+            format!("{respelled}[latte]"),
+            "2:12 `pronounce` must be a block of keys, and this is a list",
+            "write `name: …` below it, indented",
+        ),
+    ] {
+        assert_eq!(only(&yaml), (at.to_owned(), help.to_owned()), "{yaml}");
+    }
+}

@@ -3,6 +3,7 @@
 use super::*;
 use crate::turn::Completeness::{self, CannotEnd, Complete, MayContinue};
 
+mod alignments;
 mod answers;
 mod blocks;
 mod constructs;

@@ -8,7 +8,7 @@ use crate::nlu::words::Words;
 
 /// Random templates; `{#}` is replaced by list references with distinct slots. Lists stand as words
 /// of their own: glued ones make sentences that are read in another way, as "5" and "-2" in "5-2".
-fn template() -> impl Strategy<Value = String> {
+pub(super) fn template() -> impl Strategy<Value = String> {
     let leaf = prop_oneof![
         4 => "[a-c]{1,3}",
         1 => Just("two".to_owned()),

@@ -4,6 +4,7 @@
 //! every kernel rounds alike. Integers in loops wrap by name, as in [`math`], so that debug builds
 //! vectorise too.
 
+pub use super::depthwise::depthwise;
 use super::math;
 
 /// Accumulators of a sum; one 512-bit register, and a whole number of smaller ones.

@@ -33,6 +33,7 @@ mod avx2;
 mod avx512;
 #[cfg(target_arch = "x86_64")]
 mod avxvnni;
+mod depthwise;
 mod detect;
 #[cfg(target_arch = "aarch64")]
 mod dotprod;
@@ -338,6 +339,11 @@ per_instruction_set! {
     /// `gates` holds, before their activations, the input, forget, candidate and output gate;
     /// `next` gets the hidden and the cell state.
     fn lstm_cell(gates: &[f32], cell: &[f32], next: &mut [f32]);
+    /// A convolution along the rows of `x` that keeps the channels apart: every row of `y` is `bias`
+    /// plus the rows of `x` from its own on, every `dilation`, each times a row of `weight`.
+    ///
+    /// Rows are as wide as `bias`; `x` reaches as far as the last window.
+    fn depthwise(x: &[f32], weight: &[f32], bias: &[f32], dilation: usize, y: &mut [f32]);
     /// Dot products of one query, per head, with the keys in the rows that `path` names:
     /// `scores[head * path.len() + step]`.
     fn path_scores(q: &[f32], keys: &[f32], path: &[u32], heads: usize, scores: &mut [f32]);

@@ -161,6 +161,8 @@ fn element_wise(kernel: Kernel, x: &[f32], gain: &[f32], width: usize) -> Vec<u3
     keep(&score);
     kernel.path_mix(&score, x, &[0], 1, &mut y);
     keep(&y);
+    kernel.depthwise(&[x, gain, x].concat(), &[gain, x].concat(), gain, 2, &mut y);
+    keep(&y);
     if width > 1 {
         let angles = width / 2;
         kernel.rope(x, &gain[..angles], &x[..angles], 1, 1, &mut y);
@@ -256,4 +258,13 @@ fn fine_codes_follow_the_values_in_sixteen_bits() {
             assert!((back - x).abs() <= 0.51 * low_row.scale, "{x}: {back}");
         }
     }
+}
+
+#[test]
+fn a_depthwise_convolution_keeps_its_channels_apart() {
+    // Two channels, taps two steps apart: the first adds them, the second subtracts.
+    let x = [1.0, 10.0, 2.0, 20.0, 3.0, 40.0, 5.0, 80.0];
+    let mut y = [0.0; 4];
+    Kernel::SCALAR.depthwise(&x, &[1.0, -1.0, 1.0, 1.0], &[0.0, 0.5], 2, &mut y);
+    assert_eq!(y, [4.0, 30.5, 7.0, 60.5]);
 }

@@ -2,18 +2,22 @@ use std::sync::Arc;
 
 use tract_onnx::tract_hir::internal::*;
 
-use super::{Constants, Scratch, Spelling, channels, filled, floats, time_major, time_major_fact};
+use super::{
+    Constants, Scratch, Spelling, channels, filled, floats, padded, time_major, time_major_fact,
+    windows,
+};
 use crate::nn::kernels::Activation;
 use crate::nn::linear::{ByteLinear, MAX_BYTE_INPUTS, Quantised, WindowLinear};
 
 /// [`ByteLinear`] along time, with activation and an optional residual.
 ///
 /// As `QuantLinear` on every step. ONNX inputs: x, weight u8 `[inputs, outputs]`, scale (one, or
-/// one per output), zero point u8, bias, and the residual if there is one. Attribute `activation`.
+/// one per output), zero point u8, bias, and the residual if there is one. Attributes `activation`
+/// and `input_bits` (8 or 16).
 ///
 /// As `QuantConv` on windows of some steps: a convolution without padding. ONNX inputs: x, weight
 /// u8 `[kernel * channels, outputs]`, scale, zero point u8, bias. Attributes `stride` (in steps of
-/// time), `activation` and `input_bits` (8 or 16).
+/// time), `activation` and `input_bits`.
 #[derive(Debug, Clone)]
 pub struct QuantLinear {
     layer: Arc<ByteLinear>,
@@ -29,7 +33,9 @@ impl QuantLinear {
         constants: &Constants,
     ) -> TractResult<(Box<dyn TypedOp>, TVec<OutletId>)> {
         let weight = Weight::read(constants)?;
-        let layer = ByteLinear::pack(spelling.kernel, &weight.view()?);
+        let (weight, bits) = (weight.view()?, spelling.input_bits);
+        let stride = weight.bytes.len() / weight.bias.len();
+        let layer = ByteLinear::pack_windows(spelling.kernel, &weight, stride, bits);
         let residual = constants.count() > 5;
         let kept = constants.kept([0].into_iter().chain(residual.then_some(5)))?;
         let channels = layer.inputs();
@@ -209,14 +215,7 @@ impl EvalOp for TimeConv {
         let pad = self.pad * self.channels;
         let rows = self.layer.rows(x.len() + 2 * pad);
         filled(context, &[1, rows, self.layer.outputs()], |y, Scratch { joined, .. }| {
-            if pad == 0 {
-                return self.layer.run(x, self.activation, y);
-            }
-            joined.clear();
-            joined.resize(pad, 0.0);
-            joined.extend_from_slice(x);
-            joined.resize(x.len() + 2 * pad, 0.0);
-            self.layer.run(joined, self.activation, y);
+            self.layer.run(padded(x, pad, joined), self.activation, y);
         })
     }
 }
@@ -230,11 +229,6 @@ impl TypedOp for TimeConv {
         Ok(time_major_fact(steps, self.layer.outputs()))
     }
     as_op!();
-}
-
-/// How many windows of `kernel` steps, one every `stride`, there are in `time` steps.
-fn windows(time: TDim, kernel: usize, stride: usize) -> TDim {
-    (time - kernel) / stride + 1
 }
 
 /// The inputs of a convolution are whole steps of `channels`.

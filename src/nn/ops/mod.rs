@@ -7,6 +7,7 @@
 
 mod attention;
 mod decoding;
+mod depthwise;
 mod linear;
 mod lstm;
 mod norm;
@@ -21,6 +22,7 @@ use tract_onnx::tract_hir::internal::*;
 
 pub use attention::FullAttention;
 pub use decoding::{DecoderMemory, SoundAttention, TokenAttention};
+pub use depthwise::{DepthConv, DepthStream};
 pub use linear::{QuantLinear, TimeConv};
 pub use lstm::LstmCell;
 pub use norm::{ClipNorm, LayerNorm};
@@ -45,6 +47,8 @@ pub fn register(known: &mut OnnxOpRegister) {
     known.insert("Activate", |_, node| parse(node, Activate::make));
     known.insert("Magnitude", |_, node| parse(node, Pairwise::make_magnitude));
     known.insert("LstmCell", |_, node| parse(node, LstmCell::make));
+    known.insert("DepthConv", |_, node| parse(node, DepthConv::make));
+    known.insert("DepthStream", |_, node| parse(node, DepthStream::make));
     known.insert("QuantConv", |_, node| parse(node, QuantLinear::make_conv));
 }
 
@@ -59,9 +63,12 @@ struct Spelling {
     activation: Activation,
     stride: usize,
     pad: usize,
+    dilation: usize,
     heads: usize,
     layer: usize,
     input_bits: InputBits,
+    /// How many values it gives.
+    outputs: usize,
     make: Make,
 }
 
@@ -78,6 +85,7 @@ fn parse(node: &NodeProto, make: Make) -> TractResult<(Box<dyn InferenceOp>, Vec
         activation,
         stride: node.get_attr_opt("stride")?.unwrap_or(1),
         pad: node.get_attr_opt("pad")?.unwrap_or(0),
+        dilation: node.get_attr_opt("dilation")?.unwrap_or(1),
         heads: node.get_attr_opt("heads")?.unwrap_or(1),
         layer: node.get_attr_opt("layer")?.unwrap_or(0),
         input_bits: match node.get_attr_opt("input_bits")?.unwrap_or(8) {
@@ -85,15 +93,23 @@ fn parse(node: &NodeProto, make: Make) -> TractResult<(Box<dyn InferenceOp>, Vec
             16 => InputBits::Sixteen,
             other => bail!("inputs of {other} bits; known are 8 and 16"),
         },
+        outputs: node.output.len(),
         make,
     };
-    ensure!(spelling.stride > 0 && spelling.heads > 0, "stride and heads must be positive");
+    ensure!(
+        spelling.stride > 0 && spelling.dilation > 0 && spelling.heads > 0,
+        "stride, dilation and heads must be positive"
+    );
     Ok((expand(spelling), vec![]))
 }
 
 impl Expansion for Spelling {
     fn name(&self) -> StaticName {
         self.op.clone().into()
+    }
+
+    fn nboutputs(&self) -> TractResult<usize> {
+        Ok(self.outputs)
     }
 
     /// Shapes are left to the typed operators, which know their weights.
@@ -103,7 +119,7 @@ impl Expansion for Spelling {
         _inputs: &'p [TensorProxy],
         outputs: &'p [TensorProxy],
     ) -> InferenceResult {
-        s.equals(&outputs[0].datum_type, f32::datum_type())
+        outputs.iter().try_for_each(|output| s.equals(&output.datum_type, f32::datum_type()))
     }
 
     fn wire(
@@ -173,6 +189,23 @@ fn time_major(fact: &TypedFact) -> TractResult<(TDim, TDim)> {
 fn channels(fact: &TypedFact) -> TractResult<(TDim, usize)> {
     let (time, channels) = time_major(fact)?;
     Ok((time, channels.to_usize()?))
+}
+
+/// How many windows of `kernel` steps, one every `stride`, there are in `time` steps.
+fn windows(time: TDim, kernel: usize, stride: usize) -> TDim {
+    (time - kernel) / stride + 1
+}
+
+/// `x` with `pad` zeros on either side, put together in `joined` where there are any.
+fn padded<'a>(x: &'a [f32], pad: usize, joined: &'a mut Vec<f32>) -> &'a [f32] {
+    if pad == 0 {
+        return x;
+    }
+    joined.clear();
+    joined.resize(pad, 0.0);
+    joined.extend_from_slice(x);
+    joined.resize(x.len() + 2 * pad, 0.0);
+    joined
 }
 
 fn time_major_fact(time: TDim, channels: usize) -> TVec<TypedFact> {

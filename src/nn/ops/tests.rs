@@ -6,6 +6,11 @@ use tract_onnx::pb::{
 };
 use tract_onnx::prelude::*;
 
+use std::sync::Mutex;
+
+use crate::nn::Session;
+use crate::nn::stream::StreamMemory;
+
 const F32: i32 = tensor_proto::DataType::Float as i32;
 const U8: i32 = tensor_proto::DataType::Uint8 as i32;
 
@@ -73,6 +78,11 @@ impl Graph {
     }
 
     fn plan(self) -> TractResult<Arc<TypedRunnableModel>> {
+        self.plan_of(&["y"])
+    }
+
+    /// A plan that gives these outputs.
+    fn plan_of(self, outputs: &[&str]) -> TractResult<Arc<TypedRunnableModel>> {
         use tensor_shape_proto::{Dimension, dimension::Value};
         let dim = |value| Dimension { value: Some(value), ..Default::default() };
         let dims = vec![
@@ -88,12 +98,12 @@ impl Graph {
             r#type: Some(TypeProto { value, ..Default::default() }),
             ..Default::default()
         };
-        let y = ValueInfoProto { name: "y".into(), ..Default::default() };
+        let output = |name: &&str| ValueInfoProto { name: (*name).into(), ..Default::default() };
         let graph = GraphProto {
             node: vec![self.node],
             initializer: self.constants,
             input: vec![x],
-            output: vec![y],
+            output: outputs.iter().map(output).collect(),
             ..Default::default()
         };
         let model = ModelProto { graph: Some(graph), ..Default::default() };
@@ -157,6 +167,48 @@ fn a_convolution_steps_over_time() {
 }
 
 #[test]
+fn channels_are_convolved_apart() {
+    // The first channel adds its neighbours, the second gives the one before.
+    let kernel = || Graph::new("DepthConv", 2).floats(&[3, 2], &[1.0, 1.0, 0.0, 0.0, 1.0, 0.0]);
+    let kernel = || kernel().floats(&[2], &[0.0, 0.5]);
+    close(kernel().run(&[1.0, 5.0, 2.0, 6.0, 3.0, 7.0]), &[4.0, 5.5]);
+    let padded = kernel().number("pad", 1);
+    close(padded.run(&[1.0, 5.0, 2.0, 6.0, 3.0, 7.0]), &[2.0, 0.5, 4.0, 5.5, 2.0, 6.5]);
+    let wide = kernel().number("pad", 2).number("dilation", 2);
+    close(wide.run(&[1.0, 5.0, 2.0, 6.0, 3.0, 7.0]), &[3.0, 0.5, 0.0, 0.5, 1.0, 5.5]);
+}
+
+#[test]
+fn a_stream_in_pieces_is_convolved_as_a_whole() {
+    let mut kernel = Graph::new("DepthStream", 1).floats(&[3, 1], &[1.0, 10.0, 100.0]);
+    kernel.node.output.push("middle".into());
+    let plan = kernel.floats(&[1], &[0.0]).plan_of(&["y", "middle"]).unwrap();
+    let run = |pieces: &[&[f32]]| {
+        let memory = Arc::new(Mutex::new(StreamMemory::new(1)));
+        let mut session = Session::new(&plan).unwrap();
+        session.share(Arc::clone(&memory));
+        let (mut given, mut middles) = (Vec::new(), Vec::new());
+        for (index, piece) in pieces.iter().enumerate() {
+            if index + 1 == pieces.len() {
+                memory.lock().unwrap().end();
+            }
+            let input = session.input(&[1, piece.len(), 1], |x| x.copy_from_slice(piece)).unwrap();
+            let outputs = session.run(tvec!(input)).unwrap();
+            for (to, output) in [&mut given, &mut middles].into_iter().zip(&outputs) {
+                to.extend_from_slice(super::floats(output).unwrap());
+            }
+        }
+        (given, middles)
+    };
+    let whole = (vec![210.0, 321.0, 432.0, 43.0], vec![1.0, 2.0, 3.0, 4.0]);
+    assert_eq!(run(&[&[1.0, 2.0, 3.0, 4.0]]), whole);
+    assert_eq!(run(&[&[1.0, 2.0], &[3.0, 4.0]]), whole);
+    assert_eq!(run(&[&[1.0], &[2.0, 3.0, 4.0], &[]]), whole);
+    let alone = Session::new(&plan).unwrap().run(tvec!(tensor3(&[[[1.0f32]]]).into()));
+    assert!(format!("{:?}", alone.unwrap_err()).contains("no stream memory"));
+}
+
+#[test]
 fn a_memory_cell_forgets_and_learns() {
     // Large biases open the gates for input and output, and shut the one that keeps.
     let cell = Graph::new("LstmCell", 2).again();
@@ -202,6 +254,13 @@ fn a_wrong_graph_is_refused_when_it_is_loaded() {
     Graph::new("SwiGlu", 3).refused("no two halves");
     let heads = Graph::new("FullAttention", 3).again().again().number("heads", 2);
     heads.refused("2 heads in 3 channels");
+    let depth = |channels| Graph::new("DepthConv", channels).floats(&[2, 3], &[0.0; 6]);
+    depth(3).floats(&[2], &[0.0; 2]).refused("does not fit 2 channels");
+    depth(2).floats(&[3], &[0.0; 3]).refused("2 channels for 3");
+    let still = depth(3).floats(&[3], &[0.0; 3]).number("dilation", 0);
+    still.refused("positive");
+    let stream = Graph::new("DepthStream", 1).floats(&[2, 1], &[0.0; 2]).floats(&[1], &[0.0]);
+    stream.refused("2 taps have no middle");
     let cell = Graph::new("LstmCell", 2).again().floats(&[3, 4], &[0.0; 12]);
     cell.floats(&[3], &[0.0; 3]).refused("does not fit a bias of 3");
     Graph::new("FullAttention", 3).again().again().number("heads", 0).refused("positive");

@@ -4,6 +4,7 @@ use super::lexicon::{Lexicon, Place};
 use super::numbers::{self, NumberWord};
 use super::stress::Stress;
 use super::suffix::{add_ed, add_ing, add_s};
+use crate::numerals::cardinal;
 
 /// Money whose amounts are read as whole and part ("five dollars and fifty cents").
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -79,7 +80,7 @@ impl Lexicon {
         } else if is_ordinal {
             reading.words(numbers::ordinal(figures));
         } else {
-            reading.words(numbers::cardinal(figures));
+            reading.words(cardinal(figures));
         }
         let sounds = reading.sounds.join(" ");
         if sounds.is_empty() {
@@ -129,7 +130,7 @@ impl Reading<'_> {
         let bytes = figures.as_bytes();
         match bytes {
             [b'0', ..] | [_, _, _, _, ..] => self.digits(figures),
-            [_, b'0', b'0'] => self.words(numbers::cardinal(figures)),
+            [_, b'0', b'0'] => self.words(cardinal(figures)),
             [_, b'0', _] => {
                 self.digits(&figures[..1]);
                 self.word("O", Some(Stress::None));
@@ -137,9 +138,9 @@ impl Reading<'_> {
             }
             [_, _, _] => {
                 self.digits(&figures[..1]);
-                self.words(numbers::cardinal(&figures[1..]));
+                self.words(cardinal(&figures[1..]));
             }
-            _ => self.words(numbers::cardinal(figures)),
+            _ => self.words(cardinal(figures)),
         }
     }
 
@@ -150,7 +151,7 @@ impl Reading<'_> {
             if part.starts_with('0') || (part.len() != 2 && !round) {
                 self.digits(part);
             } else {
-                self.words(numbers::cardinal(part));
+                self.words(cardinal(part));
             }
         }
     }
@@ -170,7 +171,7 @@ impl Reading<'_> {
             if i > 0 {
                 self.word("and", None);
             }
-            self.words(numbers::cardinal(if figures.is_empty() { "0" } else { figures }));
+            self.words(cardinal(if figures.is_empty() { "0" } else { figures }));
             let single = figures.trim_start_matches('0') == "1";
             if single || *unit == "pence" {
                 self.word(unit, None);

@@ -43,6 +43,7 @@ use oov::Guesser;
 use reader::{Reader, Spoken};
 use sentence::sentences;
 use tables::Tables;
+use tag::Tag;
 use tagger::Tagger;
 use tokenise::Tokeniser;
 
@@ -120,6 +121,18 @@ impl Phonemizer {
             last.pause_after_ms = 0;
         }
         spoken
+    }
+
+    /// The phonemes of one word in lower case that no sentence surrounds; `None` when it has no
+    /// letter the voice knows. A word the lexicon lacks is guessed.
+    pub(super) fn word(&self, word: &str) -> Option<String> {
+        let Reader { lexicon, guesser, .. } = &self.reader;
+        let tag = (word == "a").then_some(Tag::Determiner);
+        let place = lexicon::Place { tag, ..lexicon::Place::default() };
+        // A letter alone is its name, and names are capitals.
+        let letter = (tag.is_none() && word.chars().count() == 1).then(|| word.to_uppercase());
+        let word = letter.as_deref().unwrap_or(word);
+        lexicon.read_word(word, place).or_else(|| guesser.guess(word))
     }
 
     /// `None` when the words make no sound.

@@ -2,67 +2,13 @@
 
 use std::borrow::Cow;
 
-use crate::numerals::{self, BELOW_TWENTY, TENS};
+use crate::numerals::{self, BELOW_TWENTY, TENS, below_thousand, cardinal};
 
 pub(super) type NumberWord = Cow<'static, str>;
-
-/// Names of the powers of a thousand. Beyond the last one, figures are read one by one.
-const SCALES: [&str; 12] = [
-    "",
-    "thousand",
-    "million",
-    "billion",
-    "trillion",
-    "quadrillion",
-    "quintillion",
-    "sextillion",
-    "septillion",
-    "octillion",
-    "nonillion",
-    "decillion",
-];
 
 /// The words of a digit, none for anything else.
 pub(super) fn digit(c: char) -> Option<NumberWord> {
     Some(BELOW_TWENTY[c.to_digit(10)? as usize].into())
-}
-
-/// Whole number in words: "1204" → one thousand two hundred four. Other characters are ignored.
-pub(super) fn cardinal(figures: &str) -> Vec<NumberWord> {
-    let digits: Vec<u8> = figures.bytes().filter(u8::is_ascii_digit).map(|b| b - b'0').collect();
-    let leading = digits.iter().take_while(|&&d| d == 0).count();
-    let digits = &digits[leading.min(digits.len().saturating_sub(1))..];
-    if digits.len() > 3 * SCALES.len() {
-        return digits.iter().map(|&d| BELOW_TWENTY[usize::from(d)].into()).collect();
-    }
-    let mut words = Vec::new();
-    let groups = digits.rchunks(3).enumerate().collect::<Vec<_>>();
-    for (scale, group) in groups.into_iter().rev() {
-        let value = group.iter().fold(0, |n, &d| n * 10 + usize::from(d));
-        below_thousand(value, &mut words);
-        if value > 0 && scale > 0 {
-            words.push(SCALES[scale].into());
-        }
-    }
-    if words.is_empty() && !digits.is_empty() {
-        words.push(BELOW_TWENTY[0].into());
-    }
-    words
-}
-
-/// Words of 1–999; nothing for 0.
-fn below_thousand(value: usize, words: &mut Vec<NumberWord>) {
-    if value >= 100 {
-        words.extend([BELOW_TWENTY[value / 100].into(), "hundred".into()]);
-    }
-    let rest = value % 100;
-    if rest >= 20 {
-        words.push(TENS[rest / 10 - 2].into());
-    }
-    let ones = if rest >= 20 { rest % 10 } else { rest };
-    if ones > 0 {
-        words.push(BELOW_TWENTY[ones].into());
-    }
 }
 
 pub(super) fn ordinal(figures: &str) -> Vec<NumberWord> {

@@ -1,0 +1,253 @@
+//! From scores to probabilities that can be taken at their word.
+
+use super::stored::{Reader, Writer};
+
+/// What out-of-scope is told by, larger for texts that are in scope.
+pub const SIGNS: usize = 2;
+pub type Signs = [f32; SIGNS];
+
+/// Fitted on texts that the model did not learn from.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Calibration {
+    /// Scores are divided by this before they become probabilities of intents.
+    pub temperature: f32,
+    /// Log odds of out-of-scope: `offset - Σ weight · sign`.
+    pub offset: f32,
+    pub weights: Signs,
+}
+
+/// Scores of a text that was held out, and what it is.
+pub struct Held {
+    pub scores: Vec<f32>,
+    pub kind: Kind,
+    pub signs: Signs,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// A text of a learned intent.
+    Intent(u32),
+    /// A text of an intent that was not learned: near to what is in scope.
+    OtherIntent,
+    /// A text of no intent.
+    OtherTalk,
+}
+
+/// Of the weight of texts out of scope, the part of those of no intent: they are easily told, and
+/// would teach to look at little else.
+const OTHER_TALK: f64 = 0.2;
+
+/// Temperatures tried, from sharp to blunt.
+const TEMPERATURES: std::ops::Range<i32> = -20..21;
+/// Pulls the weights of signs to zero, so that few texts, perfectly told apart, do not make
+/// certainty.
+const RIDGE: f64 = 1.0;
+const NEWTON_STEPS: usize = 30;
+
+impl Calibration {
+    pub fn fit(held: &[Held]) -> Self {
+        let temperature = TEMPERATURES
+            .map(|step| 1.12_f32.powi(step))
+            .min_by(|a, b| surprise(held, *a).total_cmp(&surprise(held, *b)))
+            .expect("there are temperatures");
+        let (offset, weights) = tell_apart(held);
+        Self { temperature, offset, weights }
+    }
+
+    /// Probability that a text is out of scope, as likely as not beforehand.
+    pub fn out_of_scope(&self, signs: &Signs) -> f32 {
+        let evidence: f32 = self.weights.iter().zip(signs).map(|(w, x)| w * x).sum();
+        1.0 / (1.0 + (evidence - self.offset).exp())
+    }
+
+    /// Turns scores into probabilities.
+    pub fn probabilities(&self, scores: &mut [f32]) {
+        let highest = scores.iter().copied().fold(f32::MIN, f32::max);
+        scores.iter_mut().for_each(|x| *x = ((*x - highest) / self.temperature).exp());
+        let sum: f32 = scores.iter().sum();
+        scores.iter_mut().for_each(|x| *x /= sum);
+    }
+
+    pub fn write(&self, out: &mut Writer) {
+        out.floats(&[self.temperature, self.offset]);
+        out.floats(&self.weights);
+    }
+
+    pub fn read(from: &mut Reader) -> Result<Self, String> {
+        let (two, weights) = (from.floats()?, from.floats()?);
+        let weights = weights.try_into().map_err(|_| "another number of signs")?;
+        match two[..] {
+            [temperature, offset] if temperature > 0.0 => Ok(Self { temperature, offset, weights }),
+            _ => Err("it has no temperature".into()),
+        }
+    }
+}
+
+/// Negative log probability of the right intents, over texts that have one.
+fn surprise(held: &[Held], temperature: f32) -> f32 {
+    let of = |held: &Held| -> Option<f32> {
+        let Kind::Intent(label) = held.kind else { return None };
+        let right = held.scores[label as usize];
+        Some(log_sum_exp(held.scores.iter().map(|x| x / temperature)) - right / temperature)
+    };
+    held.iter().filter_map(of).sum()
+}
+
+pub fn log_sum_exp(scores: impl Iterator<Item = f32> + Clone) -> f32 {
+    let highest = scores.clone().fold(f32::MIN, f32::max);
+    highest + scores.map(|x| (x - highest).exp()).sum::<f32>().ln()
+}
+
+/// Logistic regression of out-of-scope on the signs by Newton's method; both kinds weigh alike,
+/// however many texts there are of each.
+fn tell_apart(held: &[Held]) -> (f32, Signs) {
+    let (centre, spread) = standard(held);
+    let count = |is: fn(&Kind) -> bool| held.iter().filter(|h| is(&h.kind)).count() as f64;
+    let (intents, talk) = (count(|k| *k == Kind::OtherIntent), count(|k| *k == Kind::OtherTalk));
+    let inside = held.len() as f64 - intents - talk;
+    let talk_part = if intents > 0.0 { OTHER_TALK } else { 1.0 };
+    let intent_part = if talk > 0.0 { 1.0 - OTHER_TALK } else { 1.0 };
+    let half = 0.5 * held.len() as f64;
+    let rows: Vec<Row> = held
+        .iter()
+        .map(|text| {
+            let mut x = [1.0; SIGNS + 1];
+            for (i, sign) in text.signs.iter().enumerate() {
+                x[i + 1] = (centre[i] - f64::from(*sign)) / spread[i];
+            }
+            let weight = match text.kind {
+                Kind::Intent(_) => half / inside,
+                Kind::OtherIntent => half * intent_part / intents,
+                Kind::OtherTalk => half * talk_part / talk,
+            };
+            Row { x, outside: !matches!(text.kind, Kind::Intent(_)), weight }
+        })
+        .collect();
+    let mut w = [0.0; SIGNS + 1];
+    for _ in 0..NEWTON_STEPS {
+        let step = newton_step(&rows, &w);
+        // A whole step can overshoot where nearly everything is told apart.
+        let shorter = (0..8).map(|halvings| {
+            let part = 0.5_f64.powi(halvings);
+            std::array::from_fn(|i| w[i] - part * step[i])
+        });
+        let before = loss(&rows, &w);
+        let Some(better) = shorter.into_iter().find(|w| loss(&rows, w) < before) else { break };
+        w = better;
+    }
+    let weights: [f64; SIGNS] = std::array::from_fn(|i| w[i + 1] / spread[i]);
+    let offset = w[0] + weights.iter().zip(centre).map(|(w, centre)| w * centre).sum::<f64>();
+    (offset as f32, weights.map(|w| w as f32))
+}
+
+/// A text with its signs at mean 0 and variance 1, turned so that more is farther out of scope.
+struct Row {
+    x: [f64; SIGNS + 1],
+    outside: bool,
+    weight: f64,
+}
+
+/// Mean and spread of every sign.
+fn standard(held: &[Held]) -> ([f64; SIGNS], [f64; SIGNS]) {
+    let count = held.len().max(1) as f64;
+    let centre: [f64; SIGNS] =
+        std::array::from_fn(|i| held.iter().map(|h| f64::from(h.signs[i])).sum::<f64>() / count);
+    let variance = |i: usize| {
+        held.iter().map(|h| (f64::from(h.signs[i]) - centre[i]).powi(2)).sum::<f64>() / count
+    };
+    // A sign that is always the same says nothing, at any scale.
+    (centre, std::array::from_fn(|i| variance(i).sqrt().max(1e-6)))
+}
+
+fn odds(x: &[f64; SIGNS + 1], w: &[f64; SIGNS + 1]) -> f64 {
+    w.iter().zip(x).map(|(w, x)| w * x).sum()
+}
+
+fn loss(rows: &[Row], w: &[f64; SIGNS + 1]) -> f64 {
+    let of = |row: &Row| {
+        let wrong = if row.outside { -odds(&row.x, w) } else { odds(&row.x, w) };
+        // ln(1 + e^wrong) without overflow.
+        row.weight * (wrong.max(0.0) + (-wrong.abs()).exp().ln_1p())
+    };
+    let pull: f64 = w[1..].iter().map(|w| 0.5 * RIDGE * w * w).sum();
+    rows.iter().map(of).sum::<f64>() + pull
+}
+
+fn newton_step(rows: &[Row], w: &[f64; SIGNS + 1]) -> [f64; SIGNS + 1] {
+    const N: usize = SIGNS + 1;
+    let mut gradient = [0.0; N];
+    let mut curvature = [[0.0; N]; N];
+    for i in 0..N {
+        let ridge = if i == 0 { 0.0 } else { RIDGE };
+        gradient[i] = ridge * w[i];
+        curvature[i][i] = ridge + 1e-6;
+    }
+    for Row { x, outside, weight } in rows {
+        let p = 1.0 / (1.0 + (-odds(x, w)).exp());
+        for i in 0..N {
+            gradient[i] += weight * (p - f64::from(u8::from(*outside))) * x[i];
+            for j in 0..N {
+                curvature[i][j] += weight * p * (1.0 - p) * x[i] * x[j];
+            }
+        }
+    }
+    solve(curvature, gradient)
+}
+
+/// Solves a small, positive definite system by elimination.
+fn solve<const N: usize>(mut a: [[f64; N]; N], mut b: [f64; N]) -> [f64; N] {
+    for pivot in 0..N {
+        for row in pivot + 1..N {
+            let factor = a[row][pivot] / a[pivot][pivot];
+            for column in pivot..N {
+                a[row][column] -= factor * a[pivot][column];
+            }
+            b[row] -= factor * b[pivot];
+        }
+    }
+    for row in (0..N).rev() {
+        let known: f64 = (row + 1..N).map(|column| a[row][column] * b[column]).sum();
+        b[row] = (b[row] - known) / a[row][row];
+    }
+    b
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_system_is_solved() {
+        let x = solve([[4.0, 1.0, 0.0], [1.0, 3.0, 1.0], [0.0, 1.0, 2.0]], [6.0, 10.0, 8.0]);
+        for (x, want) in x.into_iter().zip([1.0, 2.0, 3.0]) {
+            assert!((x - want).abs() < 1e-9, "{x}");
+        }
+    }
+
+    #[test]
+    fn probabilities_become_as_certain_as_they_are_right() {
+        // Scores that claim e³ to 1, and are right three times in four.
+        let text = |i: u32| Held {
+            scores: vec![3.0, 0.0],
+            kind: Kind::Intent(u32::from(i.is_multiple_of(4))),
+            signs: [0.0; SIGNS],
+        };
+        let calibration = Calibration::fit(&(0..400).map(text).collect::<Vec<_>>());
+        let mut scores = [3.0, 0.0];
+        calibration.probabilities(&mut scores);
+        assert!((scores[0] - 0.75).abs() < 0.02, "{scores:?}");
+    }
+
+    #[test]
+    fn what_lies_low_is_out_of_scope() {
+        let text = |i: u32| Held {
+            scores: vec![0.0],
+            kind: if i < 50 { Kind::Intent(0) } else { Kind::OtherIntent },
+            signs: [if i < 50 { 2.0 } else { -1.0 } + (i % 7) as f32 * 0.2, 0.0],
+        };
+        let calibration = Calibration::fit(&(0..500).map(text).collect::<Vec<_>>());
+        let out = |sign| calibration.out_of_scope(&[sign, 0.0]);
+        assert!(out(-1.0) > 0.95 && out(3.0) < 0.05, "{calibration:?}");
+        assert!(out(-1.0) > out(0.0) && out(0.0) > out(1.5));
+    }
+}

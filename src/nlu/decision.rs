@@ -1,0 +1,241 @@
+//! From what was heard to what was meant: interpretations compete, not strings.
+//!
+//! Many paths of a search mean the same (spellings, "with" or "and"), and their probabilities add
+//! up. What wins is then held against free decoding, which is bound to no sentence: speech that is
+//! not for the agent fits the sentences far worse than it fits English.
+
+use super::interpretation::{Alternative, Interpretation, Slots, Status};
+use crate::asr::{Path, Recognition};
+
+/// How much of the scores' differences is to be believed: neighbouring tokens err together.
+const TEMPERATURE: f32 = 0.6;
+/// Nats per token by which sentences may fit worse than free words at even odds that they were
+/// not meant.
+const EVEN_FIT: f32 = -1.55;
+/// How fast the odds change with the fit, per nat.
+const FIT_SLOPE: f32 = 5.0;
+/// Probability below which sentences are given up for what free words are like.
+const HARDLY_MEANT: f32 = 0.15;
+/// Most other interpretations reported.
+const MAX_ALTERNATIVES: usize = 4;
+
+/// An interpretation with the words that led to it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Decision {
+    pub interpretation: Interpretation,
+    /// What was said, as it is believed now.
+    pub text: String,
+    /// What it rests on; `None` when no sentence of the search had a meaning.
+    pub evidence: Option<SearchEvidence>,
+}
+
+/// What a search says for its best interpretation.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct SearchEvidence {
+    /// How much better the sound, and what was expected, fit the sentence than free words, in nats
+    /// per token; rarely above 0.
+    pub fit: f32,
+    /// Score beyond the second interpretation, in nats; `None` without a second.
+    pub margin: Option<f32>,
+}
+
+/// Paths of equal meaning.
+struct Group<'r> {
+    meaning: Interpretation,
+    paths: Vec<&'r Path>,
+    score: f32,
+}
+
+/// Decides what was meant. `read` gives the words of a path their meaning here and now, `read_free`
+/// those of free decoding.
+pub fn decide(
+    recognition: &Recognition,
+    read: impl Fn(&str) -> Interpretation,
+    read_free: impl Fn(&str) -> Interpretation,
+) -> Decision {
+    let mut groups = groups(&recognition.paths, read);
+    groups.sort_by(|a, b| b.score.total_cmp(&a.score));
+    let free = &recognition.best;
+    let unsearched = || {
+        let mut interpretation = read_free(&free.text);
+        interpretation.confidence *= free.confidence.clamp(0.0, 1.0);
+        Decision { interpretation, text: free.text.clone(), evidence: None }
+    };
+    let Some(best) = groups.first() else { return unsearched() };
+    let evidence = SearchEvidence {
+        fit: fit(best, free.log_prob, free.tokens.len() + 1),
+        margin: groups.get(1).map(|second| best.score - second.score),
+    };
+    let meant = logistic(FIT_SLOPE * (evidence.fit - EVEN_FIT));
+    let weights: Vec<f32> =
+        groups.iter().map(|group| (TEMPERATURE * (group.score - best.score)).exp()).collect();
+    let all: f32 = weights.iter().sum();
+    let confidence = |weight: f32| meant * weight / all;
+    if meant < 0.5 {
+        // The words may mean something that the search was not told to expect. What they are only
+        // like is weaker evidence than a sentence that may fit.
+        let decision = unsearched();
+        match decision.interpretation.status {
+            Status::Accepted => return decision,
+            Status::Confirm if meant < HARDLY_MEANT => return decision,
+            _ => {}
+        }
+    }
+    let nbest = groups.iter().zip(&weights).skip(1).take(MAX_ALTERNATIVES);
+    let nbest = nbest.filter_map(|(group, weight)| {
+        Some(Alternative {
+            intent: group.meaning.intent.clone()?,
+            slots: group.meaning.slots.clone(),
+            confidence: confidence(*weight),
+        })
+    });
+    let interpretation = Interpretation {
+        confidence: confidence(weights[0]),
+        nbest: nbest.collect(),
+        ..best.meaning.clone()
+    };
+    Decision { interpretation, text: spoken(best), evidence: Some(evidence) }
+}
+
+/// The paths that mean something, by meaning.
+fn groups(paths: &[Path], read: impl Fn(&str) -> Interpretation) -> Vec<Group<'_>> {
+    let mut by_text: Vec<(&str, Option<usize>)> = Vec::new();
+    let mut groups: Vec<Group<'_>> = Vec::new();
+    for path in paths {
+        let known = by_text.iter().find(|(text, _)| *text == path.text).map(|(_, group)| *group);
+        let group = known.unwrap_or_else(|| {
+            let meaning = read(&path.text);
+            let is_it = |group: &Group<'_>| same(&group.meaning, &meaning);
+            let group = match meaning.status {
+                Status::Rejected => None,
+                _ => Some(groups.iter().position(is_it).unwrap_or_else(|| {
+                    groups.push(Group { meaning, paths: Vec::new(), score: f32::NEG_INFINITY });
+                    groups.len() - 1
+                })),
+            };
+            by_text.push((&path.text, group));
+            group
+        });
+        if let Some(group) = group {
+            groups[group].paths.push(path);
+        }
+    }
+    for group in &mut groups {
+        group.score = log_sum_exp(group.paths.iter().map(|path| path.score));
+    }
+    groups
+}
+
+/// Same intent and slot values; the words for them may differ.
+fn same(a: &Interpretation, b: &Interpretation) -> bool {
+    let values = |slots: &Slots| -> Vec<_> {
+        slots.iter().map(|(name, slot)| (name.clone(), slot.value.clone())).collect()
+    };
+    a.intent == b.intent && values(&a.slots) == values(&b.slots)
+}
+
+/// See [`SearchEvidence::fit`].
+fn fit(group: &Group<'_>, free: f32, free_tokens: usize) -> f32 {
+    let likeliest = likeliest(group);
+    let log_prob = log_sum_exp(group.paths.iter().map(|path| path.log_prob - path.cost));
+    log_prob / (likeliest.tokens.len() + 1) as f32 - free / free_tokens as f32
+}
+
+fn spoken(group: &Group<'_>) -> String {
+    likeliest(group).written.clone()
+}
+
+fn likeliest<'r>(group: &Group<'r>) -> &'r Path {
+    let best = group.paths.iter().max_by(|a, b| a.log_prob.total_cmp(&b.log_prob));
+    best.expect("a group is made for a path")
+}
+
+fn logistic(x: f32) -> f32 {
+    1.0 / (1.0 + (-x).exp())
+}
+
+fn log_sum_exp(values: impl Iterator<Item = f32> + Clone) -> f32 {
+    let most = values.clone().fold(f32::NEG_INFINITY, f32::max);
+    most + values.map(|value| (value - most).exp()).sum::<f32>().ln()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::asr::{Ended, Hypothesis};
+    use crate::nlu::{Slot, SlotValue};
+    use crate::turn::Completeness;
+
+    fn path(text: &str, score: f32, log_prob: f32) -> Path {
+        let tokens = vec![300; text.split(' ').count()];
+        Path { text: text.into(), written: format!("{text}."), tokens, score, log_prob, cost: 0.0 }
+    }
+
+    fn heard(paths: Vec<Path>, free: &str, log_prob: f32) -> Recognition {
+        let tokens = vec![300; free.split(' ').count()];
+        let confidence = (log_prob / (tokens.len() + 1) as f32).exp();
+        let best = Hypothesis { text: free.into(), tokens, confidence, log_prob };
+        Recognition { best, paths, ended: Ended::EndOfText }
+    }
+
+    /// The last word is the drink; "nonsense" is none.
+    fn read(text: &str) -> Interpretation {
+        let drink = text.rsplit(' ').next().unwrap_or_default();
+        if drink == "nonsense" {
+            return Interpretation::not_understood(Completeness::MayContinue);
+        }
+        let slot = Slot { value: SlotValue::Text(drink.into()), text: drink.into() };
+        Interpretation {
+            status: Status::Accepted,
+            intent: Some("order".into()),
+            slots: [("drink".to_owned(), slot)].into(),
+            confidence: 1.0,
+            ..Interpretation::not_understood(Completeness::Complete)
+        }
+    }
+
+    fn drink(decision: &Decision) -> String {
+        let slot = decision.interpretation.slots.get("drink");
+        slot.map(|slot| slot.value.to_string()).unwrap_or_default()
+    }
+
+    #[test]
+    fn paths_of_one_meaning_add_up() {
+        let paths = vec![
+            path("one latte", 3.0, -3.0),
+            path("a mocha", 2.8, -3.2),
+            path("some mocha", 2.8, -3.2),
+            path("some nonsense", 9.0, -1.0),
+        ];
+        let decision = decide(&heard(paths, "some mocha", -2.0), read, read);
+        assert_eq!(drink(&decision), "mocha");
+        assert_eq!(decision.text, "some mocha.");
+        let evidence = decision.evidence.expect("it was searched");
+        assert!((evidence.margin.unwrap() - (2f32.ln() - 0.2)).abs() < 1e-3, "{evidence:?}");
+        assert_eq!(decision.interpretation.nbest.len(), 1);
+        let all = decision.interpretation.confidence + decision.interpretation.nbest[0].confidence;
+        assert!(decision.interpretation.confidence > 0.5 && all < 1.0 && all > 0.9, "{all}");
+    }
+
+    #[test]
+    fn what_fits_free_words_far_better_is_doubted() {
+        let decision = |log_prob| {
+            decide(
+                &heard(vec![path("a latte", 3.0, log_prob)], "of that nonsense", -1.0),
+                read,
+                read,
+            )
+        };
+        assert!(decision(-2.0).interpretation.confidence > 0.9);
+        assert!(decision(-9.0).interpretation.confidence < 0.05);
+    }
+
+    #[test]
+    fn words_that_were_not_searched_for_are_read_as_they_are() {
+        let decision = decide(&heard(Vec::new(), "hot latte", -0.5), read, read);
+        assert_eq!((drink(&decision).as_str(), decision.evidence), ("latte", None));
+        assert!(decision.interpretation.confidence < 1.0);
+        let unfit = vec![path("a mocha", 1.0, -30.0)];
+        assert_eq!(drink(&decide(&heard(unfit, "hot latte", -0.5), read, read)), "latte");
+    }
+}

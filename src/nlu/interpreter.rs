@@ -1,0 +1,151 @@
+//! Everything that gives an agent's words their meaning, the surest first: sentences as they are
+//! written, then sentences that sound like what was heard, then intents that are like it.
+
+use std::sync::Arc;
+
+use super::align::{Aligned, Aligner};
+use super::draft::Context;
+use super::examples::Examples;
+use super::grammar::Grammar;
+use super::interpretation::{Alternative, Interpretation, Status};
+use super::sound::Sounds;
+
+/// Strain of an alignment at even odds that it is right, and how fast the odds change with it.
+const EVEN_STRAIN: f32 = 0.3;
+const STRAIN_SLOPE: f32 = 12.0;
+/// Whole sounds by which the next meaning must be dearer for the same odds against it.
+const RIVAL_SLOPE: f32 = 1.5;
+
+/// Interprets text with all that is known of an agent's sentences. Immutable, and shared between
+/// threads as it is.
+pub struct Interpreter {
+    grammar: Grammar,
+    aligner: Aligner,
+    examples: Option<Examples>,
+}
+
+impl Interpreter {
+    /// `sounds` pronounces what the sentences and the visitors say.
+    pub fn new(grammar: &Grammar, sounds: Arc<Sounds>) -> Self {
+        let aligner = Aligner::new(grammar, sounds);
+        Self { grammar: grammar.clone(), aligner, examples: None }
+    }
+
+    /// Also tells intents by what was learned from examples.
+    pub fn set_examples(&mut self, examples: Examples) {
+        self.examples = Some(examples);
+    }
+
+    /// How this agent's words sound.
+    pub fn sounds(&self) -> &Sounds {
+        self.aligner.sounds()
+    }
+
+    pub fn aligner(&self) -> &Aligner {
+        &self.aligner
+    }
+
+    /// Understands `text` with nothing known about the world.
+    pub fn interpret(&self, text: &str) -> Interpretation {
+        let exact = self.grammar.interpret(text);
+        if exact.status == Status::Rejected { self.beyond(text, exact) } else { exact }
+    }
+
+    /// What a text means that nothing takes as it is; `exact` where it means nothing.
+    pub fn beyond(&self, text: &str, exact: Interpretation) -> Interpretation {
+        let sounding = self.by_sound(text, exact);
+        if sounding.status == Status::Rejected {
+            return self.by_example(text, sounding);
+        }
+        sounding
+    }
+
+    /// What a text is most like that no sentence takes; `exact` where it is like nothing.
+    pub fn by_example(&self, text: &str, exact: Interpretation) -> Interpretation {
+        match &self.examples {
+            Some(examples) if exact.gave_up.is_none() => {
+                examples.interpret(&self.grammar, text, exact)
+            }
+            _ => exact,
+        }
+    }
+
+    /// What a text that no sentence takes as it is sounds like; `exact` if like nothing.
+    pub fn by_sound(&self, text: &str, exact: Interpretation) -> Interpretation {
+        if exact.gave_up.is_some() {
+            return exact;
+        }
+        let readings = match self.aligner.align(text, &Context::new()) {
+            Ok(readings) => readings,
+            Err(gave_up) => return Interpretation { gave_up: Some(gave_up), ..exact },
+        };
+        let Some(best) = readings.first() else { return exact };
+        let confidence = confidence(best, &readings);
+        let status = match best.stands_against(&readings) {
+            true if confidence >= 0.5 => Status::Accepted,
+            true => Status::Confirm,
+            false => Status::Rejected,
+        };
+        let nbest = readings.iter().skip(1).map(|reading| Alternative {
+            intent: reading.intent.clone(),
+            slots: reading.slots.clone(),
+            confidence: (1.0 - confidence) * sounds_right(reading),
+        });
+        if status == Status::Rejected {
+            return exact;
+        }
+        Interpretation {
+            status,
+            completeness: exact.completeness,
+            intent: Some(best.intent.clone()),
+            slots: best.slots.clone(),
+            confidence,
+            nbest: nbest.collect(),
+            gave_up: None,
+        }
+    }
+}
+
+/// Probability that `best` is meant, among the readings it was found with.
+fn confidence(best: &Aligned, readings: &[Aligned]) -> f32 {
+    let rivals = readings.iter().skip(1).map(|rival| {
+        let margin = rival.evidence.cost - best.evidence.cost;
+        (-RIVAL_SLOPE * margin).exp()
+    });
+    sounds_right(best) / (1.0 + rivals.sum::<f32>())
+}
+
+fn sounds_right(reading: &Aligned) -> f32 {
+    1.0 / (1.0 + (STRAIN_SLOPE * (reading.evidence.strain() - EVEN_STRAIN)).exp())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::diagnostic::Source;
+    use crate::nlu::Spelled;
+
+    fn interpreter() -> Interpreter {
+        let yaml = "language: en\nintents:\n  on:\n    data:\n      - sentences: [\"turn on [the] {name}\"]\n  \
+                    off:\n    data:\n      - sentences: [\"turn off [the] {name}\"]\nlists:\n  name:\n    \
+                    values: [bedroom lamp, kitchen radio]\n";
+        let source = Source::new("a.yaml", yaml.to_owned());
+        let grammar = Grammar::parse(&[source]).expect("a good grammar");
+        let sounds =
+            Sounds::new(Arc::new(Spelled), grammar.respelled()).expect("nothing respelled");
+        Interpreter::new(&grammar, Arc::new(sounds))
+    }
+
+    #[test]
+    fn exact_sentences_are_certain_and_near_ones_less_so() {
+        let interpreter = interpreter();
+        let exact = interpreter.interpret("turn on the bedroom lamp");
+        assert_eq!((exact.status, exact.confidence), (Status::Accepted, 1.0));
+        let near = interpreter.interpret("turn on the bed room lam");
+        assert_eq!(near.intent.as_deref(), Some("on"));
+        assert_eq!(near.slots["name"].value.to_string(), "bedroom lamp");
+        assert!((0.5..1.0).contains(&near.confidence), "{}", near.confidence);
+        let far = interpreter.interpret("play something quiet by the sea");
+        assert_eq!((far.status, far.intent), (Status::Rejected, None));
+    }
+}
