@@ -1,6 +1,7 @@
 //! Which moment of the calendar a position in sound is.
 //!
-//! Replies may speak of it and programs are told; nothing is decided by it. Time-outs and
+//! Replies may speak of it, programs are told, and "tomorrow" is reckoned from it; nothing is
+//! decided by it. Time-outs and
 //! endpoints count samples.
 
 use std::fmt;

@@ -19,6 +19,7 @@ mod temperature;
 mod time;
 mod tokens;
 mod value;
+mod wordings;
 mod yes_no;
 
 use std::ops::Range;
@@ -30,6 +31,7 @@ use tokens::{Hit, Tokens};
 
 pub use duration::Duration;
 pub use value::{Scale, Value};
+pub(super) use wordings::begins_entity;
 pub use yes_no::Shade;
 
 /// What a list can be filled with instead of values.
