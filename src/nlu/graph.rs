@@ -119,7 +119,7 @@ impl Sentence {
 /// A list as questions and prompts see it.
 #[derive(Clone, Debug)]
 pub(super) struct ListInfo {
-    /// `None` for ranges and wildcards, which have one arc instead.
+    /// What takes a value of it, into no slot.
     pub arc: Step,
     /// A way to say each value, and the value.
     pub values: Vec<(String, SlotValue)>,

@@ -143,12 +143,13 @@ fn yaml_mistakes() {
         (
             "lists: {l: {}}",
             "1:9 this list is empty",
-            "give it `values:`, a `range:` or `wildcard: true`",
+            "give it `values:`, a `range:`, an `entity:` or `wildcard: true`",
         ),
         ("lists: {l: {values: []}}", "1:13 this list has no values", "write at least one value"),
         (
             "lists: {l: {values: [a], wildcard: true}}",
-            "1:9 a list has `values`, or a `range`, or is a `wildcard`, and this has several",
+            "1:9 a list has `values`, or a `range`, or is a `wildcard` or an `entity`, and this is \
+             several",
             "make a list of each",
         ),
         (
