@@ -1,6 +1,7 @@
 //! Which moment of the calendar a position in sound is.
 //!
-//! Replies may speak of it and programs are told; nothing is decided by it. Time-outs and
+//! Replies may speak of it, programs are told, and "tomorrow" is reckoned from it; nothing is
+//! decided by it. Time-outs and
 //! endpoints count samples.
 
 use std::fmt;
@@ -130,6 +131,19 @@ impl Moment {
             hour => hour,
         };
         format!("{hour}:{:02} {half}", self.minute())
+    }
+}
+
+impl Moment {
+    /// To reckon with.
+    pub(crate) fn zoned(&self) -> &Zoned {
+        &self.0
+    }
+}
+
+impl From<Zoned> for Moment {
+    fn from(at: Zoned) -> Self {
+        Self(at)
     }
 }
 

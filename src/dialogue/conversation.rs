@@ -101,6 +101,8 @@ enum State {
 pub struct Conversation {
     agent: Arc<Agent>,
     clock: Clock,
+    /// Where somebody was last heard: "tomorrow" is reckoned from there.
+    latest: SamplePos,
     state: State,
     /// The request being made; in [`State::Acting`] the one being done.
     frame: Option<Frame>,
@@ -118,11 +120,13 @@ pub struct Conversation {
 }
 
 impl Conversation {
-    /// `clock` tells what time replies speak of.
+    /// `clock` tells what time replies speak of, and what dates and times that are said are
+    /// reckoned from.
     pub fn new(agent: Arc<Agent>, clock: Clock) -> Self {
         Self {
             agent,
             clock,
+            latest: SamplePos::default(),
             state: State::Idle,
             frame: None,
             parked: None,
@@ -189,7 +193,7 @@ impl Conversation {
             (_, Some(frame)) => Some(frame).zip(script.intents.get(&frame.intent)),
         };
         Reading {
-            grammar: &self.agent.grammar,
+            grammar: self.agent.grammar.at(&self.clock.at(self.latest)),
             phrases: &script.phrases,
             phrases_here: self.phrases_here(),
             open,
@@ -263,6 +267,7 @@ impl Conversation {
 
     /// Somebody began to speak: no time-out falls until they were heard, or a minute has passed.
     pub fn speech_started(&mut self, at: SamplePos) {
+        self.latest = at;
         self.speaking_until = Some(at + LONGEST_SPEECH);
     }
 
@@ -276,6 +281,7 @@ impl Conversation {
 
     /// Takes in what was said at `at`.
     pub fn hear(&mut self, at: SamplePos, heard: &Interpretation, said: &str) -> Step {
+        self.latest = at;
         self.speaking_until = None;
         if !said.contains(char::is_alphanumeric) {
             // A noise is no answer: the time that is running goes on.

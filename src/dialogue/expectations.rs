@@ -90,7 +90,10 @@ fn describe(agent: &Agent, situation: &Situation, talk: &mut Talk) -> Option<Sto
     let script = situation.open.as_ref().and_then(|intent| agent.script.intents.get(intent));
     let asked = situation.asked.as_deref();
     let takes_any = |script: &IntentScript| {
-        asked.and_then(|slot| script.slot(slot)).is_some_and(|slot| slot.takes_any_words)
+        asked.and_then(|slot| script.slot(slot)).is_some_and(|slot| {
+            // The ways to say a time or a sum are not written out either.
+            slot.takes_any_words || slot.lists.iter().any(|list| agent.grammar.is_entity(list))
+        })
     };
     if script.is_some_and(takes_any) {
         return None;

@@ -3,7 +3,7 @@
 //! [`Conversation`] is a pure state machine: it is told what was heard and what time it is (in
 //! [`SamplePos`](crate::units::SamplePos)), and answers with a [`Step`]. It has no thread and no
 //! input or output of its own, and asks the [`Clock`](crate::clock::Clock) it is given only for
-//! what replies say of the time, so a replay of the same words gives the same talk.
+//! what replies say of the time and what "tomorrow" means, so a replay of the same words gives the same talk.
 //! [`ActionRunner`] is the one part that touches the world: it runs the programs that steps ask
 //! for, and is polled.
 

@@ -18,7 +18,8 @@ const LONGEST_PIECE: usize = 8;
 
 /// What the reading depends on.
 pub struct Reading<'a> {
-    pub grammar: &'a Grammar,
+    /// At the moment of the answer.
+    pub grammar: Grammar,
     pub phrases: &'a Phrases,
     /// Phrases that make sense in this state, the likelier first.
     pub phrases_here: &'a [Phrase],
@@ -49,8 +50,8 @@ impl Reading<'_> {
         }
         match self.beyond {
             Beyond::Nothing => read,
-            Beyond::Examples(interpreter) => interpreter.by_example(text, read),
-            Beyond::SoundAndExamples(interpreter) => interpreter.beyond(text, read),
+            Beyond::Examples(interpreter) => interpreter.by_example(&self.grammar, text, read),
+            Beyond::SoundAndExamples(interpreter) => interpreter.beyond(&self.grammar, text, read),
         }
     }
 

@@ -1,6 +1,7 @@
 //! The answer to a question about one slot: a value among words that carry no meaning of their own.
 
 use super::draft::Context;
+use super::entities::Found;
 use super::grammar::Grammar;
 use super::graph::Step;
 use super::interpretation::{Slot, SlotValue};
@@ -30,7 +31,7 @@ impl Grammar {
     /// in too many ways.
     pub fn interpret_slot(&self, list: &str, slot: &str, text: &str) -> Option<Slot> {
         let words = Words::new(text);
-        let mut search = Search::new(&self.machine, &words);
+        let mut search = self.search(&words);
         if words.text.is_empty() || search.outcome().is_some() {
             return None;
         }
@@ -67,16 +68,22 @@ impl Grammar {
         found.into_iter().rev().max_by_key(|slot| slot.text.len())
     }
 
-    /// The longest value of `list` that is said anywhere in `text`; wildcards say nothing here.
+    /// The longest value of `list` that is said anywhere in `text`; wildcards say nothing here, nor
+    /// do words that [may be something else](super::entities::Found::sure) than an entity.
     pub fn spot_value(&self, list: &str, text: &str) -> Option<Slot> {
-        if matches!(self.machine.lists.get(list)?.arc, Step::Wild { .. }) {
-            return None;
-        }
         let words = Words::new(text);
-        let mut search = Search::new(&self.machine, &words);
+        let mut search = self.search(&words);
+        let entity = match self.machine.lists.get(list)?.arc {
+            Step::Wild { .. } => return None,
+            Step::Entity { kind, .. } => Some(kind),
+            _ => None,
+        };
         let mut found: Option<(u32, Slot)> = None;
         for start in (0..words.text.len()).filter(|at| words.starts_word(*at)) {
             for (to, slot) in self.ends(&mut search, list, start as u32) {
+                if entity.is_some_and(|kind| !search.is_sure(kind, start as u32, to)) {
+                    continue;
+                }
                 let len = to - start as u32;
                 let longer = found.as_ref().is_none_or(|(longest, _)| len > *longest);
                 if longer && words.ends_word(to as usize) {
@@ -127,6 +134,15 @@ impl Grammar {
                 let slot = |to: u32, value| Slot { value, text: search.said(start, to) };
                 fits.map(|n| (n.end as u32, slot(n.end as u32, allowed.value(n.value)))).collect()
             }
+            Step::Entity { kind, .. } => {
+                let found = search.entities(kind, start);
+                let slot = |found: &Found| {
+                    let to = found.end as u32;
+                    let text = search.said(start, to);
+                    (to, Slot { value: (&found.value).into(), text })
+                };
+                found.iter().map(slot).collect()
+            }
             Step::Wild { .. } => {
                 let text = search.said(start, search.end());
                 let value = SlotValue::Text(text.clone());
@@ -155,6 +171,11 @@ impl Grammar {
                 {
                     let value = self.machine.ranges[range as usize].value(number);
                     found.push((to, Slot { value, text: search.said(from, to) }));
+                }
+                Trace::Entity { slot, kind, from, to } if slot == wanted && slot.is_some() => {
+                    let text = search.said(from, to);
+                    let value = search.entity_value(kind, from, to);
+                    found.extend(value.map(|value| (to, Slot { value, text })));
                 }
                 _ => {}
             }

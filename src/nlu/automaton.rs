@@ -329,7 +329,7 @@ impl Automaton {
                         self.call(In::Numbers, graph, next, cost, 0, walk);
                         continue;
                     }
-                    Some(Step::Wild { .. }) => {
+                    Some(Step::Wild { .. } | Step::Entity { .. }) => {
                         // Only the words that are always understood may be said for sure.
                         continue;
                     }
@@ -405,13 +405,14 @@ impl Automaton {
                     let graph = self.numbers.range(&machine.ranges[*range as usize]);
                     self.call(In::Numbers, graph, next, cost, begun, walk);
                 }
-                Step::Wild { .. } if begun == 0 => {
+                // Which words are an entity is found out when they are read.
+                Step::Wild { .. } | Step::Entity { .. } if begun == 0 => {
                     // The first word of the wildcard leads into it or past it.
                     let inside = Position { wild: index as u32 + 1, ..position };
                     walk.wild.push((inside, cost));
                     walk.wild.push((next, cost));
                 }
-                Step::Wild { .. } => walk.word(begun, position, cost),
+                Step::Wild { .. } | Step::Entity { .. } => walk.word(begun, position, cost),
             }
         }
     }

@@ -250,6 +250,7 @@ impl<'d> Compiler<'d> {
     ) -> Step {
         match &list.kind {
             ListKind::Wildcard => Step::Wild { slot },
+            ListKind::Entity(kind) => Step::Entity { kind: *kind, slot },
             ListKind::Range(range) => self.range(*range, slot),
             ListKind::Values(values) => {
                 let key = (Name::List(name), self.variant(Name::List(name), scope));

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
+use super::entities::Entity;
 use super::interpretation::SlotValue;
 use super::template::Node;
 use crate::config::diagnostic::{Diagnostic, Source};
@@ -129,6 +130,8 @@ pub(super) enum ListKind {
     Range(NumberRange),
     /// Any words, at least one.
     Wildcard,
+    /// What the rules of this kind take.
+    Entity(Entity),
 }
 
 #[derive(Clone, Debug)]

@@ -68,7 +68,7 @@ impl Grammar {
     /// Explains [`Grammar::interpret_in`] on `text`.
     pub fn explain(&self, text: &str, context: &Context) -> Explanation {
         let words = Words::new(text);
-        let mut search = Search::new(&self.machine, &words);
+        let mut search = self.search(&words);
         let readings = self.read(&mut search, context);
         if let Some(gave_up) = search.outcome() {
             return Explanation::GaveUp(gave_up);
@@ -114,7 +114,7 @@ impl Grammar {
     /// Sentences whose words fit but whose block asks for more.
     fn withheld(&self, words: &Words<'_>) -> Vec<Withheld> {
         let mut found = Vec::new();
-        let mut search = Search::new(&self.machine, words);
+        let mut search = self.search(words);
         for sentence in &self.machine.sentences {
             let fits = search.starts().into_iter().any(|(start, _)| {
                 let ends = search.run(sentence.graph, start);
@@ -146,7 +146,7 @@ impl Grammar {
                 continue;
             }
             // A search of its own, so that failures inside shared rules count for each sentence.
-            let mut search = Search::new(&self.machine, words);
+            let mut search = self.search(words);
             search.failures = Some(Failures::default());
             for (start, _) in search.starts() {
                 search.run(sentence.graph, start);

@@ -7,12 +7,13 @@ use super::check::{SlotLists, check};
 use super::compile::compile;
 use super::draft::{Context, Draft, Requirement};
 use super::given::{self, Entry};
-use super::graph::{BlockInfo, Machine, Sentence, SlotId};
+use super::graph::{BlockInfo, Machine, Sentence, SlotId, Step};
 use super::interpretation::{Alternative, Interpretation, Slot, SlotValue, Slots, Status};
 use super::read::read;
 use super::search::Search;
 use super::ways::{Cost, Trace, WayId};
 use super::words::Words;
+use crate::clock::Moment;
 use crate::config::diagnostic::{Diagnostic, Source};
 use crate::turn::Completeness;
 
@@ -27,6 +28,8 @@ pub struct Grammar {
     slots_of: Arc<BTreeMap<String, SlotLists>>,
     /// As written, for lists that change.
     draft: Arc<(Vec<Source>, Draft)>,
+    /// What dates and times are reckoned from; `None` is the machine's clock.
+    now: Option<Moment>,
 }
 
 /// One way to understand a text.
@@ -104,7 +107,7 @@ impl Grammar {
         if problems.is_empty() {
             let machine = Arc::new(compile(&sources, &draft));
             let draft = Arc::new((sources, draft));
-            return Ok(Self { machine, slots_of: Arc::new(slots_of), draft });
+            return Ok(Self { machine, slots_of: Arc::new(slots_of), draft, now: None });
         }
         let file = |d: &Diagnostic| sources.iter().position(|s| s.path == d.file);
         problems.sort_by_key(|d| (file(d), d.line, d.column));
@@ -125,7 +128,21 @@ impl Grammar {
         draft.lists.insert(name.to_owned(), list);
         let machine = Arc::new(compile(&sources, &draft));
         let draft = Arc::new((sources, draft));
-        Ok(Self { machine, slots_of: self.slots_of.clone(), draft })
+        Ok(Self { machine, slots_of: self.slots_of.clone(), draft, now: self.now.clone() })
+    }
+
+    /// The same sentences, where dates and times are reckoned from `now`. Without it the machine's
+    /// clock tells the moment, each time a text is read.
+    pub fn at(&self, now: &Moment) -> Self {
+        Self { now: Some(now.clone()), ..self.clone() }
+    }
+
+    pub(super) fn search<'a>(&'a self, words: &'a Words<'a>) -> Search<'a, 'a> {
+        let mut search = Search::new(&self.machine, words);
+        if let Some(now) = &self.now {
+            search.reckon_from(now);
+        }
+        search
     }
 
     /// Understands `text` with nothing known about the world.
@@ -142,7 +159,7 @@ impl Grammar {
     /// in too many ways, is rejected too, and [`Interpretation::gave_up`] says so.
     pub fn interpret_in(&self, text: &str, context: &Context) -> Interpretation {
         let words = Words::new(text);
-        let mut search = Search::new(&self.machine, &words);
+        let mut search = self.search(&words);
         let readings = self.read(&mut search, context);
         if let Some(gave_up) = search.outcome() {
             let unread = Interpretation::not_understood(Completeness::MayContinue);
@@ -179,7 +196,7 @@ impl Grammar {
     }
 
     pub(super) fn readings_of(&self, words: &Words<'_>, context: &Context) -> Vec<Reading<'_>> {
-        self.read(&mut Search::new(&self.machine, words), context)
+        self.read(&mut self.search(words), context)
     }
 
     /// All intents, in the order of the files.
@@ -206,10 +223,17 @@ impl Grammar {
         self.machine.lists.keys().map(String::as_str)
     }
 
-    /// The values of a list, in the order written; none for ranges, wildcards, unknown names.
+    /// The values of a list, in the order written; none for ranges, entities,
+    /// wildcards, unknown names.
     pub fn values(&self, list: &str) -> impl Iterator<Item = ListItem<'_>> {
         let values = self.machine.lists.get(list).map(|info| &info.values);
         values.into_iter().flatten().map(|(spoken, value)| ListItem { spoken, value })
+    }
+
+    /// Is `list` filled by the rules of an [entity](super::entities::Entity)?
+    pub fn is_entity(&self, list: &str) -> bool {
+        let arc = self.machine.lists.get(list).map(|info| &info.arc);
+        matches!(arc, Some(Step::Entity { .. }))
     }
 
     /// Readings, best first; the search then knows whether more words could make a sentence.
@@ -252,7 +276,7 @@ impl Grammar {
 
     /// Runs every possible sentence over the text, for what the search then knows.
     pub(super) fn explore<'a>(&'a self, words: &'a Words<'a>, context: &Context) -> Search<'a, 'a> {
-        let mut search = Search::new(&self.machine, words);
+        let mut search = self.search(words);
         for sentence in &self.machine.sentences {
             if self.machine.possible(sentence, context) {
                 for (start, _) in search.starts() {
@@ -286,6 +310,12 @@ impl Grammar {
                     let value = self.machine.ranges[range as usize].value(number);
                     let value = Slot { value, text: search.said(from, to) };
                     Filled { slot, from, to, value, context: None }
+                }
+                Trace::Entity { slot, kind, from, to } => {
+                    let text = search.said(from, to);
+                    let value = search.entity_value(kind, from, to);
+                    let value = value.expect("a way goes only through entities that were found");
+                    Filled { slot, from, to, value: Slot { value, text }, context: None }
                 }
                 Trace::Wild { slot, from, to } => {
                     let text = search.said(from, to);

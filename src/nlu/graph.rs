@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use super::draft::{Context, NumberRange, Requirement};
+use super::entities::Entity;
 use super::interpretation::SlotValue;
 
 pub(super) type GraphId = u32;
@@ -29,6 +30,8 @@ pub(super) enum Step {
     List { graph: GraphId, slot: Option<SlotId> },
     /// A number of a range, into a slot.
     Range { range: u32, slot: Option<SlotId> },
+    /// An entity, into a slot.
+    Entity { kind: Entity, slot: Option<SlotId> },
     /// Any characters, at least one, into a slot.
     Wild { slot: Option<SlotId> },
     /// Nothing; inside a list's graph, says which value was taken.
@@ -116,7 +119,7 @@ impl Sentence {
 /// A list as questions and prompts see it.
 #[derive(Clone, Debug)]
 pub(super) struct ListInfo {
-    /// `None` for ranges and wildcards, which have one arc instead.
+    /// What takes a value of it, into no slot.
     pub arc: Step,
     /// A way to say each value, and the value.
     pub values: Vec<(String, SlotValue)>,
@@ -184,7 +187,10 @@ impl Machine {
                         node.tight = true;
                         true
                     }
-                    Step::Number(_) | Step::Range { .. } | Step::Wild { .. } => {
+                    Step::Number(_)
+                    | Step::Range { .. }
+                    | Step::Entity { .. }
+                    | Step::Wild { .. } => {
                         node.tight = true;
                         true
                     }

@@ -48,24 +48,33 @@ impl Interpreter {
     /// Understands `text` with nothing known about the world.
     pub fn interpret(&self, text: &str) -> Interpretation {
         let exact = self.grammar.interpret(text);
-        if exact.status == Status::Rejected { self.beyond(text, exact) } else { exact }
+        if exact.status == Status::Rejected {
+            self.beyond(&self.grammar, text, exact)
+        } else {
+            exact
+        }
     }
 
-    /// What a text means that nothing takes as it is; `exact` where it means nothing.
-    pub fn beyond(&self, text: &str, exact: Interpretation) -> Interpretation {
+    /// What a text means that nothing takes as it is; `exact` where it means nothing. `grammar` is
+    /// the interpreter's own, [at the moment](Grammar::at) of the text.
+    pub fn beyond(&self, grammar: &Grammar, text: &str, exact: Interpretation) -> Interpretation {
         let sounding = self.by_sound(text, exact);
         if sounding.status == Status::Rejected {
-            return self.by_example(text, sounding);
+            return self.by_example(grammar, text, sounding);
         }
         sounding
     }
 
-    /// What a text is most like that no sentence takes; `exact` where it is like nothing.
-    pub fn by_example(&self, text: &str, exact: Interpretation) -> Interpretation {
+    /// What a text is most like that no sentence takes; `exact` where it is like nothing. `grammar`
+    /// as for [`Interpreter::beyond`].
+    pub fn by_example(
+        &self,
+        grammar: &Grammar,
+        text: &str,
+        exact: Interpretation,
+    ) -> Interpretation {
         match &self.examples {
-            Some(examples) if exact.gave_up.is_none() => {
-                examples.interpret(&self.grammar, text, exact)
-            }
+            Some(examples) if exact.gave_up.is_none() => examples.interpret(grammar, text, exact),
             _ => exact,
         }
     }

@@ -8,6 +8,7 @@ pub mod classify;
 mod compile;
 mod decision;
 mod draft;
+pub mod entities;
 mod examples;
 mod explain;
 mod given;

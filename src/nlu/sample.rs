@@ -81,6 +81,11 @@ impl Draw<'_> {
                     let number = self.number(&machine.ranges[*range as usize]);
                     self.text.push_str(&number);
                 }
+                Step::Entity { kind, .. } => {
+                    let wordings = kind.wordings();
+                    let words = wordings[self.below(wordings.len())];
+                    self.text.push_str(words);
+                }
                 Step::Wild { .. } => {
                     let words = ANYTHING[self.below(ANYTHING.len())];
                     self.text.push_str(words);

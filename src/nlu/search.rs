@@ -9,11 +9,14 @@ use std::collections::HashMap;
 use std::rc::Rc;
 
 use super::draft::Fractions;
+use super::entities::{Entity, Found, begins_entity, entities_at};
 use super::graph::{Graph, GraphId, Machine, NodeId, SlotId, Step};
-use super::interpretation::GaveUp;
+use super::interpretation::{GaveUp, SlotValue};
 use super::numbers::{Spoken, begins, numbers_at};
 use super::ways::{Cost, NONE, Trace, Way, WayId, Ways};
 use super::words::{MAX_TEXT_BYTES, Words};
+use crate::clock::{Clock, Moment};
+use crate::units::SamplePos;
 
 /// Most [work](Ways::work) of one search: some 20 ms on a desktop computer, and more than a hundred
 /// times what a request to the example agent takes.
@@ -26,6 +29,9 @@ pub(super) struct Search<'m, 't> {
     /// What a graph matches from a place: ways on its exit.
     known: HashMap<(GraphId, u32), Rc<[WayId]>>,
     numbers: HashMap<u32, Rc<[Spoken]>>,
+    entities: HashMap<(Entity, u32), Rc<[Found]>>,
+    /// What dates and times are reckoned from; the machine's clock is asked when the first is met.
+    now: Option<Moment>,
     /// A living way wants more words.
     pub continues: bool,
     /// Where literals failed furthest into the text, and which; only filled when asked for.
@@ -48,9 +54,16 @@ impl<'m, 't> Search<'m, 't> {
             ways: Ways::default(),
             known: HashMap::new(),
             numbers: HashMap::new(),
+            entities: HashMap::new(),
+            now: None,
             continues: false,
             failures: None,
         }
+    }
+
+    /// Reckons dates and times from `now`, not from the machine's clock.
+    pub fn reckon_from(&mut self, now: &Moment) {
+        self.now = Some(now.clone());
     }
 
     /// Byte after the last word.
@@ -166,13 +179,18 @@ impl<'m, 't> Search<'m, 't> {
                     }
                 }
                 Step::Call(called) => self.call(called, &here, id, head),
-                Step::List { .. } | Step::Number(_) | Step::Range { .. } | Step::Wild { .. }
+                Step::List { .. }
+                | Step::Number(_)
+                | Step::Range { .. }
+                | Step::Entity { .. }
+                | Step::Wild { .. }
                     if at >= end =>
                 {
                     self.fail(at, || match &arc.step {
                         Step::Number(number) => number.to_string(),
                         Step::List { slot, .. }
                         | Step::Range { slot, .. }
+                        | Step::Entity { slot, .. }
                         | Step::Wild { slot } => self.machine.slot_label(*slot),
                         _ => String::new(),
                     });
@@ -187,6 +205,7 @@ impl<'m, 't> Search<'m, 't> {
                     }
                 }
                 Step::Range { range, slot } => self.range(range, slot, &here, id, head),
+                Step::Entity { kind, slot } => self.entity(kind, slot, &here, id, head),
                 Step::Wild { slot } => {
                     let tight = graph.nodes[arc.to as usize].tight;
                     self.wild(slot, tight, &here, id, head);
@@ -299,6 +318,29 @@ impl<'m, 't> Search<'m, 't> {
         self.fail(here.at, || machine.slot_label(slot));
     }
 
+    fn entity(
+        &mut self,
+        kind: Entity,
+        slot: Option<SlotId>,
+        here: &Way,
+        id: WayId,
+        head: &mut WayId,
+    ) {
+        let mut last = NONE;
+        for found in self.entities(kind, here.at).iter() {
+            let at = found.end as u32;
+            let trace = Trace::Entity { slot, kind, from: here.at, to: at };
+            let way = Way { at, evidence: true, trace, back: id, ..*here };
+            last = self.ways.put(head, last, way);
+        }
+        if !self.continues {
+            let now = self.now.get_or_insert_with(machines_now);
+            self.continues = begins_entity(kind, &self.words.text, here.at as usize, now);
+        }
+        let machine = self.machine;
+        self.fail(here.at, || machine.slot_label(slot));
+    }
+
     fn wild(&mut self, slot: Option<SlotId>, tight: bool, here: &Way, id: WayId, head: &mut WayId) {
         let (at, end) = (here.at as usize, self.words.text.len());
         if self.words.text.as_bytes()[at] == b' ' {
@@ -373,6 +415,26 @@ impl<'m, 't> Search<'m, 't> {
         self.numbers.entry(at).or_insert_with(|| numbers_at(text, at as usize).into()).clone()
     }
 
+    /// Entities of a kind that start at a byte.
+    pub fn entities(&mut self, kind: Entity, at: u32) -> Rc<[Found]> {
+        let text = &self.words.text;
+        let now = self.now.get_or_insert_with(machines_now);
+        let found = self.entities.entry((kind, at));
+        found.or_insert_with(|| entities_at(kind, text, at as usize, now).into()).clone()
+    }
+
+    /// What an entity that was met on a way means.
+    pub fn entity_value(&self, kind: Entity, from: u32, to: u32) -> Option<SlotValue> {
+        let found = self.entities.get(&(kind, from))?;
+        found.iter().find(|found| found.end as u32 == to).map(|found| (&found.value).into())
+    }
+
+    /// Is an entity that was found of its kind by itself, wherever it is said?
+    pub fn is_sure(&self, kind: Entity, from: u32, to: u32) -> bool {
+        let found = self.entities.get(&(kind, from));
+        found.is_some_and(|found| found.iter().any(|f| f.end as u32 == to && f.sure))
+    }
+
     fn fail(&mut self, at: u32, wanted: impl FnOnce() -> String) {
         let Some(failures) = &mut self.failures else { return };
         if at > failures.at {
@@ -385,4 +447,8 @@ impl<'m, 't> Search<'m, 't> {
             }
         }
     }
+}
+
+fn machines_now() -> Moment {
+    Clock::Machine.at(SamplePos::default())
 }

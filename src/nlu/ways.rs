@@ -1,5 +1,6 @@
 //! The ways a search has found, and how it ranks them.
 
+use super::entities::Entity;
 use super::graph::SlotId;
 
 /// Index of a [`Way`].
@@ -60,6 +61,12 @@ pub(super) enum Trace {
         slot: Option<SlotId>,
         range: u32,
         number: f64,
+        from: u32,
+        to: u32,
+    },
+    Entity {
+        slot: Option<SlotId>,
+        kind: Entity,
         from: u32,
         to: u32,
     },

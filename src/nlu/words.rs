@@ -56,12 +56,20 @@ impl<'a> Words<'a> {
 
     /// The words as they were said, for a range of the normal spelling.
     pub fn said(&self, at: Range<usize>) -> &'a str {
+        &self.said[self.origin(at)]
+    }
+
+    /// The bytes of what was said that a range of the normal spelling came from.
+    pub fn origin(&self, at: Range<usize>) -> Range<usize> {
         let at = at.start.min(self.origin.len())..at.end.min(self.origin.len());
         match (self.origin.get(at.start), at.end.checked_sub(1).and_then(|e| self.origin.get(e))) {
             (Some(first), Some(last)) if at.start < at.end => {
-                self.said[first.start as usize..last.end as usize].trim()
+                let (start, end) = (first.start as usize, last.end as usize);
+                let said = &self.said[start..end];
+                let start = end - said.trim_start().len();
+                start..start + said.trim().len()
             }
-            _ => "",
+            _ => 0..0,
         }
     }
 }

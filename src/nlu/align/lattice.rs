@@ -159,6 +159,8 @@ impl Builder<'_> {
                     Step::Skip | Step::Gap => Take::Nothing,
                     // The literal words of the number stand beside it.
                     Step::Number(_) => continue,
+                    // Entities are told by rules about spelling, not by sound.
+                    Step::Entity { .. } => continue,
                     Step::Call(graph) => Take::Call(graph),
                     Step::List { graph, slot } => Take::List { graph, slot },
                     Step::Range { range, slot } => Take::Range { range, slot },

@@ -5,6 +5,9 @@
 //! that are cheapest to reach from such a text: words heard as others that sound alike, words lost,
 //! words that belong to nothing, things said twice or taken back. What each costs is in [`costs`];
 //! its [`Evidence`] says what a reading rests on.
+//!
+//! Sentences with an entity are taken only as they are written: a time or a sum that merely sounds
+//! like one would be a guess, and the rules of entities know spellings alone.
 
 mod costs;
 mod lattice;

@@ -1,12 +1,14 @@
-//! Lists: values, ranges, wildcards.
+//! Lists: values, ranges, wildcards, entities.
 
 use super::super::draft::{Context, Fractions, List, ListKind, Lists, NumberRange, Value};
+use super::super::entities::Entity;
 use super::super::template;
 use super::Reader;
 use super::fields::text_of;
+use crate::config::diagnostic::nearest;
 use crate::config::yaml::{Kind, Yaml};
 
-const LIST_KEYS: &[&str] = &["values", "range", "wildcard", "metadata"];
+const LIST_KEYS: &[&str] = &["values", "range", "wildcard", "entity", "metadata"];
 const VALUE_KEYS: &[&str] = &["in", "out", "context", "metadata"];
 const RANGE_KEYS: &[&str] =
     &["type", "from", "to", "step", "fractions", "multiplier", "digits", "words", "words_language"];
@@ -40,13 +42,15 @@ impl Reader<'_> {
                     let is_wildcard = self.flag(value, "`wildcard`") == Some(true);
                     kinds.extend(is_wildcard.then_some(ListKind::Wildcard));
                 }
+                "entity" => kinds.extend(self.entity(value).map(ListKind::Entity)),
                 _ => drop(self.entries(value, "`metadata`")),
             }
         }
         if kinds.len() > 1 {
             self.wrong(
                 name,
-                "a list has `values`, or a `range`, or is a `wildcard`, and this has several",
+                "a list has `values`, or a `range`, or is a `wildcard` or an `entity`, and this is \
+                 several",
                 "make a list of each",
             );
         }
@@ -54,10 +58,25 @@ impl Reader<'_> {
             self.wrong(
                 name,
                 "this list is empty",
-                "give it `values:`, a `range:` or `wildcard: true`",
+                "give it `values:`, a `range:`, an `entity:` or `wildcard: true`",
             );
         }
         kinds.pop()
+    }
+
+    fn entity(&mut self, yaml: &Yaml) -> Option<Entity> {
+        let name = self.text(yaml, "`entity`")?;
+        match name.parse() {
+            Ok(kind) => Some(kind),
+            Err(unknown) => {
+                let help = match nearest(&name, Entity::ALL.into_iter().map(Entity::name)) {
+                    Some(near) => format!("did you mean `{near}`?"),
+                    None => "docs/entities.md says what each understands".to_owned(),
+                };
+                self.wrong(yaml, unknown.to_string(), &help);
+                None
+            }
+        }
     }
 
     fn list_value(&mut self, yaml: &Yaml) -> Option<Value> {

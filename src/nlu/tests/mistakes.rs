@@ -143,12 +143,13 @@ fn yaml_mistakes() {
         (
             "lists: {l: {}}",
             "1:9 this list is empty",
-            "give it `values:`, a `range:` or `wildcard: true`",
+            "give it `values:`, a `range:`, an `entity:` or `wildcard: true`",
         ),
         ("lists: {l: {values: []}}", "1:13 this list has no values", "write at least one value"),
         (
             "lists: {l: {values: [a], wildcard: true}}",
-            "1:9 a list has `values`, or a `range`, or is a `wildcard`, and this has several",
+            "1:9 a list has `values`, or a `range`, or is a `wildcard` or an `entity`, and this is \
+             several",
             "make a list of each",
         ),
         (
@@ -289,5 +290,35 @@ fn what_cannot_be_pronounced_is_refused() {
         ),
     ] {
         assert_eq!(only(&yaml), (at.to_owned(), help.to_owned()), "{yaml}");
+    }
+}
+
+#[test]
+fn entity_mistakes() {
+    let file = |list: &str| {
+        format!("intents: {{I: {{data: [{{sentences: ['at {{x}}']}}]}}}}\nlists: {{x: {list}}}\n")
+    };
+    let kinds = "there are `number`, `ordinal`, `money`, `time`, `date`, `when`, `duration`, \
+                 `percentage`, `temperature`, `digits`, `letters`, `yes_no`";
+    for (list, at, help) in [
+        (
+            "{entity: tiem}",
+            format!("2:21 `tiem` is no kind of entity; {kinds}"),
+            "did you mean `time`?",
+        ),
+        (
+            "{entity: zoological}",
+            format!("2:21 `zoological` is no kind of entity; {kinds}"),
+            "docs/entities.md says what each understands",
+        ),
+        (
+            "{entity: time, wildcard: true}",
+            "2:9 a list has `values`, or a `range`, or is a `wildcard` or an `entity`, and this is \
+             several"
+                .to_owned(),
+            "make a list of each",
+        ),
+    ] {
+        assert_eq!(only(&file(list)), (at, help.to_owned()), "{list}");
     }
 }

@@ -7,6 +7,7 @@ mod alignments;
 mod answers;
 mod blocks;
 mod constructs;
+mod entities;
 mod explanations;
 mod mistakes;
 mod properties;
