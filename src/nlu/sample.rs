@@ -64,7 +64,15 @@ impl Draw<'_> {
         let mut at = 0;
         while at != graph.exit() {
             let node = &graph.nodes[at as usize];
-            let choice = self.below(node.texts.len() + node.arcs.len());
+            let mut choice = self.below(node.texts.len() + node.arcs.len());
+            let figures = choice.checked_sub(node.texts.len()).map(|arc| &node.arcs[arc].step);
+            if matches!(figures, Some(Step::Number(_)))
+                && self.text.ends_with(|c: char| c.is_ascii_digit())
+                && !node.texts.is_empty()
+            {
+                // Figures behind figures would be another number; words are not.
+                choice = 0;
+            }
             if let Some((text, to)) = node.texts.get(choice) {
                 self.text.push_str(text);
                 at = *to;
