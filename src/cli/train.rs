@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::{Context, Failure};
 use crate::agent::Agent;
-use crate::agent::training::{Kept, train};
+use crate::agent::training::{Kept, Trained, train};
 use crate::models::ModelStore;
 use crate::nlu::{SentenceEncoder, Spelled};
 use crate::nn::Team;
@@ -75,8 +75,7 @@ pub fn run(args: &Args, context: &Context) -> Result<(), Failure> {
 fn learn(agent: &mut Agent, models: &ModelStore, kept: &Kept) -> Result<usize, Failure> {
     pronounce(agent, models)?;
     let mut encoder = SentenceEncoder::load(models).map_err(Failure::input)?;
-    let team = Team::of(2).map_err(anyhow::Error::from)?;
-    let trained = train(agent, Some(&mut encoder), &team).map_err(Failure::input)?;
+    let trained = taught(agent, &mut encoder)?;
     kept.store(agent, models, &trained.model).map_err(Failure::input)?;
     Ok(trained.texts)
 }
@@ -107,8 +106,7 @@ pub fn prepare(
     let model = match known {
         Some(model) => model,
         None => {
-            let team = Team::of(2).map_err(anyhow::Error::from)?;
-            let model = train(agent, Some(&mut encoder), &team).map_err(Failure::input)?.model;
+            let model = taught(agent, &mut encoder)?.model;
             if let Err(error) = kept.store(agent, models, &model) {
                 eprintln!("note: what {} learned is not kept: {error}", agent.name);
             }
@@ -120,6 +118,12 @@ pub fn prepare(
         }
     };
     agent.learn(model, Some(encoder)).map_err(Failure::input)
+}
+
+/// On two threads: the embeddings of all sentences are most of the work.
+fn taught(agent: &Agent, encoder: &mut SentenceEncoder) -> Result<Trained, Failure> {
+    let team = Team::of(2).map_err(anyhow::Error::from)?;
+    train(agent, Some(encoder), &team).map_err(Failure::input)
 }
 
 fn pronounce(agent: &mut Agent, models: &ModelStore) -> Result<(), Failure> {

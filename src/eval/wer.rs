@@ -12,7 +12,7 @@
 //! Nothing else is forgiven: contractions, "okay"/"ok", British spellings and hyphenation of
 //! compounds count as they stand.
 
-use crate::numerals::{self, BELOW_TWENTY, TENS};
+use crate::numerals::{self, BELOW_TWENTY};
 
 /// Edits that turn a reference into what was heard, and the reference's length in words.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -129,34 +129,10 @@ fn one_by_one(number: &str, words: &mut Vec<String>) {
 fn spell(number: &str, words: &mut Vec<String>) {
     let leading_zero = number.len() > 1 && number.starts_with('0');
     match number.parse::<usize>() {
-        Ok(value) if number.len() <= 9 && !leading_zero => cardinal(value, words),
+        Ok(_) if number.len() <= 9 && !leading_zero => {
+            words.extend(numerals::cardinal(number).into_iter().map(Into::into));
+        }
         _ => one_by_one(number, words),
-    }
-}
-
-/// Values below a milliard.
-fn cardinal(value: usize, words: &mut Vec<String>) {
-    if value == 0 {
-        return words.push(BELOW_TWENTY[0].to_owned());
-    }
-    for (scale, name) in [(1_000_000, "million"), (1_000, "thousand"), (1, "")] {
-        let group = value / scale % 1000;
-        if group >= 100 {
-            words.extend([BELOW_TWENTY[group / 100].to_owned(), "hundred".to_owned()]);
-        }
-        match group % 100 {
-            0 => {}
-            below @ 1..20 => words.push(BELOW_TWENTY[below].to_owned()),
-            below => {
-                words.push(TENS[below / 10 - 2].to_owned());
-                if !below.is_multiple_of(10) {
-                    words.push(BELOW_TWENTY[below % 10].to_owned());
-                }
-            }
-        }
-        if group > 0 && !name.is_empty() {
-            words.push(name.to_owned());
-        }
     }
 }
 

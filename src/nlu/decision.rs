@@ -4,6 +4,7 @@
 //! up. What wins is then held against free decoding, which is bound to no sentence: speech that is
 //! not for the agent fits the sentences far worse than it fits English.
 
+use super::classify::log_sum_exp;
 use super::interpretation::{Alternative, Interpretation, Slots, Status};
 use crate::asr::{Path, Recognition};
 
@@ -152,11 +153,6 @@ fn likeliest<'r>(group: &Group<'r>) -> &'r Path {
 
 fn logistic(x: f32) -> f32 {
     1.0 / (1.0 + (-x).exp())
-}
-
-fn log_sum_exp(values: impl Iterator<Item = f32> + Clone) -> f32 {
-    let most = values.clone().fold(f32::NEG_INFINITY, f32::max);
-    most + values.map(|value| (value - most).exp()).sum::<f32>().ln()
 }
 
 #[cfg(test)]

@@ -13,6 +13,7 @@ mod tokens;
 mod train;
 mod wordpiece;
 
+pub(super) use calibrate::log_sum_exp;
 pub use encoder::{EMBEDDING_LEN, Embedding, SentenceEncoder};
 pub use model::{IntentModel, Verdict};
 pub use tagger::{SlotExample, SlotTagger, Tagged};
