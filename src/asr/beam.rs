@@ -4,15 +4,15 @@
 //! keys and values in the decoder, so that a step is one pass over the weights for the whole beam.
 //!
 //! A hypothesis is scored by what the network says of its tokens given the sound, less a share of
-//! what it says of them given noise: the sound's own evidence, without the network's belief in
-//! what people write (its internal language model; Meng et al. 2021 estimate it in this spirit).
-//! On noisy orders that share decides more than anything else here; the figures stand in
-//! docs/understanding.md.
+//! what it says of them without any (`internal_lm.rs`): the sound's own evidence, without the
+//! network's belief in what people write. On noisy orders that share decides more than anything
+//! else here; the figures stand in docs/understanding.md.
 
 use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use super::internal_lm::{Belief, Question};
 use super::language::{Language, Place, WordId};
 use super::path::{BeamOptions, Path};
 use super::spelling::{Spellings, Trie};
@@ -73,16 +73,35 @@ impl Item {
 #[derive(Debug)]
 struct Hypothesis {
     token: u32,
-    /// The token before it, in the tree given the sound and in the one given noise.
+    /// The token before it, in the tree of the sound and in that of the internal language model.
     parents: Option<(Node, Node)>,
-    /// Which of the rows given noise is its own: that of its best spelling.
-    noise_row: usize,
+    /// Which of the questions is its own: that of its best spelling.
+    question: usize,
     /// Index of the hypothesis it continues, for its tokens.
     back: u32,
     /// Without the costs of its items.
     score: f32,
     log_prob: f32,
     items: Vec<Item>,
+}
+
+/// A token behind a hypothesis, and what it can mean.
+struct Step {
+    from: usize,
+    token: u32,
+    /// Given the sound.
+    log_prob: f32,
+    items: Vec<Item>,
+}
+
+/// The sound has been asked what follows each of the hypotheses; its internal language model has
+/// not.
+#[derive(Default)]
+struct Expanded {
+    hypotheses: Vec<Hypothesis>,
+    /// Of the hypotheses, in the tree of the sound.
+    nodes: Vec<Node>,
+    steps: Vec<Step>,
 }
 
 /// A continuation that may be followed.
@@ -122,6 +141,8 @@ pub(super) struct Beam<'a> {
     trail: Vec<(u32, u32)>,
     /// To be decoded next.
     active: Vec<Hypothesis>,
+    /// Between [`Beam::expand`] and [`Beam::weigh`].
+    expanded: Expanded,
     finished: Vec<Path>,
     best_finished: f32,
 }
@@ -147,6 +168,7 @@ impl<'a> Beam<'a> {
             said: Vec::new(),
             trail: Vec::new(),
             active: Vec::new(),
+            expanded: Expanded::default(),
             finished: Vec::new(),
             best_finished: f32::NEG_INFINITY,
         };
@@ -154,7 +176,7 @@ impl<'a> Beam<'a> {
         beam.active.push(Hypothesis {
             token: bos,
             parents: None,
-            noise_row: 0,
+            question: 0,
             back: NOTHING,
             score: 0.0,
             log_prob: 0.0,
@@ -171,55 +193,71 @@ impl<'a> Beam<'a> {
         })
     }
 
-    /// The tokens to decode next given noise: one for all spellings of the same words.
-    pub fn noise_branches(&self) -> impl Iterator<Item = Branch> {
-        let mut rows = 0;
-        let firsts = self.active.iter().filter(move |hypothesis| {
-            let is_first = hypothesis.noise_row == rows;
-            rows += usize::from(is_first);
-            is_first
-        });
-        firsts.map(|hypothesis| Branch {
-            token: hypothesis.token,
-            parent: hypothesis.parents.map(|(_, noise)| noise),
-        })
-    }
-
     pub fn is_done(&self) -> bool {
         self.active.is_empty()
     }
 
-    /// Takes what follows each of the branches, and each of the noise branches, in their order.
-    pub fn take(&mut self, sound: &[(Row<'_>, Node)], noise: &[(Row<'_>, Node)]) {
-        let active = std::mem::take(&mut self.active);
+    /// Takes what follows each of the branches, in their order. What comes back is to be asked of
+    /// the internal language model: one question for all spellings of the same words.
+    pub fn expand(&mut self, sound: &[(Row<'_>, Node)]) -> Vec<Question> {
+        let hypotheses = std::mem::take(&mut self.active);
+        let mut steps = Vec::new();
+        for ((from, hypothesis), (sound, _)) in hypotheses.iter().enumerate().zip(sound) {
+            self.follow(from, hypothesis, *sound, &mut steps);
+        }
+        let mut questions: Vec<Question> = Vec::new();
+        for hypothesis in &hypotheses {
+            if hypothesis.question == questions.len() {
+                let parent = hypothesis.parents.map(|(_, believed)| believed);
+                let branch = Branch { token: hypothesis.token, parent };
+                questions.push(Question { branch, tokens: Vec::new() });
+            }
+        }
+        for step in &steps {
+            questions[hypotheses[step.from].question].tokens.push(step.token);
+        }
+        for Question { tokens, .. } in &mut questions {
+            tokens.sort_unstable();
+            tokens.dedup();
+        }
+        let nodes = sound.iter().map(|(_, node)| *node).collect();
+        self.expanded = Expanded { hypotheses, nodes, steps };
+        questions
+    }
+
+    /// Takes the answers to the questions of [`Beam::expand`] and goes on with the best.
+    pub fn weigh(&mut self, questions: &[Question], beliefs: &[Belief]) {
+        let Expanded { hypotheses, nodes, steps } = std::mem::take(&mut self.expanded);
         let mut candidates = Vec::new();
-        for ((from, hypothesis), (sound, _)) in active.iter().enumerate().zip(sound) {
-            let (noise, _) = noise[hypothesis.noise_row];
-            self.leave(from, hypothesis, *sound, noise, &mut candidates);
+        for step in steps {
+            let hypothesis = &hypotheses[step.from];
+            let (asked, belief) = (&questions[hypothesis.question], &beliefs[hypothesis.question]);
+            let at = asked.tokens.binary_search(&step.token).expect("every step was asked about");
+            self.leave(hypothesis, step, belief.log_probs[at], &mut candidates);
         }
         candidates.sort_by(|a, b| b.rank.total_cmp(&a.rank));
         let best = candidates.first().map_or(f32::NEG_INFINITY, |candidate| candidate.rank);
         let floor = (best - self.options.narrow).max(self.best_finished - self.options.give_up);
         candidates.retain(|candidate| candidate.rank >= floor);
-        // Number of the row, and how many are alike.
+        // Number of the question, and how many are alike.
         let mut alike: HashMap<(u64, u32), (usize, usize)> = HashMap::new();
         for candidate in candidates {
             if self.active.len() == self.options.width {
                 break;
             }
-            let rows = alike.len();
-            let (noise_row, count) = alike.entry(candidate.items[0].meaning()).or_insert((rows, 0));
+            let new = alike.len();
+            let (question, count) = alike.entry(candidate.items[0].meaning()).or_insert((new, 0));
             if *count == self.options.spellings {
                 continue;
             }
             *count += 1;
-            let parent = &active[candidate.from];
+            let parent = &hypotheses[candidate.from];
             let back = self.trail.len() as u32;
             self.trail.push((candidate.token, parent.back));
             self.active.push(Hypothesis {
                 token: candidate.token,
-                parents: Some((sound[candidate.from].1, noise[parent.noise_row].1)),
-                noise_row: *noise_row,
+                parents: Some((nodes[candidate.from], beliefs[parent.question].node)),
+                question: *question,
                 back,
                 score: candidate.score,
                 log_prob: candidate.log_prob,
@@ -234,44 +272,47 @@ impl<'a> Beam<'a> {
         self.finished
     }
 
-    /// All that `hypothesis` can go on with.
-    fn leave(
+    /// All that `hypothesis`, the `from`-th, can go on with.
+    fn follow(
         &mut self,
         from: usize,
         hypothesis: &Hypothesis,
         sound: Row<'_>,
-        noise: Row<'_>,
-        candidates: &mut Vec<Candidate>,
+        steps: &mut Vec<Step>,
     ) {
-        let mut steps: Vec<(u32, Item)> = Vec::new();
+        let mut ways: Vec<(u32, Item)> = Vec::new();
         let mut likely: Option<Vec<u32>> = None;
         for item in &hypothesis.items {
-            self.steps(item, sound, &mut likely, &mut steps);
+            self.steps(item, sound, &mut likely, &mut ways);
         }
-        steps.sort_by_key(|(token, _)| *token);
-        for group in steps.chunk_by(|a, b| a.0 == b.0) {
-            let token = group[0].0;
-            let log_prob = sound.log_prob(token);
-            let evidence = log_prob - self.options.language_model * noise.log_prob(token)
-                + self.options.token_bonus;
-            let (score, log_prob) = (hypothesis.score + evidence, hypothesis.log_prob + log_prob);
-            if token == self.eos {
-                for (_, item) in group {
-                    self.end(hypothesis, item, score - item.cost, log_prob);
-                }
-                continue;
+        ways.sort_by_key(|(token, _)| *token);
+        steps.extend(ways.chunk_by(|a, b| a.0 == b.0).map(|ways| {
+            let token = ways[0].0;
+            let items = ways.iter().map(|(_, item)| item.clone()).collect();
+            Step { from, token, log_prob: sound.log_prob(token), items }
+        }));
+    }
+
+    /// Scores a step behind `hypothesis`, whose token is `believed` without any sound.
+    fn leave(
+        &mut self,
+        hypothesis: &Hypothesis,
+        step: Step,
+        believed: f32,
+        candidates: &mut Vec<Candidate>,
+    ) {
+        let Step { from, token, log_prob, items } = step;
+        let BeamOptions { language_model, token_bonus, .. } = self.options;
+        let score = hypothesis.score + log_prob - language_model * believed + token_bonus;
+        let log_prob = hypothesis.log_prob + log_prob;
+        if token == self.eos {
+            for item in &items {
+                self.end(hypothesis, item, score - item.cost, log_prob);
             }
-            let cheapest = group.iter().map(|(_, item)| item.cost).fold(f32::INFINITY, f32::min);
-            let items = group.iter().map(|(_, item)| item.clone()).collect();
-            candidates.push(Candidate {
-                token,
-                from,
-                score,
-                log_prob,
-                items,
-                rank: score - cheapest,
-            });
+            return;
         }
+        let cheapest = items.iter().map(|item| item.cost).fold(f32::INFINITY, f32::min);
+        candidates.push(Candidate { token, from, score, log_prob, items, rank: score - cheapest });
     }
 
     /// The tokens that go on from `item`, each with where it leads; the end of text, too.

@@ -14,6 +14,7 @@ mod decoder;
 mod encoder;
 mod greedy;
 pub mod guards;
+mod internal_lm;
 mod language;
 pub mod long;
 mod meta;

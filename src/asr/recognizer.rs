@@ -1,21 +1,18 @@
 use super::beam::{Beam, Row};
 use super::greedy::Greedy;
+use super::internal_lm::{InternalLm, quiet_noise};
 use super::{
-    AsrError, BeamOptions, Branch, Cross, Decoder, Encoder, Language, Logits, MIN_SAMPLES, Meta,
-    Path, Place, Spellings, Tokenizer, guards,
+    AsrError, BeamOptions, Branch, Cross, Decoder, Encoder, Language, MIN_SAMPLES, Meta, Path,
+    Place, Spellings, Tokenizer, guards,
 };
 use crate::cancel::CancelToken;
 use crate::models::ModelStore;
 use crate::nn::Team;
 use crate::nn::kernels::Kernel;
 use crate::nn::tree::Node;
-use crate::units::SAMPLE_RATE_HZ;
 
 /// How many tokens more than free decoding a sentence may take to spell.
 const SPELLING_ROOM: usize = 8;
-/// Standard deviation of the noise that stands for hearing nothing; full scale is 1.
-const NOISE_LEVEL: f32 = 0.003;
-
 /// The recogniser of one stream. Holds the networks and their running state; `Send`, so that it can
 /// move to the thread that uses it.
 pub struct Recognizer {
@@ -24,8 +21,8 @@ pub struct Recognizer {
     tokenizer: Tokenizer,
     meta: Meta,
     kernel: Kernel,
-    /// What hearing nothing is like, once it is asked for.
-    noise: Option<Cross>,
+    /// Once a search needs it.
+    internal_lm: Option<InternalLm>,
 }
 
 /// What to listen for: sentences of a language from a place on.
@@ -90,7 +87,7 @@ impl Recognizer {
         // The larger first: what loading takes on the way then comes on top of less.
         let decoder = Decoder::load(models, &meta)?;
         let encoder = Encoder::load(models, &meta, team)?;
-        Ok(Self { encoder, decoder, tokenizer, meta, kernel, noise: None })
+        Ok(Self { encoder, decoder, tokenizer, meta, kernel, internal_lm: None })
     }
 
     pub fn tokenizer(&self) -> &Tokenizer {
@@ -169,73 +166,53 @@ impl Recognizer {
         cancel: &CancelToken,
     ) -> Result<Recognition, AsrError> {
         let Listening { language, start, spellings, options } = listening;
+        let Self { encoder, decoder, tokenizer, meta, kernel, internal_lm } = self;
+        let internal_lm = match internal_lm {
+            Some(known) => known,
+            none => none.insert(InternalLm::new(decoder, encoder.encode(&quiet_noise())?)),
+        };
         spellings.trim();
-        let noise = self.noise()?;
         let depth = limit + SPELLING_ROOM;
         let rows = depth * options.width + 1;
-        let mut cache = self.decoder.cache(cross, rows + limit);
-        let mut noise_cache = self.decoder.cache(&noise, rows);
-        let mut greedy = Greedy::new(&self.meta, limit);
-        let ends = (self.meta.bos, self.meta.eos);
-        let mut beam = Beam::new(&self.tokenizer, language, spellings, options, ends, start);
+        internal_lm.make_room(decoder, rows);
+        let mut cache = decoder.cache(cross, rows + limit);
+        let mut greedy = Greedy::new(meta, limit);
+        let ends = (meta.bos, meta.eos);
+        let mut beam = Beam::new(tokenizer, language, spellings, options, ends, start);
         let mut steps = 0;
         while (!beam.is_done() && steps < depth) || greedy.next().is_some() {
             if cancel.is_cancelled() {
                 return Err(AsrError::Cancelled);
             }
             let is_searching = steps < depth && !beam.is_done();
-            let mut branches: Vec<Branch> =
-                if is_searching { beam.branches().collect() } else { Vec::new() };
-            let searched = branches.len();
-            branches.extend(greedy.next());
-            let step = self.decoder.step(&mut cache, &branches)?;
-            if greedy.next().is_some() {
-                let logits = step.rows()?.nth(searched).expect("a row for every branch");
-                greedy.take(logits, step.node(searched), self.kernel);
+            let mut branches: Vec<Branch> = greedy.next().into_iter().collect();
+            let free = branches.len();
+            if is_searching {
+                branches.extend(beam.branches());
+            }
+            // The beam compares sentences that differ by nats: 8 bits are enough for it.
+            let step = decoder.step_coarsely(&mut cache, &branches, free)?;
+            let mut rows = step.rows()?.zip((0..).map(|row| step.node(row)));
+            if free > 0 {
+                let (logits, node) = rows.next().expect("a row for every branch");
+                greedy.take(logits, node, *kernel);
             }
             if is_searching {
-                let branches: Vec<Branch> = beam.noise_branches().collect();
-                let plain = self.decoder.step(&mut noise_cache, &branches)?;
-                let (sound, noise) = (self.rows(&step)?, self.rows(&plain)?);
-                beam.take(&sound[..searched], &noise);
+                let sound: Vec<(Row<'_>, Node)> = rows
+                    .map(|(logits, node)| {
+                        (Row { logits, log_sum_exp: kernel.log_sum_exp(logits) }, node)
+                    })
+                    .collect();
+                let questions = beam.expand(&sound);
+                let beliefs = internal_lm.ask(decoder, *kernel, &questions)?;
+                beam.weigh(&questions, &beliefs);
             }
             steps += 1;
         }
         let paths = beam.finish();
-        let (best, ended) = greedy.finish(&self.tokenizer);
+        let (best, ended) = greedy.finish(tokenizer);
         Ok(Recognition { best, paths, ended })
     }
-
-    /// The rows of a step as probabilities, with their nodes.
-    fn rows<'l>(&self, step: &'l Logits) -> Result<Vec<(Row<'l>, Node)>, AsrError> {
-        let row = |(at, logits): (usize, &'l [f32])| {
-            let log_sum_exp = self.kernel.log_sum_exp(logits);
-            (Row { logits, log_sum_exp }, step.node(at))
-        };
-        Ok(step.rows()?.enumerate().map(row).collect())
-    }
-
-    /// What the decoder attends to when it hears nothing but noise.
-    fn noise(&mut self) -> Result<Cross, AsrError> {
-        if let Some(noise) = &self.noise {
-            return Ok(noise.clone());
-        }
-        let noise = self.encoder.encode(&quiet_noise())?;
-        self.noise = Some(noise.clone());
-        Ok(noise)
-    }
-}
-
-/// Two seconds of white noise near the threshold of hearing, the same every time.
-fn quiet_noise() -> Vec<f32> {
-    let mut state = 1u32;
-    let mut uniform = || {
-        // Numerical Recipes' linear congruential generator; only the high bits are used.
-        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-        (state >> 8) as f32 / (1 << 24) as f32 - 0.5
-    };
-    // The sum of twelve uniform numbers is all but normal, with a deviation of one.
-    (0..2 * SAMPLE_RATE_HZ).map(|_| NOISE_LEVEL * (0..12).map(|_| uniform()).sum::<f32>()).collect()
 }
 
 #[cfg(test)]

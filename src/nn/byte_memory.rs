@@ -35,7 +35,7 @@ struct Head {
 /// Room for what is computed on the way.
 #[derive(Debug, Default)]
 pub struct ByteMemoryScratch {
-    linear: LinearScratch,
+    pub linear: LinearScratch,
     weights: Vec<f32>,
     mixed: Vec<f32>,
 }

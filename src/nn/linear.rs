@@ -44,13 +44,28 @@ impl InputBits {
 }
 
 /// Room for quantised inputs.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct LinearScratch {
+    /// How many rows, from the first on, a layer of [`InputBits::Sixteen`] takes in 16 bits; the
+    /// others it takes in 8. All, unless told otherwise.
+    pub fine_rows: usize,
     codes: Vec<i8>,
     low_codes: Vec<i8>,
     words: Vec<u32>,
     /// By row, then by digit.
     scales: Vec<RowScale>,
+}
+
+impl Default for LinearScratch {
+    fn default() -> Self {
+        Self {
+            fine_rows: usize::MAX,
+            codes: Vec::new(),
+            low_codes: Vec::new(),
+            words: Vec::new(),
+            scales: Vec::new(),
+        }
+    }
 }
 
 /// `y = activation(x W + b) + residual`, weights in 8 bits, each row of `x` quantised to
@@ -169,17 +184,25 @@ impl ByteLinear {
         let rows = self.rows(x.len());
         assert_eq!(y.len(), rows * self.outputs, "{rows} rows of {}", self.outputs);
         assert!(residual.is_empty() || residual.len() == y.len(), "residual as long as y");
-        let block = (BLOCK_WORDS / (self.words * self.bits.digits())).next_multiple_of(TILE_ROWS);
-        for top in (0..rows).step_by(block) {
-            let at = top * self.outputs..rows.min(top + block) * self.outputs;
-            let residual = residual.get(at.clone()).unwrap_or_default();
-            self.run_block(&x[top * self.stride..], activation, residual, &mut y[at], scratch);
+        let fine = match self.bits {
+            InputBits::Eight => 0,
+            InputBits::Sixteen => rows.min(scratch.fine_rows),
+        };
+        for (bits, part) in [(InputBits::Sixteen, 0..fine), (InputBits::Eight, fine..rows)] {
+            let block = (BLOCK_WORDS / (self.words * bits.digits())).next_multiple_of(TILE_ROWS);
+            for top in part.clone().step_by(block) {
+                let at = top * self.outputs..part.end.min(top + block) * self.outputs;
+                let residual = residual.get(at.clone()).unwrap_or_default();
+                let x = &x[top * self.stride..];
+                self.run_block(bits, x, activation, residual, &mut y[at], scratch);
+            }
         }
     }
 
     /// As [`ByteLinear::run`], for as many rows as `y` has.
     fn run_block(
         &self,
+        bits: InputBits,
         x: &[f32],
         activation: Activation,
         residual: &[f32],
@@ -187,9 +210,9 @@ impl ByteLinear {
         scratch: &mut LinearScratch,
     ) {
         let rows = y.len() / self.outputs;
-        self.quantise(x, rows, scratch);
+        self.quantise(bits, x, rows, scratch);
         let LinearScratch { words, scales, .. } = scratch;
-        let (columns, digits) = (self.kernel.columns(), self.bits.digits());
+        let (columns, digits) = (self.kernel.columns(), bits.digits());
         let panel_len = self.words * columns * self.kernel.group();
         let mut sums = [0; TILE_ROWS * MAX_COLUMNS];
         for (panel, first) in self.panels.chunks_exact(panel_len).zip((0..).step_by(columns)) {
@@ -211,7 +234,7 @@ impl ByteLinear {
                 };
                 let y = &mut y[tile.start * self.outputs + kept.start..];
                 let scales = &scales[from..to];
-                match self.bits {
+                match bits {
                     InputBits::Eight => {
                         self.kernel.finish_bytes(sums, columns, scales, &finish, y, self.outputs);
                     }
@@ -223,21 +246,21 @@ impl ByteLinear {
         }
     }
 
-    fn quantise(&self, x: &[f32], rows: usize, scratch: &mut LinearScratch) {
-        let LinearScratch { codes, low_codes, words, scales } = scratch;
+    fn quantise(&self, bits: InputBits, x: &[f32], rows: usize, scratch: &mut LinearScratch) {
+        let LinearScratch { codes, low_codes, words, scales, .. } = scratch;
         words.clear();
         scales.clear();
         codes.resize(self.inputs, 0);
         low_codes.resize(self.inputs, 0);
         for row in x.windows(self.inputs).step_by(self.stride).take(rows) {
-            match self.bits {
+            match bits {
                 InputBits::Eight => scales.push(self.kernel.quantise_row(row, codes)),
                 InputBits::Sixteen => {
                     scales.extend(self.kernel.quantise_row_fine(row, codes, low_codes));
                 }
             }
             self.kernel.pack_codes(codes, words);
-            if self.bits == InputBits::Sixteen {
+            if bits == InputBits::Sixteen {
                 self.kernel.pack_codes(low_codes, words);
             }
         }
@@ -406,6 +429,27 @@ mod tests {
                     prop_assert!(off < inputs as f32 * 2.2e-5 + 1e-4, "{}: {off}", kernel.name());
                 }
             }
+        }
+
+        #[test]
+        fn only_the_fine_rows_are_fine(
+            inputs in 1usize..40, outputs in 1usize..60, fine in 0usize..9, salt in any::<u32>(),
+        ) {
+            let rows = 8;
+            let (bytes, bias) = (bytes(inputs * outputs, salt), floats(outputs, 1));
+            let weight = Quantised { bytes: &bytes, scales: &scales(outputs), zero: 120, bias: &bias };
+            let x = floats(rows * inputs, 2);
+            let run = |bits, fine_rows| {
+                let layer = ByteLinear::pack_windows(Kernel::SCALAR, &weight, inputs, bits);
+                let mut y = vec![0.0; rows * outputs];
+                let mut scratch = LinearScratch { fine_rows, ..LinearScratch::default() };
+                layer.run(&x, Activation::None, &[], &mut y, &mut scratch);
+                y
+            };
+            let mixed = run(InputBits::Sixteen, fine);
+            let cut = fine * outputs;
+            prop_assert_eq!(&mixed[..cut], &run(InputBits::Sixteen, usize::MAX)[..cut]);
+            prop_assert_eq!(&mixed[cut..], &run(InputBits::Eight, usize::MAX)[cut..]);
         }
 
         #[test]

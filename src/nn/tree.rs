@@ -14,6 +14,11 @@ impl Node {
     pub fn at(index: usize) -> Node {
         Node(index as u32)
     }
+
+    /// How many tokens were added before it.
+    pub fn index(self) -> usize {
+        self.0 as usize
+    }
 }
 
 /// The tree: who follows whom, and per layer one key and one value for every token.

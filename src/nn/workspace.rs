@@ -26,6 +26,13 @@ pub struct Scratch {
     pub joined: Vec<f32>,
 }
 
+impl Scratch {
+    fn set_fine_rows(&mut self, rows: usize) {
+        let linear = self.linear.iter_mut().chain([&mut self.byte_memory.linear]);
+        linear.for_each(|scratch| scratch.fine_rows = rows);
+    }
+}
+
 /// Tensors and room that our operators share within one [`Session`].
 #[derive(Debug, Default)]
 pub struct Workspace {
@@ -120,8 +127,17 @@ impl Session {
     pub fn release(&mut self) -> TractResult<()> {
         let workspace = self.workspace()?;
         workspace.tensors.clear();
+        let fine_rows = workspace.scratch.byte_memory.linear.fine_rows;
         let team = std::mem::take(&mut workspace.scratch.team);
         workspace.scratch = Scratch { team, ..Scratch::default() };
+        workspace.scratch.set_fine_rows(fine_rows);
+        Ok(())
+    }
+
+    /// From now on layers with inputs in 16 bits take only the first `rows` rows in 16 and the
+    /// others in 8. For sessions without a team, whose halves would each count for themselves.
+    pub fn set_fine_rows(&mut self, rows: usize) -> TractResult<()> {
+        self.workspace()?.scratch.set_fine_rows(rows);
         Ok(())
     }
 

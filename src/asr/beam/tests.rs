@@ -90,16 +90,17 @@ fn search(menu: &mut Menu, options: BeamOptions, steps: &[&[(&str, f32, f32)]]) 
             logits
         };
         let (sound, noise) = (row(false), row(true));
-        let mut rows = |logits, count: usize| {
-            let rows = (0..count).map(|_| {
-                nodes += 1;
-                (Row { logits, log_sum_exp: 0.0 }, Node::at(nodes - 1))
-            });
-            rows.collect::<Vec<_>>()
+        let mut node = || {
+            nodes += 1;
+            Node::at(nodes - 1)
         };
-        let sound = rows(&sound[..], beam.branches().len());
-        let noise = rows(&noise[..], beam.noise_branches().count());
-        beam.take(&sound, &noise);
+        let sound = beam.branches().map(|_| (Row { logits: &sound, log_sum_exp: 0.0 }, node()));
+        let questions = beam.expand(&sound.collect::<Vec<_>>());
+        let beliefs = questions.iter().map(|question| Belief {
+            node: node(),
+            log_probs: question.tokens.iter().map(|token| noise[*token as usize]).collect(),
+        });
+        beam.weigh(&questions, &beliefs.collect::<Vec<_>>());
     }
     beam.finish()
 }
