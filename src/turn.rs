@@ -50,6 +50,8 @@ pub struct View {
 pub enum EndReason {
     /// Silence outlasted the hangover.
     Silence,
+    /// Only others, further away, went on talking.
+    OthersTalk,
     /// The utterance reached its longest allowed length.
     TooLong,
     /// The sound ended (file over, device lost, session stopped).

@@ -10,6 +10,7 @@ use crate::asr::AsrError;
 use crate::cancel::CancelToken;
 use crate::clock::Clock;
 use crate::dialogue::{Conversation, Expectations};
+use crate::hear::{Ear, HearError};
 use crate::observe::StageTimes;
 use crate::runtime::source::ClipSource;
 use crate::runtime::{Engines, ReplayOptions, RuntimeError, replay};
@@ -20,7 +21,7 @@ use crate::units::SAMPLE_RATE_HZ;
 pub enum Mode {
     /// Everything a live agent does: endpoint, speculation, dialogue, reply.
     Streamed,
-    /// Recogniser and interpreter only, on the recording as one utterance.
+    /// Recogniser and interpreter only, on all the speech in the recording as one utterance.
     Whole,
 }
 
@@ -30,6 +31,8 @@ pub enum EvalError {
     Runtime(#[from] RuntimeError),
     #[error(transparent)]
     Asr(#[from] AsrError),
+    #[error(transparent)]
+    Hear(#[from] HearError),
 }
 
 /// One agent under evaluation.
@@ -87,6 +90,9 @@ impl Evaluation {
     fn whole(&mut self, row: &Row, sound: &[f32]) -> Result<Outcome, EvalError> {
         let start = Instant::now();
         let conversation = Conversation::new(Arc::clone(&self.agent), Clock::default());
+        let (silero, endpoint) = (Arc::clone(&self.engines.silero), &self.agent.settings.endpoint);
+        let speech = Ear::speech(silero, endpoint.clone(), sound)?;
+        let sound = speech.map_or(sound, |span| &sound[span.start.0 as usize..span.end.0 as usize]);
         let listening = self.expectations.listening(&self.agent, &conversation);
         let never = CancelToken::never();
         let recognition = self.engines.recognizer.listen(sound, listening, &never)?;

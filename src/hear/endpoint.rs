@@ -5,16 +5,29 @@
 //! really listened, so its block length never eats into the hangover. A pause is announced before
 //! the hangover is over, with the very span the utterance will have if nothing more is said: what
 //! was recognised during the pause is then the answer, not a guess at it.
+//!
+//! Where others go on talking there is no silence. Then the near speaker's counts instead, told by
+//! level ([`super::foreground`]) and waited for somewhat longer; the utterance is cut to what was
+//! said near by, and what goes on behind it begins none of its own.
 
 use serde::{Deserialize, Serialize};
 
 use super::HearError;
+use super::foreground::Foreground;
 use crate::turn::{Completeness, EndReason, Heard, View};
-use crate::units::{FRAME_MS, SAMPLE_RATE_HZ, SamplePos, Span};
+use crate::units::{FRAME_MS, Frame, SAMPLE_RATE_HZ, SamplePos, Span};
 
 /// Longest utterance with everything around it, in milliseconds: the thinker's audio ring holds
 /// 40 s, and 5 s of that are left for a thinker that is late.
 pub const MAX_SPAN_MS: u32 = 35_000;
+
+/// How long others are remembered after their last word: they go on talking.
+const OTHERS_KEPT_MS: u64 = 10_000;
+/// How much softer than before who was near may speak to be heard among others, in dB: answers are
+/// softer than requests, and others reach that rarely.
+const LOUDER_DB: f32 = 5.0;
+/// In the midst of others an utterance begins at most this long before its first loud syllable.
+const WORD_MS: u32 = 1000;
 
 /// How speech is told from silence and when an utterance ends. All times in milliseconds, whole
 /// frames.
@@ -42,6 +55,9 @@ pub struct EndpointSettings {
     pub hangover_complete_ms: u32,
     /// Silence that ends an utterance whose words cannot stand alone.
     pub hangover_cannot_end_ms: u32,
+    /// How much longer each of these silences must last while only others, further away, are
+    /// heard; also the sound kept after the near speaker's last word.
+    pub others_ms: u32,
     /// Length after which an utterance ends at its next pause.
     pub max_utterance_ms: u32,
     /// How long that next pause is waited for before the utterance is cut where it is.
@@ -53,7 +69,8 @@ impl Default for EndpointSettings {
     /// starts; pauses of 200–400 ms *inside* a spoken order are common, longer ones rare (400 ms of
     /// silence cuts about one order in eighty, 600 ms one in a hundred and fifty), and most of
     /// those stand behind words that cannot end, for which a second is waited. Short words
-    /// ("two") have at least 100 ms of voice, clicks and knocks rarely make two windows.
+    /// ("two") have at least 100 ms of voice, clicks and knocks rarely make two windows. Soft
+    /// syllables pass for somebody else's for up to half a second.
     fn default() -> Self {
         Self {
             speech_probability: 0.5,
@@ -65,6 +82,7 @@ impl Default for EndpointSettings {
             hangover_ms: 400,
             hangover_complete_ms: 300,
             hangover_cannot_end_ms: 1000,
+            others_ms: 500,
             max_utterance_ms: 15_000,
             max_grace_ms: 1_000,
         }
@@ -83,6 +101,7 @@ impl EndpointSettings {
             ("hangover_ms", self.hangover_ms),
             ("hangover_complete_ms", self.hangover_complete_ms),
             ("hangover_cannot_end_ms", self.hangover_cannot_end_ms),
+            ("others_ms", self.others_ms),
             ("max_utterance_ms", self.max_utterance_ms),
             ("max_grace_ms", self.max_grace_ms),
         ];
@@ -160,9 +179,22 @@ struct Utterance {
     onset: SamplePos,
     /// Onset less pre-roll.
     start: SamplePos,
+    /// Anybody's.
     last_speech: SamplePos,
+    /// Of speech loud enough to be the speaker's.
+    last_near: SamplePos,
     /// A [`Heard::Pause`] was announced and no speech followed yet.
     paused: bool,
+}
+
+/// Others, whose speech begins no utterance for as long as they are not forgotten.
+#[derive(Clone, Copy, Debug)]
+struct Others {
+    /// What is below is theirs, in dB relative to full scale.
+    level: f32,
+    /// Somebody who is near reaches this.
+    louder: f32,
+    last_speech: SamplePos,
 }
 
 /// Turns evidence into [`Heard`] events. Feed every stretch to [`EndpointPolicy::hear`] and ask
@@ -177,6 +209,9 @@ pub struct EndpointPolicy {
     heard_to: SamplePos,
     /// End of the previous utterance: no pre-roll reaches behind it.
     not_before: SamplePos,
+    foreground: Foreground,
+    /// Who talked on when the last utterance ended.
+    others: Option<Others>,
 }
 
 /// Most events one decision can bring: a pause that ends and a cut, with room to spare.
@@ -191,6 +226,8 @@ impl EndpointPolicy {
             run: None,
             heard_to: SamplePos::default(),
             not_before: SamplePos::default(),
+            foreground: Foreground::default(),
+            others: None,
         })
     }
 
@@ -215,6 +252,11 @@ impl EndpointPolicy {
         }
     }
 
+    /// Takes in how loud the frame is that begins at `at`. Without levels everybody is near.
+    pub fn measure(&mut self, at: SamplePos, frame: &Frame) {
+        self.foreground.push(at, frame);
+    }
+
     /// What there is to report at `now`, the end of the newest frame.
     pub fn decide(&mut self, now: SamplePos, view: Option<&View>) -> HeardNow {
         let mut heard = HeardNow::new();
@@ -237,11 +279,26 @@ impl EndpointPolicy {
     }
 
     fn begin(&mut self, heard: &mut HeardNow) {
+        if let Some(others) = &mut self.others {
+            others.last_speech = self.run.map_or(others.last_speech, |run| run.end);
+            if self.heard_to.ms_since(others.last_speech) >= OTHERS_KEPT_MS {
+                self.others = None;
+            }
+        }
         let Some(run) = self.real_run().filter(|run| run.end > self.not_before) else { return };
         // Speech that was cut for its length goes on from the cut.
-        let onset = run.start.max(self.not_before);
+        let mut onset = run.start.max(self.not_before);
+        if let Some(others) = &self.others {
+            if !self.foreground.is_at_least(others.louder) {
+                return;
+            }
+            let late = onset.max(self.heard_to.back(samples(WORD_MS)));
+            onset = self.foreground.first(others.level, late).unwrap_or(late);
+            self.others = None;
+        }
         let start = onset.back(samples(self.settings.pre_roll_ms)).max(self.not_before);
-        self.utterance = Some(Utterance { onset, start, last_speech: run.end, paused: false });
+        let (last_speech, last_near) = (run.end, run.end);
+        self.utterance = Some(Utterance { onset, start, last_speech, last_near, paused: false });
         report(heard, Heard::SpeechStart { at: onset });
     }
 
@@ -252,27 +309,33 @@ impl EndpointPolicy {
         view: Option<&View>,
         heard: &mut HeardNow,
     ) {
-        if let (true, Some(run)) = (utterance.paused, self.real_run()) {
-            utterance.paused = false;
-            self.utterance = Some(utterance);
-            report(heard, Heard::Resume { at: run.start });
+        let level = self.foreground.threshold(utterance.onset);
+        let was_near = utterance.last_near;
+        if self.run.is_some() && self.foreground.is_at_least(level) {
+            utterance.last_near = now;
         }
-        let length_ms = now.ms_since(utterance.onset);
+        let silence_ms = self.silence_ms(&utterance, now);
         let settings = &self.settings;
+        let pause = silence_ms >= u64::from(settings.pause_ms);
+        if let (true, false, Some(run)) = (utterance.paused, pause, self.real_run()) {
+            utterance.paused = false;
+            let at = if run.start >= was_near { run.start } else { now };
+            report(heard, Heard::Resume { at });
+        }
+        self.utterance = Some(utterance);
+        let length_ms = now.ms_since(utterance.onset);
         let overdue = length_ms >= u64::from(settings.max_utterance_ms);
         if length_ms >= u64::from(settings.max_utterance_ms + settings.max_grace_ms) {
             return self.end(utterance, now, EndReason::TooLong, heard);
         }
-        // A run too short to count as yet may still become speech: decide nothing over its head.
-        if self.run.is_some() {
-            return;
-        }
-        let silence_ms = self.heard_to.ms_since(utterance.last_speech);
-        let pause = silence_ms >= u64::from(settings.pause_ms);
-        let fresh = view.filter(|view| view.span.end >= utterance.last_speech);
+        let fresh = view.filter(|view| view.span.end >= self.last_word(&utterance));
         let hangover_ms = settings.hangover_ms(fresh.map(|view| view.completeness));
         if silence_ms >= u64::from(hangover_ms) {
-            self.end(utterance, now, EndReason::Silence, heard);
+            let why = match self.others_talk(&utterance) {
+                true => EndReason::OthersTalk,
+                false => EndReason::Silence,
+            };
+            self.end(utterance, now, why, heard);
         } else if pause && overdue {
             self.end(utterance, now, EndReason::TooLong, heard);
         } else if pause && !utterance.paused {
@@ -284,17 +347,57 @@ impl EndpointPolicy {
 
     fn end(&mut self, utterance: Utterance, now: SamplePos, why: EndReason, heard: &mut HeardNow) {
         let span = self.span(&utterance, now);
+        let talked_before = span.start > utterance.onset + samples(WORD_MS);
+        let others = Others {
+            level: self.foreground.threshold(utterance.onset),
+            louder: self.foreground.speaker(utterance.onset) - LOUDER_DB,
+            last_speech: utterance.last_speech,
+        };
+        self.others = (talked_before || self.others_talk(&utterance)).then_some(others);
         self.utterance = None;
         self.not_before = span.end;
-        let last_speech = utterance.last_speech;
+        let last_speech = self.last_word(&utterance);
         report(heard, Heard::SpeechEnd { span, last_speech, decided_at: now, why });
     }
+    /// How long there has been silence, or only others have talked: of these as much as the
+    /// settings count.
+    fn silence_ms(&self, utterance: &Utterance, now: SamplePos) -> u64 {
+        // A run too short to count as yet may still become speech.
+        let silence_ms = self.run.map_or(self.heard_to.ms_since(utterance.last_speech), |_| 0);
+        let near_ms = now.ms_since(utterance.last_near);
+        silence_ms.max(near_ms.saturating_sub(u64::from(self.settings.others_ms)))
+    }
 
-    /// The utterance as it stands: pre-roll to tail, or to `now` while speech runs on.
+    /// Did somebody go on talking after the speaker was done?
+    fn others_talk(&self, utterance: &Utterance) -> bool {
+        utterance.last_speech > utterance.last_near + samples(self.settings.others_ms)
+    }
+
+    fn last_word(&self, utterance: &Utterance) -> SamplePos {
+        match self.others_talk(utterance) {
+            true => utterance.last_near,
+            false => utterance.last_speech,
+        }
+    }
+
+    /// The utterance as it stands: pre-roll to tail, or to `now` while speech runs on; without
+    /// what others said before and after.
     fn span(&self, utterance: &Utterance, now: SamplePos) -> Span {
-        let tail = utterance.last_speech + samples(self.settings.tail_ms);
-        let end = if self.run.is_some() { now } else { tail.min(now) };
-        Span::new(utterance.start, end)
+        let settings = &self.settings;
+        let level = self.foreground.threshold(utterance.onset);
+        let late = utterance.onset + samples(settings.others_ms);
+        let start = match self.foreground.first(level, utterance.onset) {
+            Some(near) if near > late => near.back(samples(settings.pre_roll_ms)),
+            _ => utterance.start,
+        };
+        let end = if self.others_talk(utterance) {
+            (utterance.last_near + samples(settings.others_ms)).min(now)
+        } else if self.run.is_some() {
+            now
+        } else {
+            (utterance.last_speech + samples(settings.tail_ms)).min(now)
+        };
+        Span::new(start.min(end), end)
     }
 
     /// The current run, once it is too long for a click.

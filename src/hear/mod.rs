@@ -1,17 +1,18 @@
 //! From frames to turns: is somebody speaking, and are they done?
 //!
-//! Three parts, each of which can be read alone: the [`gate`] lets the judge sleep through a quiet
-//! room, the judge ([`silero`]) says how probable speech is, the [`endpoint`] policy makes turns
-//! of that. [`Ear`] joins them.
+//! Four parts, each of which can be read alone: the [`gate`] lets the judge sleep through a quiet
+//! room, the judge ([`silero`]) says how probable speech is, [`foreground`] whether it is near, the
+//! [`endpoint`] policy makes turns of that. [`Ear`] joins them.
 
 use std::sync::Arc;
 
 use crate::models::ModelError;
 use crate::nn::NnError;
-use crate::turn::View;
+use crate::turn::{Heard, View};
 use crate::units::{FRAME_LEN, FRAME_MS, Frame, SamplePos, Span};
 
 pub mod endpoint;
+mod foreground;
 pub mod gate;
 pub mod silero;
 
@@ -77,6 +78,7 @@ impl Ear {
         let end = at + FRAME_LEN as u64;
         self.next = Some(end);
         let policy = &mut self.policy;
+        policy.measure(at, frame);
         match self.gate.push(frame, policy.is_busy()) {
             Passage::Closed => {
                 policy.hear(Evidence { span: Span::new(at, end), probability: 0.0 });
@@ -92,6 +94,30 @@ impl Ear {
         policy.decide(end, view)
     }
 
+    /// From the first word to the last in `sound`, a whole recording, with pre-roll and tail and
+    /// without what others say before and after; `None` where nobody speaks.
+    pub fn speech(
+        model: Arc<SileroModel>,
+        settings: EndpointSettings,
+        sound: &[f32],
+    ) -> Result<Option<Span>, HearError> {
+        let mut ear = Self::new(model, settings)?;
+        let mut speech: Option<Span> = None;
+        let mut take = |heard: HeardNow| {
+            for event in heard {
+                if let Heard::SpeechEnd { span, .. } = event {
+                    let start = speech.map_or(span.start, |speech| speech.start);
+                    speech = Some(Span::new(start, span.end));
+                }
+            }
+        };
+        for (at, frame) in (0..).step_by(FRAME_LEN).zip(sound.as_chunks::<FRAME_LEN>().0) {
+            take(ear.push(SamplePos(at), frame, None));
+        }
+        take(ear.finish());
+        Ok(speech)
+    }
+
     /// The sound is over: closes an open utterance and reports the end of sound.
     pub fn finish(&mut self) -> HeardNow {
         self.policy.finish(self.next.unwrap_or_default())
@@ -102,7 +128,7 @@ impl Ear {
 mod tests {
     use super::*;
     use crate::models::ModelStore;
-    use crate::turn::{EndReason, Heard};
+    use crate::turn::EndReason;
 
     struct Sound {
         model: Arc<SileroModel>,
@@ -196,6 +222,22 @@ mod tests {
         let waited_ms = decided_at.ms_since(last_speech);
         // The hangover, the rest of a window, the rest of a frame.
         assert!((400..400 + 32 + 20).contains(&waited_ms), "{waited_ms} ms");
+    }
+
+    #[test]
+    #[cfg_attr(not(have_models), ignore = "needs models: run `make models`")]
+    fn a_recording_is_cut_to_its_speech() {
+        let Sound { model, speech } = sound();
+        let settings = EndpointSettings::default();
+        let audio = [vec![0.0; seconds(2.0)], speech.clone(), vec![0.0; seconds(3.0)]].concat();
+        let found =
+            |audio: &[f32]| Ear::speech(Arc::clone(&model), settings.clone(), audio).unwrap();
+        let span = found(&audio).expect("somebody speaks");
+        let start = 32_000 + *starts(&listen(&sound(), &speech)).first().unwrap();
+        assert!(span.start.0.abs_diff(start) < seconds(0.4) as u64, "{span:?}, from {start}");
+        assert!(span.end.0 > 32_000 + 100_000 && span.end.0 < 32_000 + 170_000, "{span:?}");
+        assert_eq!(found(&vec![0.0; seconds(1.0)]), None);
+        assert_eq!(found(&[]), None);
     }
 
     #[test]

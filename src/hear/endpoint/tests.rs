@@ -1,6 +1,6 @@
 //! One character is one frame: `#` speech, `.` silence, `~` something between the two thresholds.
 //! Marks follow the frame in which they were decided: `[` start, `(` pause, `)` resume, `]` end by
-//! silence, `!` end by length, `$` end by end of sound.
+//! silence, `}` end while others talk, `!` end by length, `$` end by end of sound.
 
 use proptest::prelude::*;
 
@@ -35,9 +35,18 @@ fn frame_no(at: SamplePos) -> u64 {
 
 fn probability(kind: char) -> f32 {
     match kind {
-        '#' => 0.9,
+        '#' | 'o' => 0.9,
         '~' => 0.4,
         _ => 0.05,
+    }
+}
+
+/// How loud a picture with others in it (`o`, who talk far away) is.
+fn loudness(kind: char) -> f32 {
+    match kind {
+        '#' => 0.1,
+        'o' => 0.02,
+        _ => 0.001,
     }
 }
 
@@ -52,6 +61,10 @@ fn play(
     for (i, kind) in picture.chars().enumerate() {
         let span = frame_span(i);
         policy.hear(Evidence { span, probability: probability(kind) });
+        if picture.contains('o') {
+            let sign = |n: usize| if n % 16 < 8 { 1.0 } else { -1.0 };
+            policy.measure(span.start, &std::array::from_fn(|n| sign(n) * loudness(kind)));
+        }
         let seen = view(&heard);
         heard.push(policy.decide(span.end, seen.as_ref()));
     }
@@ -66,6 +79,7 @@ fn mark(event: &Heard) -> &'static str {
         Heard::Pause { .. } => "(",
         Heard::Resume { .. } => ")",
         Heard::SpeechEnd { why: EndReason::Silence, .. } => "]",
+        Heard::SpeechEnd { why: EndReason::OthersTalk, .. } => "}",
         Heard::SpeechEnd { why: EndReason::TooLong, .. } => "!",
         Heard::SpeechEnd { why: EndReason::EndOfSound, .. } => "$",
         Heard::EndOfSound { .. } => "",
@@ -86,6 +100,48 @@ fn check_with(settings: EndpointSettings, expected: &str) {
 
 fn check(expected: &str) {
     check_with(small(), expected);
+}
+
+/// The real settings, and what they make of these stretches of frames.
+fn among_others(stretches: &[(char, usize)]) -> (Vec<Heard>, String) {
+    let picture: String =
+        stretches.iter().map(|(kind, count)| kind.to_string().repeat(*count)).collect();
+    let heard = play(EndpointSettings::default(), &picture, |_| None);
+    let marks = heard.iter().flatten().map(mark).collect();
+    (heard.into_iter().flatten().collect(), marks)
+}
+
+#[test]
+fn others_do_not_hold_the_turn_and_begin_none() {
+    let (heard, marks) = among_others(&[('o', 150), ('#', 100), ('o', 150), ('.', 10)]);
+    assert_eq!(marks, "[(}");
+    let Heard::SpeechEnd { span, last_speech, decided_at, .. } = heard[2] else { unreachable!() };
+    // The near speech is frames 150 to 250; levels are taken over five.
+    assert!((250..=255).contains(&frame_no(last_speech)), "{last_speech:?}");
+    assert!((130..=151).contains(&frame_no(span.start)), "{span:?}");
+    assert_eq!(frame_no(span.end), frame_no(last_speech) + 25);
+    assert_eq!(decided_at.ms_since(last_speech), 900);
+}
+
+#[test]
+fn who_is_near_interrupts_others_and_others_alone_are_heard() {
+    let (_, marks) = among_others(&[('o', 100), ('#', 50), ('o', 100), ('#', 50), ('.', 50)]);
+    assert_eq!(marks, "[(}[(]");
+    let (_, marks) = among_others(&[('.', 100), ('o', 100), ('.', 50)]);
+    assert_eq!(marks, "[(]");
+    // They stay the background for ten seconds of silence.
+    let later = |silence| {
+        among_others(&[('o', 100), ('#', 50), ('o', 60), ('.', silence), ('o', 40), ('.', 50)]).1
+    };
+    assert_eq!(later(400), "[(}");
+    assert_eq!(later(550), "[(}[(]");
+}
+
+#[test]
+fn a_pause_before_others_go_on_is_a_pause() {
+    let (heard, marks) = among_others(&[('o', 100), ('#', 50), ('o', 42), ('#', 50), ('.', 50)]);
+    assert_eq!(marks, "[()(]");
+    assert!((192..=194).contains(&frame_no(heard[2].at())), "{:?}", heard[2]);
 }
 
 #[test]

@@ -1,0 +1,193 @@
+//! Who speaks to us, and who only speaks? Told by level: somebody at the microphone is louder than
+//! a television, another table or the rest of the street.
+//!
+//! Speech counts as near while its level stays above a threshold below the loudest of the utterance
+//! (who is near), and the further below, the further away the quietest of the last seconds is (the
+//! room and everybody in it). It matters where the judge, rightly, hears speech without end.
+
+use heapless::HistoryBuf;
+
+use crate::units::{FRAME_LEN, FRAME_MS, Frame, SamplePos};
+
+/// Frames a level is taken over: 100 ms, about half a syllable.
+const SMOOTH_FRAMES: usize = 5;
+/// Frames that room and speaker are measured over: 5 s hold gaps between words even of a fast
+/// talker.
+const WINDOW_FRAMES: usize = 5000 / FRAME_MS as usize;
+/// Levels kept: more than the longest utterance has.
+const KEPT_FRAMES: usize = 1800;
+const _: () = assert!(KEPT_FRAMES * FRAME_MS as usize > super::endpoint::MAX_SPAN_MS as usize);
+/// Below the room are its short holes, above the speaker their shouts and a slammed door.
+const ROOM_QUANTILE: f32 = 0.15;
+const SPEAKER_QUANTILE: f32 = 0.95;
+/// Where between speaker and room the threshold lies, as a share of their distance, and its least
+/// and greatest distance from the speaker in dB: nobody's words of half a second and more lie
+/// further apart.
+const SHARE: f32 = 0.5;
+const LEAST_DB: f32 = 7.0;
+const GREATEST_DB: f32 = 11.0;
+/// Pole of the filter that keeps hum, rumble and an offset out of the levels: -3 dB at 200 Hz.
+const POLE: f32 = 0.925;
+
+/// The levels of the newest sound.
+#[derive(Debug)]
+pub struct Foreground {
+    /// Last input and output of the filter.
+    filter: (f32, f32),
+    powers: HistoryBuf<f32, SMOOTH_FRAMES>,
+    /// In dB relative to full scale.
+    levels: HistoryBuf<f32, KEPT_FRAMES>,
+    /// End of the newest frame.
+    end: SamplePos,
+}
+
+impl Default for Foreground {
+    fn default() -> Self {
+        Self {
+            filter: (0.0, 0.0),
+            powers: HistoryBuf::new(),
+            levels: HistoryBuf::new(),
+            end: SamplePos::default(),
+        }
+    }
+}
+
+impl Foreground {
+    /// Takes the frame that begins at `at`. After a jump everything before is forgotten.
+    pub fn push(&mut self, at: SamplePos, frame: &Frame) {
+        if at != self.end {
+            *self = Self::default();
+        }
+        self.end = at + FRAME_LEN as u64;
+        let mut sum = 0.0;
+        for sample in frame {
+            let (x, y) = self.filter;
+            self.filter = (*sample, POLE * (y + sample - x));
+            sum += self.filter.1 * self.filter.1;
+        }
+        // A sample that is not finite counts as silence, and must not stay in the filter.
+        if !sum.is_finite() {
+            self.filter = (0.0, 0.0);
+            sum = 0.0;
+        }
+        self.powers.write(sum / FRAME_LEN as f32);
+        let mean = self.powers.iter().sum::<f32>() / self.powers.len() as f32;
+        self.levels.write(10.0 * mean.max(1e-10).log10());
+    }
+
+    /// The level, in dB relative to full scale, from which on speech is near in an utterance that
+    /// began at `onset`. Everything is near before there is sound to compare.
+    pub fn threshold(&self, onset: SamplePos) -> f32 {
+        let speaker = self.speaker(onset);
+        if speaker == f32::NEG_INFINITY {
+            return speaker;
+        }
+        let room = quantile(self.newest(WINDOW_FRAMES), ROOM_QUANTILE);
+        speaker - (SHARE * (speaker - room)).clamp(LEAST_DB, GREATEST_DB)
+    }
+
+    /// How loud the nearest speaker of an utterance that began at `onset` is, in dB relative to
+    /// full scale; minus infinity before there is sound.
+    pub fn speaker(&self, onset: SamplePos) -> f32 {
+        match self.frames_since(onset).min(WINDOW_FRAMES) {
+            0 => f32::NEG_INFINITY,
+            said => quantile(self.newest(said), SPEAKER_QUANTILE),
+        }
+    }
+
+    /// Whether the newest sound is at least this loud.
+    pub fn is_at_least(&self, level: f32) -> bool {
+        self.levels.recent().is_none_or(|newest| *newest >= level)
+    }
+
+    /// Where sound at least this loud begins, from `since` on.
+    pub fn first(&self, level: f32, since: SamplePos) -> Option<SamplePos> {
+        let frames = self.frames_since(since);
+        let at = self.newest(frames).position(|frame| frame >= level)?;
+        Some(self.end.back(((frames - at) * FRAME_LEN) as u64))
+    }
+
+    /// Whole frames kept from `at` on.
+    fn frames_since(&self, at: SamplePos) -> usize {
+        (self.end.since(at) as usize / FRAME_LEN).min(self.levels.len())
+    }
+
+    /// The newest levels, oldest first.
+    fn newest(&self, count: usize) -> impl Iterator<Item = f32> {
+        let skipped = self.levels.len().saturating_sub(count);
+        self.levels.oldest_ordered().skip(skipped).copied()
+    }
+}
+
+/// The level that a share of `levels`, at most [`WINDOW_FRAMES`] and at least one, lies below.
+fn quantile(levels: impl Iterator<Item = f32>, share: f32) -> f32 {
+    let mut sorted: heapless::Vec<f32, WINDOW_FRAMES> = levels.collect();
+    let at = (share * (sorted.len() - 1) as f32) as usize;
+    *sorted.select_nth_unstable_by(at, f32::total_cmp).1
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Frames of a 440 Hz tone at these amplitudes, one after the other.
+    fn hear(amplitudes: &[(usize, f32)]) -> Foreground {
+        let mut foreground = Foreground::default();
+        let frames = amplitudes.iter().flat_map(|(count, loud)| std::iter::repeat_n(*loud, *count));
+        for (i, loud) in frames.enumerate() {
+            let at = i * FRAME_LEN;
+            let tone = |n: usize| loud * ((at + n) as f32 * 0.172_787_6).sin();
+            foreground.push(SamplePos(at as u64), &std::array::from_fn(tone));
+        }
+        foreground
+    }
+
+    fn frame(n: u64) -> SamplePos {
+        SamplePos(n * FRAME_LEN as u64)
+    }
+
+    #[test]
+    fn the_threshold_lies_between_the_room_and_who_is_near() {
+        // Somebody at -23 dBFS in a room of -63, and of -37 where others talk.
+        for (room, least, greatest) in [(0.001, -37.0, -32.0), (0.02, -33.0, -29.0)] {
+            let foreground = hear(&[(200, room), (100, 0.1)]);
+            let threshold = foreground.threshold(frame(200));
+            assert!((least..greatest).contains(&threshold), "{threshold} dB in a room of {room}");
+        }
+        let foreground = hear(&[(100, 0.01), (60, 0.1), (20, 0.01)]);
+        let threshold = foreground.threshold(frame(100));
+        assert!(!foreground.is_at_least(threshold), "who is further away is not near");
+    }
+
+    #[test]
+    fn near_speech_is_found_behind_far_speech() {
+        let foreground = hear(&[(100, 0.01), (60, 0.1)]);
+        let threshold = foreground.threshold(frame(0));
+        let first = foreground.first(threshold, frame(0)).expect("somebody is near");
+        assert!(first >= frame(99) && first <= frame(101), "{first:?}");
+        assert_eq!(foreground.first(0.0, frame(0)), None);
+    }
+
+    #[test]
+    fn an_offset_and_a_slammed_door_change_little() {
+        let mut offset = Foreground::default();
+        (0..50).for_each(|i| offset.push(frame(i), &[0.5; FRAME_LEN]));
+        assert!(offset.is_at_least(-101.0) && !offset.is_at_least(-60.0));
+        let calm = hear(&[(200, 0.001), (200, 0.1)]);
+        let slam = hear(&[(200, 0.001), (2, 1.0), (198, 0.1)]);
+        let difference = calm.threshold(frame(200)) - slam.threshold(frame(200));
+        assert!(difference.abs() < 3.0, "{difference} dB");
+    }
+
+    #[test]
+    fn without_sound_everything_is_near_and_after_a_jump_it_begins_anew() {
+        let mut foreground = Foreground::default();
+        assert_eq!(foreground.threshold(frame(0)), f32::NEG_INFINITY);
+        assert!(foreground.is_at_least(-20.0));
+        foreground.push(frame(0), &[f32::NAN; FRAME_LEN]);
+        foreground.push(frame(1), &[0.1; FRAME_LEN]);
+        assert!(foreground.threshold(frame(0)).is_finite());
+        foreground.push(frame(500), &[0.0; FRAME_LEN]);
+        assert_eq!(foreground.first(-200.0, frame(0)), Some(frame(500)));
+    }
+}
