@@ -24,7 +24,7 @@ const SPEAKER_QUANTILE: f32 = 0.95;
 /// and greatest distance from the speaker in dB: nobody's words of half a second and more lie
 /// further apart.
 const SHARE: f32 = 0.5;
-const LEAST_DB: f32 = 7.0;
+pub const LEAST_DB: f32 = 7.0;
 const GREATEST_DB: f32 = 11.0;
 /// Pole of the filter that keeps hum, rumble and an offset out of the levels: -3 dB at 200 Hz.
 const POLE: f32 = 0.925;

@@ -95,27 +95,32 @@ impl Ear {
     }
 
     /// From the first word to the last in `sound`, a whole recording, with pre-roll and tail and
-    /// without what others say before and after; `None` where nobody speaks.
+    /// without what others, further away, say before and after; `None` where nobody speaks.
     pub fn speech(
         model: Arc<SileroModel>,
         settings: EndpointSettings,
         sound: &[f32],
     ) -> Result<Option<Span>, HearError> {
         let mut ear = Self::new(model, settings)?;
-        let mut speech: Option<Span> = None;
-        let mut take = |heard: HeardNow| {
+        let mut utterances: Vec<(Span, f32)> = Vec::new();
+        let mut take = |ear: &Self, heard: HeardNow| {
             for event in heard {
                 if let Heard::SpeechEnd { span, .. } = event {
-                    let start = speech.map_or(span.start, |speech| speech.start);
-                    speech = Some(Span::new(start, span.end));
+                    utterances.push((span, ear.policy.loudness(span.start)));
                 }
             }
         };
         for (at, frame) in (0..).step_by(FRAME_LEN).zip(sound.as_chunks::<FRAME_LEN>().0) {
-            take(ear.push(SamplePos(at), frame, None));
+            let heard = ear.push(SamplePos(at), frame, None);
+            take(&ear, heard);
         }
-        take(ear.finish());
-        Ok(speech)
+        let heard = ear.finish();
+        take(&ear, heard);
+        let loudest = utterances.iter().map(|(_, level)| *level).fold(f32::MIN, f32::max);
+        let near = |(_, level): &&(Span, f32)| *level >= loudest - foreground::LEAST_DB;
+        let first = utterances.iter().find(near);
+        let last = utterances.iter().rfind(near);
+        Ok(first.zip(last).map(|((first, _), (last, _))| Span::new(first.start, last.end)))
     }
 
     /// The sound is over: closes an open utterance and reports the end of sound.

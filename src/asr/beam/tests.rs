@@ -1,5 +1,6 @@
 use super::*;
 use crate::asr::Edge;
+use crate::asr::language::WordId;
 
 const BOS: u32 = 1;
 const EOS: u32 = 2;

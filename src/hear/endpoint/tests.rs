@@ -5,7 +5,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::turn::Expected;
+use crate::turn::{Completeness, Expected};
 use crate::units::FRAME_LEN;
 
 /// Two frames are speech, two of silence a pause, three the end.

@@ -1,0 +1,145 @@
+use serde::{Deserialize, Serialize};
+
+use crate::hear::HearError;
+use crate::turn::Completeness;
+use crate::units::FRAME_MS;
+
+/// Longest utterance with everything around it, in milliseconds: the thinker's audio ring holds
+/// 40 s, and 5 s of that are left for a thinker that is late.
+pub const MAX_SPAN_MS: u32 = 35_000;
+
+/// How speech is told from silence and when an utterance ends. All times in milliseconds, whole
+/// frames.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct EndpointSettings {
+    /// Speech begins when the judge is at least this sure, 0..1.
+    pub speech_probability: f32,
+    /// Speech goes on while the judge is at least this sure, 0..1; lower than `speech_probability`,
+    /// so that a weak syllable does not break a word in two.
+    pub silence_probability: f32,
+    /// Speech shorter than this is a click, wherever it happens.
+    pub min_speech_ms: u32,
+    /// Sound kept from before the onset: a judge needs some voice before it is sure, and the
+    /// breathy consonant before that is still part of the word.
+    pub pre_roll_ms: u32,
+    /// Sound kept after the last speech.
+    pub tail_ms: u32,
+    /// Silence after which recognition starts on speculation.
+    pub pause_ms: u32,
+    /// Silence that ends an utterance when nothing is known about its words, or when more words
+    /// could follow.
+    pub hangover_ms: u32,
+    /// Silence that ends an utterance whose words are a whole request that nothing continues.
+    pub hangover_complete_ms: u32,
+    /// Silence that ends an utterance whose words cannot stand alone.
+    pub hangover_cannot_end_ms: u32,
+    /// How much longer each of these silences must last while only others, further away, are
+    /// heard; also the sound kept after the near speaker's last word.
+    pub others_ms: u32,
+    /// Length after which an utterance ends at its next pause.
+    pub max_utterance_ms: u32,
+    /// How long that next pause is waited for before the utterance is cut where it is.
+    pub max_grace_ms: u32,
+}
+
+impl Default for EndpointSettings {
+    /// People leave about 200 ms between turns (Stivers et al. 2009), so that is where recognition
+    /// starts; pauses of 200–400 ms *inside* a spoken order are common, longer ones rare (400 ms of
+    /// silence cuts about one order in eighty, 600 ms one in a hundred and fifty), and most of
+    /// those stand behind words that cannot end, for which a second is waited. Short words
+    /// ("two") have at least 100 ms of voice, clicks and knocks rarely make two windows. Soft
+    /// syllables pass for somebody else's for up to half a second.
+    fn default() -> Self {
+        Self {
+            speech_probability: 0.5,
+            silence_probability: 0.35,
+            min_speech_ms: 80,
+            pre_roll_ms: 300,
+            tail_ms: 200,
+            pause_ms: 200,
+            hangover_ms: 400,
+            hangover_complete_ms: 300,
+            hangover_cannot_end_ms: 1000,
+            others_ms: 500,
+            max_utterance_ms: 15_000,
+            max_grace_ms: 1_000,
+        }
+    }
+}
+
+impl EndpointSettings {
+    /// Refuses settings that make no sense, naming field, value and rule.
+    pub fn check(&self) -> Result<(), HearError> {
+        self.check_probabilities()?;
+        let times = [
+            ("min_speech_ms", self.min_speech_ms),
+            ("pre_roll_ms", self.pre_roll_ms),
+            ("tail_ms", self.tail_ms),
+            ("pause_ms", self.pause_ms),
+            ("hangover_ms", self.hangover_ms),
+            ("hangover_complete_ms", self.hangover_complete_ms),
+            ("hangover_cannot_end_ms", self.hangover_cannot_end_ms),
+            ("others_ms", self.others_ms),
+            ("max_utterance_ms", self.max_utterance_ms),
+            ("max_grace_ms", self.max_grace_ms),
+        ];
+        for (field, ms) in times {
+            if ms == 0 || ms % FRAME_MS != 0 {
+                return Err(HearError::NotWholeFrames { field, ms });
+            }
+        }
+        // Each pair: the first must not be longer than the second.
+        let pairs = [
+            (("tail_ms", self.tail_ms), ("pause_ms", self.pause_ms)),
+            (("pause_ms", self.pause_ms), ("hangover_complete_ms", self.hangover_complete_ms)),
+            (
+                ("hangover_complete_ms", self.hangover_complete_ms),
+                ("hangover_ms", self.hangover_ms),
+            ),
+            (
+                ("hangover_ms", self.hangover_ms),
+                ("hangover_cannot_end_ms", self.hangover_cannot_end_ms),
+            ),
+            (("min_speech_ms", self.min_speech_ms), ("max_utterance_ms", self.max_utterance_ms)),
+        ];
+        for ((field, ms), (limit_field, limit_ms)) in pairs {
+            if ms > limit_ms {
+                return Err(HearError::LongerThan { field, ms, limit_field, limit_ms });
+            }
+        }
+        let parts = [self.pre_roll_ms, self.max_utterance_ms, self.max_grace_ms];
+        let whole_ms = parts.iter().fold(0u32, |sum, ms| sum.saturating_add(*ms));
+        if whole_ms > MAX_SPAN_MS {
+            return Err(HearError::SpanTooLong { ms: whole_ms });
+        }
+        Ok(())
+    }
+
+    fn check_probabilities(&self) -> Result<(), HearError> {
+        let fields = [
+            ("speech_probability", self.speech_probability),
+            ("silence_probability", self.silence_probability),
+        ];
+        for (field, value) in fields {
+            if !(value > 0.0 && value < 1.0) {
+                return Err(HearError::NotAProbability { field, value });
+            }
+        }
+        if self.silence_probability > self.speech_probability {
+            return Err(HearError::ProbabilitiesCrossed {
+                silence: self.silence_probability,
+                speech: self.speech_probability,
+            });
+        }
+        Ok(())
+    }
+
+    pub(super) fn hangover_ms(&self, completeness: Option<Completeness>) -> u32 {
+        match completeness {
+            Some(Completeness::Complete) => self.hangover_complete_ms,
+            Some(Completeness::CannotEnd) => self.hangover_cannot_end_ms,
+            Some(Completeness::MayContinue) | None => self.hangover_ms,
+        }
+    }
+}
