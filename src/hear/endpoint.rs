@@ -24,6 +24,8 @@ const OTHERS_KEPT_MS: u64 = 10_000;
 /// How much softer than before who was near may speak to be heard among others, in dB: answers are
 /// softer than requests, and others reach that rarely.
 const LOUDER_DB: f32 = 5.0;
+/// What may be soft at the beginning of a sentence.
+const SOFT_MS: u32 = 300;
 /// In the midst of others an utterance begins at most this long before its first loud syllable.
 const WORD_MS: u32 = 1000;
 
@@ -214,9 +216,11 @@ impl EndpointPolicy {
 
     fn end(&mut self, utterance: Utterance, now: SamplePos, why: EndReason, heard: &mut HeardNow) {
         let span = self.span(&utterance, now);
-        let talked_before = span.start > utterance.onset + samples(WORD_MS);
+        let level = self.foreground.threshold(utterance.onset);
+        let near = self.foreground.first(level, utterance.onset);
+        let talked_before = near.is_some_and(|near| near > utterance.onset + samples(WORD_MS));
         let others = Others {
-            level: self.foreground.threshold(utterance.onset),
+            level,
             louder: self.foreground.speaker(utterance.onset) - LOUDER_DB,
             last_speech: utterance.last_speech,
         };
@@ -254,12 +258,15 @@ impl EndpointPolicy {
     /// what others said before and after.
     fn span(&self, utterance: &Utterance, now: SamplePos) -> Span {
         let settings = &self.settings;
-        let level = self.foreground.threshold(utterance.onset);
-        let late = utterance.onset + samples(settings.others_ms);
-        let start = match self.foreground.first(level, utterance.onset) {
-            Some(near) if near > late => near.back(samples(settings.pre_roll_ms)),
+        // Sentences begin softly, and soon grow as loud as they will be.
+        let loud = self.foreground.speaker(utterance.onset) - LOUDER_DB;
+        let start = match self.foreground.first(loud, utterance.onset) {
+            Some(near) if near > utterance.onset + samples(SOFT_MS) => {
+                near.back(samples(SOFT_MS)).back(samples(settings.pre_roll_ms))
+            }
             _ => utterance.start,
         };
+        let start = start.max(utterance.start);
         let end = if self.others_talk(utterance) {
             (utterance.last_near + samples(settings.others_ms)).min(now)
         } else if self.run.is_some() {

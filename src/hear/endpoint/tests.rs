@@ -118,7 +118,7 @@ fn others_do_not_hold_the_turn_and_begin_none() {
     let Heard::SpeechEnd { span, last_speech, decided_at, .. } = heard[2] else { unreachable!() };
     // The near speech is frames 150 to 250; levels are taken over five.
     assert!((250..=255).contains(&frame_no(last_speech)), "{last_speech:?}");
-    assert!((130..=151).contains(&frame_no(span.start)), "{span:?}");
+    assert!((118..=124).contains(&frame_no(span.start)), "{span:?}");
     assert_eq!(frame_no(span.end), frame_no(last_speech) + 25);
     assert_eq!(decided_at.ms_since(last_speech), 900);
 }
