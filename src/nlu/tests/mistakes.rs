@@ -120,7 +120,7 @@ fn yaml_mistakes() {
         ),
         (
             "intents: {I: {examples: [a lamp]}, J: {examples: [The lamp, A lamp]}}",
-            "1:62 this is an example of I as well",
+            "1:61 this is an example of I as well",
             "it stands at a.yaml:1; keep one of them",
         ),
         ("intents: {I: {dat: []}}", "1:15 an intent has no key `dat`", "did you mean `data`?"),
