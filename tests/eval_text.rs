@@ -76,6 +76,23 @@ fn meaning_is_scored_with_the_sentence_encoder() {
 }
 
 #[test]
+#[cfg_attr(not(have_models), ignore = "needs models: run `make models`")]
+fn texts_are_misheard_alike_for_the_same_seed() {
+    let folder = folder();
+    let heard = |seed: &str, more: &[&str]| {
+        let arguments = [&["--small", "--json", "--misheard", seed], more].concat();
+        let mut scores = scores(&eval_text(folder.path(), &arguments));
+        for time in ["train_s", "ms_per_text"] {
+            scores[time].take();
+        }
+        scores
+    };
+    assert_eq!(heard("5", &[]), heard("5", &[]));
+    assert_eq!(heard("5", &[])["n"], 14);
+    assert!(heard("5", &["--copies", "2"])["in_scope_accuracy"].as_f64().unwrap() > 0.5);
+}
+
+#[test]
 fn what_is_wrong_is_named_with_file_line_and_field() {
     let head = "text\tintent\tslots_json\n";
     for (train, message) in [

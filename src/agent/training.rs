@@ -154,7 +154,8 @@ pub fn train(
     Ok(Trained { model, texts })
 }
 
-/// Sentences of every intent, drawn from its templates, in an order that is the same every time.
+/// Sentences of every intent, drawn from its templates, and its examples, in an order that is the
+/// same every time.
 fn samples(agent: &Agent) -> Vec<(String, String)> {
     let intents: Vec<&str> = agent.grammar.intents().collect();
     let mut drawn: Vec<BTreeSet<String>> = vec![BTreeSet::new(); intents.len()];
@@ -170,6 +171,10 @@ fn samples(agent: &Agent) -> Vec<(String, String)> {
         {
             texts.insert(sample.text);
         }
+    }
+    for (of, text) in agent.grammar.examples() {
+        let intent = intents.iter().position(|intent| *intent == of);
+        drawn[intent.expect("every intent with examples is one")].insert(text.to_owned());
     }
     let named = intents.iter().zip(drawn);
     named.flat_map(|(i, texts)| texts.into_iter().map(|text| (text, (*i).to_owned()))).collect()
@@ -219,6 +224,28 @@ mod tests {
         agent.learn(trained.model, None).expect("it needs no encoder");
         let heard = agent.interpreter.interpret(text);
         assert_eq!((heard.status, heard.intent.as_deref()), (Status::Confirm, Some("music")));
+    }
+
+    #[test]
+    fn examples_teach_words_that_no_sentence_has() {
+        let text = "it is too dark for reading";
+        let understood = |files: &[(&str, &str)]| {
+            let mut agent = test_agent(files);
+            let trained = train(&agent, None, &Team::default()).expect("there are sentences");
+            agent.learn(trained.model, None).expect("it needs no encoder");
+            agent.interpreter.interpret(text)
+        };
+        assert_eq!(understood(FILES).status, Status::Rejected);
+        let mut files = FILES.to_vec();
+        files.push((
+            "intents/examples.yaml",
+            "intents:\n  light:\n    examples:\n      - it is too dark in here\n      \
+             - I cannot see a thing\n      - it is dark\n      - too dark for my reading\n",
+        ));
+        let heard = understood(&files);
+        assert_eq!((heard.status, heard.intent.as_deref()), (Status::Confirm, Some("light")));
+        let exact = test_agent(&files).interpreter.interpret("it is dark");
+        assert_eq!(exact.status, Status::Rejected, "no example is a sentence");
     }
 
     #[test]

@@ -34,7 +34,8 @@ Requests, one a line, each answered by one JSON object (cpu_ms, wall_ms, residen
 what fits the request). SOUND is a WAV or FLAC file, or a length of our own voice, as in 3s. What a
 request needs is loaded before its clock starts, so a second one is warm.
   load detector|recogniser|voice   start   clip 3s OUT.wav   judge SOUND   quiet 60s
-  encode SOUND   decode SOUND   decode6 SOUND   recognise SOUND   understand TEXT   say TEXT")]
+  encode SOUND   decode SOUND   decode6 SOUND   recognise SOUND   understand TEXT   say TEXT
+  embed TEXT   learn")]
 pub struct Args {
     /// How often every stage is measured; the median is shown.
     #[arg(long, value_name = "N", default_value_t = 15, value_parser = clap::value_parser!(u32).range(1..=10_000))]
@@ -166,6 +167,8 @@ fn measure(
         });
     }
     let understand = Took::whole(&ask(format!("understand {ORDER}"))?);
+    let embed = Took::whole(&ask(format!("embed {ORDER}"))?);
+    let learn = Took::whole(&ask("learn".into())?);
     let say = Said::new(&ask(format!("say {REPLY}"))?);
     let quiet = ask("quiet 60s".into())?;
     Ok(Report {
@@ -181,6 +184,8 @@ fn measure(
         window,
         hearing,
         understand,
+        embed,
+        learn,
         say,
         quiet_percent: report::share_of_sound(&quiet) * 100.0,
     })

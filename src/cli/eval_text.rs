@@ -7,10 +7,13 @@ use std::time::Instant;
 use anyhow::anyhow;
 
 use super::{Context, Failure};
+use crate::config::board::Board;
 use crate::eval::text::{self, TextRow};
 use crate::eval::text_scores::{TextOutcome, TextReport};
+use crate::nlu::Mishearing;
 use crate::nlu::classify::{
-    ClassifyError, Example, IntentModel, SentenceEncoder, SlotExample, SlotTagger, Tagged, Training,
+    ClassifyError, Corrupt, Example, IntentModel, SentenceEncoder, SlotExample, SlotTagger, Tagged,
+    Training,
 };
 use crate::nn::Team;
 
@@ -41,7 +44,16 @@ pub struct Args {
     /// Learn spelling alone, without the sentence encoder.
     #[arg(long)]
     small: bool,
+    /// Learn so many misheard copies of every text as well; an agent learns one.
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    copies: usize,
+    /// Be measured on the texts as a recogniser may mishear them, another way for another SEED.
+    #[arg(long, value_name = "SEED")]
+    misheard: Option<u64>,
 }
+
+/// Of the copies that are learned.
+const COPIES_SEED: u64 = 1;
 
 pub fn run(args: &Args, context: &Context) -> Result<(), Failure> {
     let train = text::read(&args.train).map_err(Failure::input)?;
@@ -57,7 +69,23 @@ pub fn run(args: &Args, context: &Context) -> Result<(), Failure> {
             None => training.others.push(&row.text),
         }
     }
-    let team = Team::of(2).map_err(anyhow::Error::from)?;
+    let sounds = match args.copies > 0 || args.misheard.is_some() {
+        true => Some(super::test::sounds(context)?),
+        false => None,
+    };
+    let words = || train.iter().chain(&test).map(|row| row.text.as_str());
+    let mishearing = |seed| Some(Mishearing::new(sounds.as_deref()?, words(), seed));
+    let mut heard: Vec<String> = test.iter().map(|row| row.text.clone()).collect();
+    if let Some(mut mishearing) = args.misheard.and_then(mishearing) {
+        for text in &mut heard {
+            *text = mishearing.corrupt(text).unwrap_or_else(|| text.clone());
+        }
+    }
+    let mut copies = mishearing(COPIES_SEED);
+    let corrupt = copies.as_mut().filter(|_| args.copies > 0);
+    training.corrupt = corrupt.map(|copies| (args.copies, copies as _));
+    let threads = Board::default_for_build().cpu.encoder_threads;
+    let team = Team::of(threads).map_err(anyhow::Error::from)?;
     let started = Instant::now();
     let model =
         IntentModel::train(training, encoder.as_mut(), &team).map_err(|error| match error {
@@ -70,14 +98,14 @@ pub fn run(args: &Args, context: &Context) -> Result<(), Failure> {
     let train_s = started.elapsed().as_secs_f64();
     let started = Instant::now();
     let mut outcomes = Vec::with_capacity(test.len());
-    for row in test {
-        let verdict = model.classify(&row.text, encoder.as_mut()).map_err(anyhow::Error::from)?;
+    for (row, text) in test.into_iter().zip(heard) {
+        let verdict = model.classify(&text, encoder.as_mut()).map_err(anyhow::Error::from)?;
         let (best, probability) = verdict.best();
         let intent = model.intents()[best].clone();
         let mut slots = BTreeMap::new();
-        for Tagged { slot, at } in tagger.tag(&row.text, &intent) {
+        for Tagged { slot, at } in tagger.tag(&text, &intent) {
             // A slot has one value: the first that was said.
-            slots.entry(slot).or_insert_with(|| row.text[at].to_owned());
+            slots.entry(slot).or_insert_with(|| text[at].to_owned());
         }
         outcomes.push(TextOutcome {
             gold: row.gold,

@@ -152,7 +152,7 @@ fn home_assistant(args: &Args, context: &Context) -> Result<(), Failure> {
 }
 
 /// Pronunciations of the agent's voice.
-fn sounds(context: &Context) -> Result<Arc<Sounds>, Failure> {
+pub(super) fn sounds(context: &Context) -> Result<Arc<Sounds>, Failure> {
     let voice = Phonemizer::load(&context.models()?).map_err(Failure::input)?;
     let sounds = Sounds::new(Arc::new(voice), &BTreeMap::new()).map_err(Failure::input)?;
     Ok(Arc::new(sounds))

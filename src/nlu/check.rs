@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
-use super::draft::{Block, Draft, ListKind, Place, Template};
+use super::draft::{Block, Draft, ListKind, Phrase, Place, Template};
 use super::graph::MAX_REQUIREMENTS;
 use super::sound::spoken;
 use super::template::{Expr, ListName, ListRef, Node};
@@ -40,7 +40,23 @@ pub(super) fn check(
         }
     }
     checker.unused();
+    examples(sources, draft, problems);
     slots_of
+}
+
+/// The same words cannot teach two intents.
+fn examples(sources: &[Source], draft: &Draft, problems: &mut Vec<Diagnostic>) {
+    let mut taught: BTreeMap<String, (&str, &Place)> = BTreeMap::new();
+    for intent in &draft.intents {
+        for Phrase { text, place } in &intent.examples {
+            let first = *taught.entry(Words::new(text).text).or_insert((&intent.name, place));
+            if first.0 != intent.name {
+                let message = format!("this is an example of {} as well", first.0);
+                let help = format!("it stands at {}; keep one of them", first.1.show(sources));
+                problems.push(place.wrong(sources, message).help(help));
+            }
+        }
+    }
 }
 
 /// Rules inside rules that are followed; deeper chains would overflow the stack of a small thread,

@@ -159,10 +159,18 @@ pub(super) struct Block {
     pub keywords: Vec<String>,
 }
 
+/// What somebody may say for an intent: learned from, never matched.
+#[derive(Clone, Debug)]
+pub(super) struct Phrase {
+    pub text: String,
+    pub place: Place,
+}
+
 #[derive(Clone, Debug)]
 pub(super) struct Intent {
     pub name: String,
     pub blocks: Vec<Block>,
+    pub examples: Vec<Phrase>,
 }
 
 /// All files together.
@@ -182,7 +190,11 @@ impl Draft {
         let index = match self.intents.iter().position(|i| i.name == name) {
             Some(index) => index,
             None => {
-                self.intents.push(Intent { name: name.to_owned(), blocks: Vec::new() });
+                self.intents.push(Intent {
+                    name: name.to_owned(),
+                    blocks: Vec::new(),
+                    examples: Vec::new(),
+                });
                 self.intents.len() - 1
             }
         };

@@ -199,6 +199,12 @@ impl Grammar {
         self.read(&mut self.search(words), context)
     }
 
+    /// What may be said for each intent beyond its sentences: intent and phrase.
+    pub fn examples(&self) -> impl Iterator<Item = (&str, &str)> {
+        let intents = self.draft.1.intents.iter();
+        intents.flat_map(|intent| intent.examples.iter().map(|e| (&*intent.name, &*e.text)))
+    }
+
     /// All intents, in the order of the files.
     pub fn intents(&self) -> impl Iterator<Item = &str> {
         self.machine.intents.iter().map(String::as_str)

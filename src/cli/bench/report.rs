@@ -26,6 +26,10 @@ pub struct Report {
     pub window: Took,
     pub hearing: Vec<Heard>,
     pub understand: Took,
+    /// The sentence encoder on the same sentence.
+    pub embed: Took,
+    /// The agent's intents, from all its samples.
+    pub learn: Took,
     pub say: Said,
     /// The ear in a quiet room, in hundredths of a processor.
     pub quiet_percent: f64,
@@ -186,6 +190,8 @@ impl fmt::Display for Report {
             row(f, &format!("recognise {seconds:2} s"), whole.cpu_ms, whole.wall_ms, &note)?;
         }
         row(f, "understand a sentence", self.understand.cpu_ms, self.understand.wall_ms, "")?;
+        row(f, "embed a sentence", self.embed.cpu_ms, self.embed.wall_ms, "")?;
+        row(f, "learn the agent's intents", self.learn.cpu_ms, self.learn.wall_ms, "")?;
         let Said { cpu_ms, wall_ms, first_audio_ms, seconds, rtf } = &self.say;
         let note = format!("real-time factor {rtf:.4}, first sound after {first_audio_ms:.1} ms");
         row(f, &format!("say {seconds:.1} s of speech"), *cpu_ms, *wall_ms, &note)?;

@@ -27,6 +27,10 @@ pub enum Request {
     Recognise(Sound),
     /// From words to meaning.
     Understand(String),
+    /// From a text to the sentence encoder's embedding.
+    Embed(String),
+    /// The agent's intents from its own sentences and misheard copies of them.
+    Learn,
     /// From text to sound.
     Say(String),
 }
@@ -89,10 +93,12 @@ impl FromStr for Request {
             "decode6" => Self::Decode { rows: 6, sound: sound()? },
             "recognise" => Self::Recognise(sound()?),
             "understand" => Self::Understand(text()?),
+            "embed" => Self::Embed(text()?),
+            "learn" => Self::Learn,
             "say" => Self::Say(text()?),
             _ => bail!(
                 "`{verb}` is no request; they are load, start, clip, judge, quiet, encode, decode, decode6, \
-                 recognise, understand and say"
+                 recognise, understand, embed, learn and say"
             ),
         })
     }
@@ -129,6 +135,8 @@ mod tests {
             ("decode6 1s", Request::Decode { rows: 6, sound: Sound::Seconds(1) }),
             ("recognise my sounds/a.wav", Request::Recognise(file())),
             ("understand  a large latte ", Request::Understand("a large latte".into())),
+            ("embed the bill", Request::Embed("the bill".into())),
+            ("learn", Request::Learn),
             ("say 3s", Request::Say("3s".into())),
         ] {
             assert_eq!(read(line), request, "{line}");

@@ -11,16 +11,19 @@ use serde::{Deserialize, Serialize};
 
 use super::request::{Model, Request, Sound};
 use crate::agent::Agent;
+use crate::agent::training::train;
 use crate::asr::{Branch, Cross, Decoder, Encoder, Meta, Recognizer};
 use crate::audio::file::{self, Clip};
 use crate::cancel::CancelToken;
 use crate::hear::silero::SileroStream;
 use crate::hear::{Ear, SileroModel};
 use crate::models::ModelStore;
+use crate::nlu::classify::{ClassifyError, Embedding, SentenceEncoder};
 use crate::nn::Team;
 use crate::nn::kernels::Kernel;
 use crate::observe::process;
 use crate::runtime::Engines;
+use crate::tts::text::Phonemizer;
 use crate::tts::{Style, VOICE_RATE_HZ, Voice};
 use crate::units::{FRAME_LEN, Frame, SAMPLE_RATE_HZ, SamplePos};
 
@@ -51,7 +54,8 @@ pub struct Answer {
     /// Length of the sound that was heard or made.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seconds: Option<f64>,
-    /// Windows judged, steps decoded, tokens heard: what the time is divided by.
+    /// Windows judged, steps decoded, tokens heard or read, texts learned from: what the time is
+    /// divided by.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub count: Option<usize>,
     /// The words heard or the intent understood.
@@ -78,6 +82,7 @@ pub struct Workbench {
     recognizer: Option<Recognizer>,
     parts: Option<Parts>,
     voice: Option<Voice>,
+    sentences: Option<SentenceEncoder>,
     agent: Option<Agent>,
     /// The clauses of [`SPEECH`], at 16 kHz.
     speech: Vec<Vec<f32>>,
@@ -135,6 +140,7 @@ impl Workbench {
             recognizer: None,
             parts: None,
             voice: None,
+            sentences: None,
             agent: None,
             speech: Vec::new(),
             sounds: BTreeMap::new(),
@@ -164,6 +170,8 @@ impl Workbench {
             }
             Request::Recognise(sound) => self.recognise(sound)?,
             Request::Understand(text) => self.understand(text)?,
+            Request::Embed(text) => self.embed(text)?,
+            Request::Learn => self.learn()?,
             Request::Say(text) => say(self.voice()?, text)?,
         };
         let resident_mb = process::resident_mb().unwrap_or_default();
@@ -246,6 +254,30 @@ impl Workbench {
         let agent = self.agent()?;
         let (intent, answer) = timed(|| Ok(understand(agent, text)))?;
         Ok(Answer { text: Some(intent.unwrap_or_default()), ..answer })
+    }
+
+    fn embed(&mut self, text: &str) -> Result<Answer, anyhow::Error> {
+        let encoder = self.sentences()?;
+        let count = encoder.tokens(text).len();
+        let (_, answer) = timed(|| Ok(embed(encoder, text)?))?;
+        Ok(Answer { count: Some(count), ..answer })
+    }
+
+    /// As `mynah train` does, once the agent can pronounce its words.
+    fn learn(&mut self) -> Result<Answer, anyhow::Error> {
+        let mut agent = Agent::load(&self.agent_folder)?;
+        agent.pronounce_with(Arc::new(Phonemizer::load(&self.models)?))?;
+        let team = Team::of(self.encoder_threads)?;
+        let encoder = self.sentences()?;
+        let (trained, answer) = timed(|| Ok(train(&agent, Some(encoder), &team)?))?;
+        Ok(Answer { count: Some(trained.texts), ..answer })
+    }
+
+    fn sentences(&mut self) -> Result<&mut SentenceEncoder, anyhow::Error> {
+        match &mut self.sentences {
+            Some(encoder) => Ok(encoder),
+            none => Ok(none.insert(SentenceEncoder::load(&self.models)?)),
+        }
     }
 
     fn detector(&mut self) -> Result<Arc<SileroModel>, anyhow::Error> {
@@ -359,6 +391,11 @@ fn understand(agent: &Agent, text: &str) -> Option<String> {
 }
 
 #[inline(never)]
+fn embed(encoder: &mut SentenceEncoder, text: &str) -> Result<Embedding, ClassifyError> {
+    encoder.encode(text)
+}
+
+#[inline(never)]
 fn say(voice: &mut Voice, text: &str) -> Result<Answer, anyhow::Error> {
     let watch = Watch::start();
     let mut first_audio_ms = None;
@@ -426,6 +463,9 @@ mod tests {
         assert_eq!(heard.seconds, Some(2.0));
         assert!(heard.text.unwrap().to_lowercase().contains("good morning"));
         assert_eq!(ask("understand a large latte please").text.unwrap(), "orderDrink");
+        assert_eq!(ask("embed a large latte please").count.unwrap(), 7);
+        let learned = ask("learn");
+        assert!(learned.count.unwrap() > 100 && learned.cpu_ms > 0.0, "{learned:?}");
         let said = ask("say Your table is ready.");
         assert!(said.seconds.unwrap() > 0.5);
         assert!(said.first_audio_ms.unwrap() <= said.wall_ms);

@@ -39,25 +39,30 @@ const OTHER_TALK: f64 = 0.2;
 
 /// Temperatures tried, from sharp to blunt.
 const TEMPERATURES: std::ops::Range<i32> = -20..21;
-/// Pulls the weights of signs to zero, so that few texts, perfectly told apart, do not make
-/// certainty.
-const RIDGE: f64 = 1.0;
+/// Most of the held-out texts in scope that may be refused. Where intents are hard to tell from
+/// those that were held out, the odds beforehand give way: visitors ask for what there is.
+const FALSE_REJECTS: f64 = 0.05;
+/// What signs of variance 1 are worth where hundreds of texts tell; fewer are pulled there.
+const TYPICAL: [f64; SIGNS] = [3.0, 2.4];
+/// How hard, in texts.
+const PULL: f64 = 60.0;
 const NEWTON_STEPS: usize = 30;
 
 impl Calibration {
-    pub fn fit(held: &[Held]) -> Self {
+    /// `mixed` holds texts in and out of scope where some intents were not learned, `inside` texts
+    /// in scope where all were.
+    pub fn fit(mixed: &[Held], inside: &[Held]) -> Self {
         let temperature = TEMPERATURES
             .map(|step| 1.12_f32.powi(step))
-            .min_by(|a, b| surprise(held, *a).total_cmp(&surprise(held, *b)))
+            .min_by(|a, b| surprise(inside, *a).total_cmp(&surprise(inside, *b)))
             .expect("there are temperatures");
-        let (offset, weights) = tell_apart(held);
-        Self { temperature, offset, weights }
+        let (offset, weights) = tell_apart(mixed);
+        Self { temperature, offset: offset.min(bound(inside, &weights)), weights }
     }
 
-    /// Probability that a text is out of scope, as likely as not beforehand.
+    /// Probability that a text is out of scope; 0.5 or more refuses it.
     pub fn out_of_scope(&self, signs: &Signs) -> f32 {
-        let evidence: f32 = self.weights.iter().zip(signs).map(|(w, x)| w * x).sum();
-        1.0 / (1.0 + (evidence - self.offset).exp())
+        1.0 / (1.0 + (evidence(&self.weights, signs) - self.offset).exp())
     }
 
     /// Turns scores into probabilities.
@@ -83,6 +88,10 @@ impl Calibration {
     }
 }
 
+fn evidence(weights: &Signs, signs: &Signs) -> f32 {
+    weights.iter().zip(signs).map(|(w, x)| w * x).sum()
+}
+
 /// Negative log probability of the right intents, over texts that have one.
 fn surprise(held: &[Held], temperature: f32) -> f32 {
     let of = |held: &Held| -> Option<f32> {
@@ -98,28 +107,39 @@ pub fn log_sum_exp(scores: impl Iterator<Item = f32> + Clone) -> f32 {
     highest + scores.map(|x| (x - highest).exp()).sum::<f32>().ln()
 }
 
+/// The evidence that all but [`FALSE_REJECTS`] of the texts in scope have.
+fn bound(held: &[Held], weights: &Signs) -> f32 {
+    let inside = held.iter().filter(|text| matches!(text.kind, Kind::Intent(_)));
+    let mut evidence: Vec<f32> = inside.map(|text| evidence(weights, &text.signs)).collect();
+    evidence.sort_by(f32::total_cmp);
+    let refused = (evidence.len() as f64 * FALSE_REJECTS) as usize;
+    evidence.get(refused).map_or(f32::MAX, |bound| bound - 1e-6 * bound.abs())
+}
+
 /// Logistic regression of out-of-scope on the signs by Newton's method; both kinds weigh alike,
 /// however many texts there are of each.
 fn tell_apart(held: &[Held]) -> (f32, Signs) {
-    let (centre, spread) = standard(held);
     let count = |is: fn(&Kind) -> bool| held.iter().filter(|h| is(&h.kind)).count() as f64;
     let (intents, talk) = (count(|k| *k == Kind::OtherIntent), count(|k| *k == Kind::OtherTalk));
     let inside = held.len() as f64 - intents - talk;
     let talk_part = if intents > 0.0 { OTHER_TALK } else { 1.0 };
     let intent_part = if talk > 0.0 { 1.0 - OTHER_TALK } else { 1.0 };
     let half = 0.5 * held.len() as f64;
+    let weight = |text: &Held| match text.kind {
+        Kind::Intent(_) => half / inside,
+        Kind::OtherIntent => half * intent_part / intents,
+        Kind::OtherTalk => half * talk_part / talk,
+    };
+    let weights: Vec<f64> = held.iter().map(weight).collect();
+    let (centre, spread) = standard(held, &weights);
     let rows: Vec<Row> = held
         .iter()
-        .map(|text| {
+        .zip(weights)
+        .map(|(text, weight)| {
             let mut x = [1.0; SIGNS + 1];
             for (i, sign) in text.signs.iter().enumerate() {
                 x[i + 1] = (centre[i] - f64::from(*sign)) / spread[i];
             }
-            let weight = match text.kind {
-                Kind::Intent(_) => half / inside,
-                Kind::OtherIntent => half * intent_part / intents,
-                Kind::OtherTalk => half * talk_part / talk,
-            };
             Row { x, outside: !matches!(text.kind, Kind::Intent(_)), weight }
         })
         .collect();
@@ -147,16 +167,17 @@ struct Row {
     weight: f64,
 }
 
-/// Mean and spread of every sign.
-fn standard(held: &[Held]) -> ([f64; SIGNS], [f64; SIGNS]) {
-    let count = held.len().max(1) as f64;
-    let centre: [f64; SIGNS] =
-        std::array::from_fn(|i| held.iter().map(|h| f64::from(h.signs[i])).sum::<f64>() / count);
-    let variance = |i: usize| {
-        held.iter().map(|h| (f64::from(h.signs[i]) - centre[i]).powi(2)).sum::<f64>() / count
+/// Weighted mean and spread of every sign.
+fn standard(held: &[Held], weights: &[f64]) -> ([f64; SIGNS], [f64; SIGNS]) {
+    let all = weights.iter().sum::<f64>().max(1e-9);
+    let mean = |of: &dyn Fn(&Held) -> f64| {
+        held.iter().zip(weights).map(|(held, weight)| weight * of(held)).sum::<f64>() / all
     };
-    // A sign that is always the same says nothing, at any scale.
-    (centre, std::array::from_fn(|i| variance(i).sqrt().max(1e-6)))
+    let centre: [f64; SIGNS] = std::array::from_fn(|i| mean(&|held| f64::from(held.signs[i])));
+    let variance = |i: usize| mean(&|held| (f64::from(held.signs[i]) - centre[i]).powi(2));
+    // A sign that is always the same says nothing.
+    let spread = |i: usize| Some(variance(i).sqrt()).filter(|x| *x > 1e-6).unwrap_or(f64::INFINITY);
+    (centre, std::array::from_fn(spread))
 }
 
 fn odds(x: &[f64; SIGNS + 1], w: &[f64; SIGNS + 1]) -> f64 {
@@ -169,8 +190,8 @@ fn loss(rows: &[Row], w: &[f64; SIGNS + 1]) -> f64 {
         // ln(1 + e^wrong) without overflow.
         row.weight * (wrong.max(0.0) + (-wrong.abs()).exp().ln_1p())
     };
-    let pull: f64 = w[1..].iter().map(|w| 0.5 * RIDGE * w * w).sum();
-    rows.iter().map(of).sum::<f64>() + pull
+    let apart = |(w, typical): (&f64, f64)| 0.5 * PULL * (w - typical).powi(2);
+    rows.iter().map(of).sum::<f64>() + w[1..].iter().zip(TYPICAL).map(apart).sum::<f64>()
 }
 
 fn newton_step(rows: &[Row], w: &[f64; SIGNS + 1]) -> [f64; SIGNS + 1] {
@@ -178,9 +199,11 @@ fn newton_step(rows: &[Row], w: &[f64; SIGNS + 1]) -> [f64; SIGNS + 1] {
     let mut gradient = [0.0; N];
     let mut curvature = [[0.0; N]; N];
     for i in 0..N {
-        let ridge = if i == 0 { 0.0 } else { RIDGE };
-        gradient[i] = ridge * w[i];
-        curvature[i][i] = ridge + 1e-6;
+        curvature[i][i] = 1e-6;
+        if i > 0 {
+            gradient[i] = PULL * (w[i] - TYPICAL[i - 1]);
+            curvature[i][i] += PULL;
+        }
     }
     for Row { x, outside, weight } in rows {
         let p = 1.0 / (1.0 + (-odds(x, w)).exp());
@@ -223,6 +246,10 @@ mod tests {
         }
     }
 
+    fn fitted(held: &[Held]) -> Calibration {
+        Calibration::fit(held, held)
+    }
+
     #[test]
     fn probabilities_become_as_certain_as_they_are_right() {
         // Scores that claim e³ to 1, and are right three times in four.
@@ -231,7 +258,7 @@ mod tests {
             kind: Kind::Intent(u32::from(i.is_multiple_of(4))),
             signs: [0.0; SIGNS],
         };
-        let calibration = Calibration::fit(&(0..400).map(text).collect::<Vec<_>>());
+        let calibration = fitted(&(0..400).map(text).collect::<Vec<_>>());
         let mut scores = [3.0, 0.0];
         calibration.probabilities(&mut scores);
         assert!((scores[0] - 0.75).abs() < 0.02, "{scores:?}");
@@ -244,9 +271,26 @@ mod tests {
             kind: if i < 50 { Kind::Intent(0) } else { Kind::OtherIntent },
             signs: [if i < 50 { 2.0 } else { -1.0 } + (i % 7) as f32 * 0.2, 0.0],
         };
-        let calibration = Calibration::fit(&(0..500).map(text).collect::<Vec<_>>());
+        let calibration = fitted(&(0..500).map(text).collect::<Vec<_>>());
         let out = |sign| calibration.out_of_scope(&[sign, 0.0]);
         assert!(out(-1.0) > 0.95 && out(3.0) < 0.05, "{calibration:?}");
         assert!(out(-1.0) > out(0.0) && out(0.0) > out(1.5));
+    }
+
+    #[test]
+    fn few_texts_in_scope_are_refused_however_alike_the_others_are() {
+        let text = |i: u32| Held {
+            scores: vec![0.0],
+            kind: if i.is_multiple_of(2) { Kind::Intent(0) } else { Kind::OtherIntent },
+            signs: [(i / 2 % 20) as f32 - if i.is_multiple_of(2) { 0.0 } else { 3.0 }, 0.0],
+        };
+        let held: Vec<Held> = (0..800).map(text).collect();
+        let calibration = fitted(&held);
+        let refused = |kind: Kind| {
+            let of = held.iter().filter(|text| text.kind == kind);
+            of.filter(|text| calibration.out_of_scope(&text.signs) >= 0.5).count()
+        };
+        assert!(refused(Kind::Intent(0)) <= 20, "{calibration:?}");
+        assert!(refused(Kind::OtherIntent) >= 60, "{calibration:?}");
     }
 }

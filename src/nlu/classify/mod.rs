@@ -1,6 +1,8 @@
 //! What templates do not say: intents learned from examples.
 
+mod bytes;
 mod calibrate;
+mod closeness;
 mod encoder;
 mod everyday;
 mod features;

@@ -1,7 +1,9 @@
 //! The trained model: intents, weights in bytes, and what makes its scores probabilities.
 
 use super::ClassifyError;
+use super::bytes::{byte_columns, byte_rows};
 use super::calibrate::{Calibration, Signs, log_sum_exp};
+use super::closeness::Closeness;
 use super::encoder::{EMBEDDING_LEN, SENSE_LEN, Sense, SentenceEncoder};
 use super::grams::{Grams, Sparse};
 use super::head::Head;
@@ -11,7 +13,7 @@ use crate::nn::kernels::{Activation, Kernel};
 use crate::nn::linear::{ByteLinear, InputBits, LinearScratch, Quantised};
 
 /// Begins a stored model; the last byte is the version of its layout.
-const MAGIC: [u8; 8] = *b"mynahIM\x01";
+const MAGIC: [u8; 8] = *b"mynahIM\x02";
 
 /// What a text is taken for.
 #[derive(Debug, Clone, PartialEq)]
@@ -34,7 +36,7 @@ impl Verdict {
 #[derive(Debug)]
 struct Meaning {
     scaling: Scaling,
-    centres: Centres,
+    closeness: Closeness,
     bytes: Vec<u8>,
     scales: Vec<f32>,
     layer: ByteLinear,
@@ -81,34 +83,6 @@ impl Scaling {
     }
 }
 
-/// The middle of every intent's embeddings, of length 1.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub(super) struct Centres(Vec<f32>);
-
-impl Centres {
-    /// `texts`: the sense and the class of each.
-    pub fn learn<'a>(texts: impl Iterator<Item = (&'a [f32], u32)>, classes: usize) -> Self {
-        let mut centres = vec![0.0; classes * EMBEDDING_LEN];
-        for (sense, class) in texts {
-            let centre = &mut centres[class as usize * EMBEDDING_LEN..][..EMBEDDING_LEN];
-            centre.iter_mut().zip(sense).for_each(|(sum, x)| *sum += x);
-        }
-        for centre in centres.chunks_exact_mut(EMBEDDING_LEN) {
-            let norm = centre.iter().map(|x| x * x).sum::<f32>().sqrt();
-            if norm > 0.0 {
-                centre.iter_mut().for_each(|x| *x /= norm);
-            }
-        }
-        Self(centres)
-    }
-
-    /// Cosine between a text and the middle of a class.
-    pub fn likeness(&self, class: usize, sense: &[f32]) -> f32 {
-        let centre = &self.0[class * EMBEDDING_LEN..][..EMBEDDING_LEN];
-        centre.iter().zip(sense).map(|(a, b)| a * b).sum()
-    }
-}
-
 /// Intents learned from examples. Immutable, and shared between threads as it is.
 #[derive(Debug)]
 pub struct IntentModel {
@@ -126,15 +100,15 @@ impl IntentModel {
     pub(super) fn new(
         intents: Vec<String>,
         grams: Grams,
-        meaning: Option<(Scaling, Centres)>,
+        meaning: Option<(Scaling, Closeness)>,
         head: &Head,
         calibration: Calibration,
     ) -> Result<Self, NnError> {
         let (pieces, scales) = byte_rows(&head.pieces, head.classes);
         let meaning = match meaning {
-            Some((scaling, centres)) => {
+            Some((scaling, closeness)) => {
                 let (bytes, scales) = byte_columns(&head.meaning, head.classes);
-                Some(Meaning::new(scaling, centres, bytes, scales)?)
+                Some(Meaning::new(scaling, closeness, bytes, scales)?)
             }
             None => None,
         };
@@ -158,15 +132,16 @@ impl IntentModel {
         text: &str,
         encoder: Option<&mut SentenceEncoder>,
     ) -> Result<Verdict, ClassifyError> {
+        let kernel = Kernel::current().map_err(NnError::from)?;
         let mut scores = self.piece_scores(&self.grams.vector(text));
         let signs = match (&self.meaning, encoder) {
             (Some(meaning), Some(encoder)) => {
                 let sense = encoder.sense(text)?;
                 meaning.add(&sense, &mut scores);
-                signs(&scores, Some((&meaning.centres, &sense)))
+                signs(kernel, &scores, Some((&meaning.closeness, &sense)))
             }
             (Some(_), None) => return Err(ClassifyError::NoEncoder),
-            (None, _) => signs(&scores, None),
+            (None, _) => signs(kernel, &scores, None),
         };
         self.calibration.probabilities(&mut scores);
         let out_of_scope = self.calibration.out_of_scope(&signs);
@@ -201,7 +176,7 @@ impl IntentModel {
         if let Some(meaning) = &self.meaning {
             out.floats(&meaning.scaling.mean);
             out.floats(&meaning.scaling.factor);
-            out.floats(&meaning.centres.0);
+            meaning.closeness.write(&mut out);
             out.floats(&meaning.scales);
             out.raw(&meaning.bytes);
         }
@@ -235,17 +210,16 @@ impl IntentModel {
             0 => None,
             _ => {
                 let scaling = Scaling { mean: from.floats()?, factor: from.floats()? };
-                let centres = Centres(from.floats()?);
+                let closeness = Closeness::read(from, classes)?;
                 let (scales, bytes) = (from.floats()?, from.raw()?.to_vec());
                 let fits = scaling.mean.len() == SENSE_LEN
                     && scaling.factor.len() == SENSE_LEN
-                    && centres.0.len() == EMBEDDING_LEN * classes
                     && scales.len() == classes
                     && bytes.len() == SENSE_LEN * classes;
                 if !fits {
                     return Err("its weights do not fit the sentence encoder".into());
                 }
-                let meaning = Meaning::new(scaling, centres, bytes, scales);
+                let meaning = Meaning::new(scaling, closeness, bytes, scales);
                 Some(meaning.map_err(|error| error.to_string())?)
             }
         };
@@ -259,7 +233,7 @@ impl IntentModel {
 impl Meaning {
     fn new(
         scaling: Scaling,
-        centres: Centres,
+        closeness: Closeness,
         bytes: Vec<u8>,
         scales: Vec<f32>,
     ) -> Result<Self, NnError> {
@@ -268,7 +242,7 @@ impl Meaning {
         // Two bytes an input: the scores decide what is out of scope.
         let kernel = Kernel::current()?;
         let layer = ByteLinear::pack_windows(kernel, &weight, SENSE_LEN, InputBits::Sixteen);
-        Ok(Self { scaling, centres, bytes, scales, layer })
+        Ok(Self { scaling, closeness, bytes, scales, layer })
     }
 
     fn add(&self, sense: &Sense, scores: &mut [f32]) {
@@ -280,36 +254,14 @@ impl Meaning {
 }
 
 /// What tells out-of-scope by: how loudly the intents speak together (the negative energy of Liu et
-/// al. 2020), and how near the text lies to the middle of the loudest.
-pub(super) fn signs(scores: &[f32], meaning: Option<(&Centres, &[f32])>) -> Signs {
+/// al. 2020), and how close the text lies to the loudest.
+pub(super) fn signs(
+    kernel: Kernel,
+    scores: &[f32],
+    meaning: Option<(&Closeness, &[f32])>,
+) -> Signs {
     let loudest = (0..scores.len()).max_by(|a, b| scores[*a].total_cmp(&scores[*b]));
-    let likeness =
-        meaning.zip(loudest).map(|((centres, sense), best)| centres.likeness(best, sense));
-    [log_sum_exp(scores.iter().copied()), likeness.unwrap_or(0.0)]
-}
-
-/// Rows of floats as bytes and a scale each.
-fn byte_rows(weights: &[f32], classes: usize) -> (Vec<u8>, Vec<f32>) {
-    let (mut bytes, mut scales) = (Vec::with_capacity(weights.len()), Vec::new());
-    for row in weights.chunks_exact(classes) {
-        let scale = scale_of(row.iter());
-        bytes.extend(row.iter().map(|x| ((x / scale).round() as i8).cast_unsigned()));
-        scales.push(scale);
-    }
-    (bytes, scales)
-}
-
-/// Columns of floats as bytes around 128 and a scale each.
-fn byte_columns(weights: &[f32], classes: usize) -> (Vec<u8>, Vec<f32>) {
-    let scales: Vec<f32> =
-        (0..classes).map(|class| scale_of(weights[class..].iter().step_by(classes))).collect();
-    let rows = weights.chunks_exact(classes);
-    let byte = |(x, scale): (&f32, &f32)| ((x / scale).round() + 128.0) as u8;
-    (rows.flat_map(|row| row.iter().zip(&scales).map(byte)).collect(), scales)
-}
-
-fn scale_of<'a>(weights: impl Iterator<Item = &'a f32>) -> f32 {
-    let largest = weights.fold(0.0_f32, |largest, x| largest.max(x.abs()));
-    // Of nothing but zeros any scale is right.
-    if largest > 0.0 { largest / 127.0 } else { 1.0 }
+    let near =
+        meaning.zip(loudest).map(|((closeness, sense), best)| closeness.of(kernel, sense, best));
+    [log_sum_exp(scores.iter().copied()), near.unwrap_or(0.0)]
 }

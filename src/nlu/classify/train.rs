@@ -1,14 +1,15 @@
 //! Learning intents from examples, on the device, in seconds.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::ClassifyError;
 use super::calibrate::{Calibration, Held, Kind};
+use super::closeness::Closeness;
 use super::encoder::{EMBEDDING_LEN, SENSE_LEN, SentenceEncoder};
 use super::everyday::EVERYDAY;
 use super::grams::{Grams, Sparse};
 use super::head::{Head, Shuffle, Texts};
-use super::model::{Centres, IntentModel, Scaling, signs};
+use super::model::{IntentModel, Scaling, signs};
 use crate::nn::kernels::Kernel;
 use crate::nn::{NnError, Team};
 
@@ -62,13 +63,14 @@ impl IntentModel {
         }
         let intents: Vec<String> = names.into_iter().map(str::to_owned).collect();
         let copies = copies(&mut training);
-        let examples = training.examples.iter().map(|e| (e.text, e.intent));
-        let copies = copies.iter().map(|(text, intent)| (text.as_str(), *intent));
-        let label = |intent: &str| {
+        let copies = copies.iter().map(|(text, example)| (text.as_str(), *example));
+        let examples = training.examples.iter().zip(0..).map(|(e, number)| (e.text, number));
+        let (mut said, origins): (Vec<&str>, Vec<usize>) = examples.chain(copies).unzip();
+        let label = |example: &usize| {
+            let intent = training.examples[*example].intent;
             intents.binary_search_by(|i| i.as_str().cmp(intent)).expect("gathered above") as u32
         };
-        let (mut said, labels): (Vec<&str>, Vec<u32>) =
-            examples.chain(copies).map(|(text, intent)| (text, label(intent))).unzip();
+        let labels: Vec<u32> = origins.iter().map(label).collect();
         let inside = said.len();
         said.extend(&training.others);
         let given = said.len();
@@ -99,28 +101,43 @@ impl IntentModel {
         };
         let kernel = Kernel::current().map_err(NnError::from)?;
         let chosen: Vec<u32> = (0..inside as u32).collect();
-        let holding = Holding { kernel, texts: &texts, senses, outside: &outside };
+        let parts = parts(&origins, &labels[..training.examples.len()]);
+        let holding = Holding { kernel, texts: &texts, senses, parts: &parts, outside: &outside };
         let (mut head, mut calibration) = (None, None);
         team.join(
             true,
             || head = Some(Head::fit(kernel, &texts, &chosen)),
-            || calibration = Some(Calibration::fit(&holding.out())),
+            || calibration = Some(Calibration::fit(&holding.intents_out(), &holding.texts_out())),
         );
         let (head, calibration) = head.zip(calibration).expect("both were computed");
-        let centres = holding.centres(&chosen);
-        Ok(Self::new(intents, grams, scaling.zip(centres), &head, calibration)?)
+        let closeness = holding.closeness(&chosen);
+        Ok(Self::new(intents, grams, scaling.zip(closeness), &head, calibration)?)
     }
 }
 
-fn copies<'a>(training: &mut Training<'a>) -> Vec<(String, &'a str)> {
+/// Misheard copies, and the example that each is of.
+fn copies(training: &mut Training) -> Vec<(String, usize)> {
     let Some((count, corrupt)) = &mut training.corrupt else { return Vec::new() };
     let mut copies = Vec::new();
-    for example in &training.examples {
-        copies.extend(
-            (0..*count).filter_map(|_| Some((corrupt.corrupt(example.text)?, example.intent))),
-        );
+    for (number, example) in training.examples.iter().enumerate() {
+        copies.extend((0..*count).filter_map(|_| Some((corrupt.corrupt(example.text)?, number))));
     }
     copies
+}
+
+/// The part of every text: its own example's, or a copy would be known by the example it is of.
+/// Every intent deals its examples out in turn, so that each part has some of each.
+fn parts(origins: &[usize], labels: &[u32]) -> Vec<usize> {
+    let mut mixed: Vec<usize> = (0..labels.len()).collect();
+    Shuffle(0x9e37_79b9_7f4a_7c15).apply(&mut mixed);
+    let mut dealt = BTreeMap::<u32, usize>::new();
+    let mut part = vec![0; labels.len()];
+    for example in mixed {
+        let turn = dealt.entry(labels[example]).or_default();
+        part[example] = *turn % FOLDS;
+        *turn += 1;
+    }
+    origins.iter().map(|example| part[*example]).collect()
 }
 
 /// Whether a text is close to one of the first `inside`.
@@ -153,6 +170,8 @@ struct Holding<'a> {
     kernel: Kernel,
     texts: &'a Texts<'a>,
     senses: Option<&'a [f32]>,
+    /// Of every text of an intent.
+    parts: &'a [usize],
     /// Texts of no intent.
     outside: &'a [u32],
 }
@@ -162,60 +181,59 @@ impl Holding<'_> {
         Some(&self.senses?[text as usize * SENSE_LEN..][..SENSE_LEN])
     }
 
-    fn centres(&self, learned: &[u32]) -> Option<Centres> {
+    fn closeness(&self, learned: &[u32]) -> Option<Closeness> {
         self.senses?;
         let label = |text: &u32| self.texts.labels[*text as usize];
-        let texts = learned.iter().filter_map(|text| Some((self.sense(*text)?, label(text))));
-        Some(Centres::learn(texts, self.texts.classes))
+        let texts: Vec<(&[f32], u32)> = learned
+            .iter()
+            .filter_map(|text| Some((&self.sense(*text)?[..EMBEDDING_LEN], label(text))))
+            .collect();
+        Some(Closeness::learn(self.kernel, &texts, self.texts.classes))
     }
 
-    /// Scores of texts that were held out: some of every intent that was learned, all of the intents
-    /// that were not, which are out of scope to what was learned, and texts of no intent.
-    fn out(&self) -> Vec<Held> {
+    fn folds(&self) -> usize {
+        if self.parts.len() > MANY_TEXTS { 1 } else { FOLDS }
+    }
+
+    /// Texts held out of all intents: what a text in scope looks like to the model to be.
+    fn texts_out(&self) -> Vec<Held> {
+        (0..self.folds()).flat_map(|fold| self.out(fold, |_| false, &[])).collect()
+    }
+
+    /// Texts held out of the intents that were learned, all texts of the intents that were not,
+    /// which are out of scope to what was learned, and texts of no intent.
+    fn intents_out(&self) -> Vec<Held> {
+        let few = self.texts.classes <= FOLDS;
+        let folds = 0..self.folds();
+        let unknown = |fold| move |label: u32| !few && label as usize % FOLDS == fold;
+        folds.flat_map(|fold| self.out(fold, unknown(fold), self.outside)).collect()
+    }
+
+    fn out(&self, fold: usize, unknown: impl Fn(u32) -> bool, outside: &[u32]) -> Vec<Held> {
         let Self { kernel, texts, .. } = *self;
-        let mut mixed: Vec<u32> = (0..texts.labels.len() as u32).collect();
-        Shuffle(0x9e37_79b9_7f4a_7c15).apply(&mut mixed);
-        // Every intent deals its texts out in turn, so that each part has some of each.
-        let mut dealt = vec![0; texts.classes];
-        let part: Vec<(u32, usize)> = mixed
-            .into_iter()
-            .map(|text| {
-                let turn = &mut dealt[texts.labels[text as usize] as usize];
-                *turn += 1;
-                (text, (*turn - 1) % FOLDS)
-            })
-            .collect();
-        let folds = if part.len() > MANY_TEXTS { 1 } else { FOLDS };
-        let mut held = Vec::new();
-        for fold in 0..folds {
-            let unknown = |label: u32| texts.classes > FOLDS && label as usize % FOLDS == fold;
-            let label = |text: u32| texts.labels[text as usize];
-            let learned = part.iter().filter(|(t, p)| *p != fold && !unknown(label(*t)));
-            let learned: Vec<u32> = learned.map(|(text, _)| *text).collect();
-            let head = Head::fit(kernel, texts, &learned);
-            let centres = self.centres(&learned);
-            let mut hold = |text: u32, kind: Kind| {
-                let mut scores = head.scores(kernel, texts, text);
-                // What was not learned has no voice.
-                for (class, score) in (0..).zip(&mut scores) {
-                    if unknown(class) {
-                        *score = UNHEARD;
-                    }
-                }
-                let signs = signs(&scores, centres.as_ref().zip(self.sense(text)));
-                held.push(Held { scores, kind, signs });
-            };
-            for (text, p) in &part {
-                let label = label(*text);
-                if unknown(label) {
-                    hold(*text, Kind::OtherIntent);
-                } else if *p == fold {
-                    hold(*text, Kind::Intent(label));
+        let known = |text: &u32| {
+            self.parts[*text as usize] != fold && !unknown(texts.labels[*text as usize])
+        };
+        let (learned, others): (Vec<u32>, Vec<u32>) = (0..self.parts.len() as u32).partition(known);
+        let head = Head::fit(kernel, texts, &learned);
+        let closeness = self.closeness(&learned);
+        let hold = |(text, kind): (u32, Kind)| {
+            let mut scores = head.scores(kernel, texts, text);
+            // What was not learned has no voice.
+            for (class, score) in (0..).zip(&mut scores) {
+                if unknown(class) {
+                    *score = UNHEARD;
                 }
             }
-            self.outside.iter().for_each(|text| hold(*text, Kind::OtherTalk));
-        }
-        held
+            let signs = signs(kernel, &scores, closeness.as_ref().zip(self.sense(text)));
+            Held { scores, kind, signs }
+        };
+        let others = others.into_iter().map(|text| match texts.labels[text as usize] {
+            label if unknown(label) => (text, Kind::OtherIntent),
+            label => (text, Kind::Intent(label)),
+        });
+        let outside = outside.iter().map(|text| (*text, Kind::OtherTalk));
+        others.chain(outside).map(hold).collect()
     }
 }
 

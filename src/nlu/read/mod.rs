@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::draft::{Block, Draft, Lists, Requirement, Rules, Template};
+use super::draft::{Block, Draft, Lists, Phrase, Requirement, Rules, Template};
 use super::interpretation::SlotValue;
 use super::template;
 use super::words::Words;
@@ -42,6 +42,8 @@ const FILE_KEYS: &[&str] = &[
     "responses",
     "pronounce",
 ];
+/// `examples` is ours; Home Assistant passes over it here.
+const INTENT_KEYS: &[&str] = &["data", "examples"];
 const BLOCK_KEYS: &[&str] = &[
     "sentences",
     "slots",
@@ -64,10 +66,14 @@ impl Reader<'_> {
             match key {
                 "intents" => {
                     for (name, _, intent) in self.entries(value, "`intents`") {
-                        for (key, _, data) in self.keys(intent, "an intent", &["data"]) {
-                            debug_assert_eq!(key, "data");
-                            let blocks = self.blocks(data);
-                            draft.intent(name).blocks.extend(blocks);
+                        for (key, _, value) in self.keys(intent, "an intent", INTENT_KEYS) {
+                            if key == "examples" {
+                                let examples = self.phrases(value);
+                                draft.intent(name).examples.extend(examples);
+                            } else {
+                                let blocks = self.blocks(value);
+                                draft.intent(name).blocks.extend(blocks);
+                            }
                         }
                     }
                 }
@@ -139,6 +145,26 @@ impl Reader<'_> {
     fn folder_intent(&self) -> Option<String> {
         let folder = self.sources[self.index].path.parent()?.file_name()?.to_str()?;
         (folder != "intents").then(|| folder.to_owned())
+    }
+
+    /// `- a phrase`, as people say it.
+    fn phrases(&mut self, yaml: &Yaml) -> Vec<Phrase> {
+        let mut phrases = Vec::new();
+        for item in self.items(yaml, "`examples`", "phrases") {
+            let Some(text) = self.text(item, "an example") else { continue };
+            if Words::new(&text).text.is_empty() {
+                self.wrong(item, "this example has no words", "write what somebody may say");
+            } else if template::is_template(&text) {
+                self.wrong(
+                    item,
+                    "an example is learned as it is written, and this is a template",
+                    "write one phrase without brackets, or move it to `sentences`",
+                );
+            } else {
+                phrases.push(Phrase { text, place: self.place(item) });
+            }
+        }
+        phrases
     }
 
     fn blocks(&mut self, yaml: &Yaml) -> Vec<Block> {

@@ -103,6 +103,26 @@ fn yaml_mistakes() {
             "1:1 a template file must be a block of keys, and this is a list",
             "write `name: …` below it, indented",
         ),
+        (
+            "intents: {I: {examples: a lamp}}",
+            "1:25 `examples` must be a list, and this is text",
+            "write a list of phrases, each after `- `",
+        ),
+        (
+            "intents: {I: {examples: [\"?\"]}}",
+            "1:26 this example has no words",
+            "write what somebody may say",
+        ),
+        (
+            "intents: {I: {examples: [\"the [big] lamp\"]}}",
+            "1:26 an example is learned as it is written, and this is a template",
+            "write one phrase without brackets, or move it to `sentences`",
+        ),
+        (
+            "intents: {I: {examples: [a lamp]}, J: {examples: [The lamp, A lamp]}}",
+            "1:61 this is an example of I as well",
+            "it stands at a.yaml:1; keep one of them",
+        ),
         ("intents: {I: {dat: []}}", "1:15 an intent has no key `dat`", "did you mean `data`?"),
         (
             "intents: {I: {data: {}}}",
