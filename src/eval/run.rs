@@ -98,6 +98,6 @@ impl Evaluation {
             interpret: ms(recognised, Instant::now()),
             ..StageTimes::default()
         };
-        Ok(Outcome::whole(row, &decision.text, &decision.interpretation, times))
+        Ok(Outcome::whole(row, &decision, times))
     }
 }
