@@ -2,6 +2,7 @@
 //! and noise, and what the recogniser's search makes of them. For learning what its evidence is worth
 //! before any visitor has come.
 
+mod accent;
 mod noise;
 mod room;
 mod studio;

@@ -1,5 +1,6 @@
 //! Our own voice as many visitors in many places.
 
+use super::accent::accented;
 use super::noise::Surroundings;
 use super::room;
 use crate::audio::file::Clip;
@@ -13,13 +14,15 @@ use crate::units::SAMPLE_RATE_HZ;
 /// intelligible.
 const PACE: (f32, f32) = (0.8, 1.35);
 const PITCH: (f32, f32) = (0.8, 1.3);
+/// Share of the sounds that somebody says otherwise than our voice: none to a strong accent.
+const ACCENT: (f32, f32) = (0.0, 0.12);
 /// Sentences that babble is made of.
 const TALK: usize = 12;
 /// Share of utterances in an echoing room, and in quiet.
-const IN_A_ROOM: f32 = 0.4;
+const IN_A_ROOM: f32 = 0.5;
 const IN_QUIET: f32 = 0.25;
 /// Power of the voice over that of the noise, in decibels.
-const SNR_DB: (f32, f32) = (0.0, 30.0);
+const SNR_DB: (f32, f32) = (-3.0, 25.0);
 /// The same in quiet.
 const QUIET_DB: f32 = 50.0;
 /// Mean level of the voice, in decibels to full scale.
@@ -47,12 +50,11 @@ impl Studio {
     pub fn utterance(&mut self, voice: &mut Voice, text: &str) -> Result<Vec<f32>, TtsError> {
         if self.talk.is_empty() {
             for text in EVERYDAY.lines().take(TALK) {
-                let style = self.style();
-                self.talk.push(spoken(voice, text, &style)?);
+                let sound = self.spoken(voice, text)?;
+                self.talk.push(sound);
             }
         }
-        let style = self.style();
-        let spoken = spoken(voice, text, &style)?;
+        let spoken = self.spoken(voice, text)?;
         let seconds = |s: f32| (s * SAMPLE_RATE_HZ as f32) as usize;
         let level = 10f32.powf(self.draw.between(LEVEL_DB.0, LEVEL_DB.1) / 20.0);
         let gain = level / rms(&spoken).max(f32::MIN_POSITIVE);
@@ -75,22 +77,24 @@ impl Studio {
         Ok(sound)
     }
 
-    fn style(&mut self) -> Style {
-        Style {
-            pace: self.draw.between(PACE.0, PACE.1),
-            pitch: self.draw.between(PITCH.0, PITCH.1),
-            seed: self.draw.bits(),
+    /// `text` by somebody else every time.
+    fn spoken(&mut self, voice: &mut Voice, text: &str) -> Result<Vec<f32>, TtsError> {
+        let draw = &mut self.draw;
+        let style = Style {
+            pace: draw.between(PACE.0, PACE.1),
+            pitch: draw.between(PITCH.0, PITCH.1),
+            seed: draw.bits(),
+        };
+        let accent = draw.between(ACCENT.0, ACCENT.1);
+        let never = CancelToken::never();
+        let mut samples = Vec::new();
+        for clause in voice.clauses(text)? {
+            let phonemes = accented(&clause.phonemes, accent, draw);
+            let clause = voice.respoken(&clause, phonemes);
+            samples.extend(voice.synthesize(&clause, &style, &never)?);
         }
+        Ok(Clip { rate_hz: VOICE_RATE_HZ, samples }.to_rate(SAMPLE_RATE_HZ).samples)
     }
-}
-
-fn spoken(voice: &mut Voice, text: &str, style: &Style) -> Result<Vec<f32>, TtsError> {
-    let never = CancelToken::never();
-    let mut samples = Vec::new();
-    for clause in voice.clauses(text)? {
-        samples.extend(voice.synthesize(&clause, style, &never)?);
-    }
-    Ok(Clip { rate_hz: VOICE_RATE_HZ, samples }.to_rate(SAMPLE_RATE_HZ).samples)
 }
 
 /// Root of the mean power.

@@ -14,6 +14,9 @@ const SHORTEST: usize = 3;
 /// The word for it is at most so much longer or shorter.
 const LENGTH_APART: usize = 1;
 
+/// Most words of everyday talk that is cut short.
+const FIRST_WORDS: usize = 3;
+
 /// Why a sentence is said.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
@@ -21,7 +24,7 @@ pub enum Kind {
     Own,
     /// One word of a value is another that no list holds.
     NearMiss,
-    /// Everyday talk.
+    /// Everyday talk, whole or the first words of it.
     Other,
 }
 
@@ -31,9 +34,10 @@ pub struct Sentence {
     pub text: String,
 }
 
-/// `count` sentences: every other one is the agent's own, its intents taking turns, the others near
-/// misses and everyday talk in equal parts (talk alone where no value can be missed). The same agent,
-/// count and seed give the same sentences.
+/// `count` sentences, in eight parts: four are the agent's own, its intents taking turns; one are near
+/// misses, where values can be missed; one is everyday talk; and two are its first words alone, for
+/// what is said beside an agent is mostly short. The same agent, count and seed give the same
+/// sentences.
 pub fn sentences(agent: &Agent, count: usize, seed: u64) -> Vec<Sentence> {
     let mut draw = Draw::new(seed);
     let intents: Vec<&str> = agent.grammar.intents().collect();
@@ -46,12 +50,13 @@ pub fn sentences(agent: &Agent, count: usize, seed: u64) -> Vec<Sentence> {
             *turn += 1;
             own(agent, intents[*turn % intents.len().max(1)], draw)
         };
-        let other = |draw: &mut Draw| {
-            let text = (*talk.get(draw.below(talk.len().max(1)))?).to_owned();
-            Some(Sentence { kind: Kind::Other, text })
+        let other = |draw: &mut Draw, words: usize| {
+            let line = talk.get(draw.below(talk.len().max(1)))?;
+            let text = line.split(' ').take(words).collect::<Vec<_>>().join(" ");
+            (!is_own(agent, &text)).then_some(Sentence { kind: Kind::Other, text })
         };
-        match at % 4 {
-            0 | 2 => {
+        match at % 8 {
+            0 | 2 | 4 | 6 => {
                 let text = own(&mut draw, &mut turn)?;
                 Some(Sentence { kind: Kind::Own, text })
             }
@@ -62,10 +67,14 @@ pub fn sentences(agent: &Agent, count: usize, seed: u64) -> Vec<Sentence> {
                 });
                 match missed {
                     Some(text) => Some(Sentence { kind: Kind::NearMiss, text }),
-                    None => other(&mut draw),
+                    None => other(&mut draw, usize::MAX),
                 }
             }
-            _ => other(&mut draw),
+            5 => other(&mut draw, usize::MAX),
+            _ => {
+                let words = 1 + draw.below(FIRST_WORDS);
+                other(&mut draw, words)
+            }
         }
     });
     all.collect()
@@ -140,7 +149,9 @@ mod tests {
         assert_eq!(all, sentences(&agent, 40, 1));
         assert_ne!(all, sentences(&agent, 40, 2));
         let of = |kind| all.iter().filter(move |s| s.kind == kind).map(|s| s.text.as_str());
-        assert_eq!((of(Kind::Own).count(), of(Kind::NearMiss).count()), (20, 10));
+        assert_eq!((of(Kind::Own).count(), of(Kind::NearMiss).count()), (20, 5));
+        let short = of(Kind::Other).filter(|text| text.split(' ').count() <= FIRST_WORDS);
+        assert_eq!((of(Kind::Other).count(), short.count()), (15, 10));
         assert!(of(Kind::Own).all(|text| is_own(&agent, text)));
         assert!(of(Kind::Own).any(|text| text.starts_with("stop")));
         assert!(of(Kind::NearMiss).all(|text| text.starts_with("turn on the ")));
