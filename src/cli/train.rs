@@ -91,13 +91,13 @@ struct Together {
 }
 
 pub fn run(args: &Args, context: &Context) -> Result<(), Failure> {
-    let models = context.models()?;
     if args.agents.len() > 1 && args.state.state_dir.is_some() {
         return Err(Failure::Input(anyhow::anyhow!(
             "--state-dir is one folder, and {} agents are named: train them one by one",
             args.agents.len()
         )));
     }
+    let models = context.models()?;
     let mut engines = None;
     let mut observed = Vec::new();
     for folder in &args.agents {

@@ -62,10 +62,10 @@ pub struct Observed {
 
 /// How far from what ships a fit goes without much evidence: standard deviations of a normal prior,
 /// for the offset in log odds, for the others as a share of their size.
-const OFFSET_SPREAD: f64 = 1.0;
-const SHARE_SPREAD: f64 = 0.5;
+const OFFSET_SPREAD: f64 = 0.5;
+const SHARE_SPREAD: f64 = 0.15;
 /// What stands for the size of a parameter that ships as less.
-const LEAST_SIZE: f64 = 0.2;
+const LEAST_SIZE: f64 = 1.0;
 /// Scoring steps; a handful is enough.
 const STEPS: usize = 50;
 /// A probability is never so sure as to make one example count for more than all others.
