@@ -36,7 +36,7 @@ pub struct Calibration {
 impl Calibration {
     /// What ships; docs/understanding.md says how the numbers were found.
     pub const SHIPPED: Self =
-        Self { search: Trust([0.25, 0.6, 5.0, 0.0, 0.0]), sound: Trust([0.0, 1.5, 12.0]) };
+        Self { search: Trust([-1.8, 1.4, 4.6, 2.2, 2.5]), sound: Trust([0.0, 1.5, 12.0]) };
 }
 
 impl Default for Calibration {
@@ -60,6 +60,15 @@ pub struct Observed {
     pub right: bool,
 }
 
+impl Observed {
+    /// As an example where nothing that the agent knows was meant. It says whether to believe the
+    /// best meaning, and nothing of which meaning: that another one is near is no reason for doubt
+    /// where all are wrong.
+    pub fn of_nothing(self) -> Self {
+        Self { leads: Vec::new(), right: false, ..self }
+    }
+}
+
 /// How far from what ships a fit goes without much evidence: standard deviations of a normal prior,
 /// for the offset in log odds, for the others as a share of their size.
 const OFFSET_SPREAD: f64 = 0.5;
@@ -73,11 +82,6 @@ const SUREST: f64 = 1e-4;
 
 impl<const P: usize> Trust<P> {
     const ENOUGH: () = assert!(P >= COMMON);
-
-    /// Offset, worth of a lead, slopes.
-    pub fn parameters(&self) -> &[f32; P] {
-        &self.0
-    }
 
     /// Probability that what fits best was said at all.
     pub fn fits(&self, signs: &[f32]) -> f32 {

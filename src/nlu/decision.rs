@@ -214,7 +214,7 @@ mod tests {
 
     use super::*;
     use crate::asr::{Ended, Hypothesis};
-    use crate::nlu::{Calibration, Slot, SlotValue, Spelled};
+    use crate::nlu::{Slot, SlotValue, Spelled};
     use crate::turn::Completeness;
 
     fn path(text: &str, score: f32, log_prob: f32) -> Path {
@@ -250,7 +250,9 @@ mod tests {
         read: impl Fn(&str) -> Interpretation,
         read_free: impl Fn(&str) -> Interpretation,
     ) -> Decision {
-        super::decide(heard, &Calibration::SHIPPED.search, &sounds(), read, read_free)
+        let fit_alone = vec![0.25, 0.6, 5.0, 0.0, 0.0];
+        let trust = fit_alone.try_into().expect("monotone");
+        super::decide(heard, &trust, &sounds(), read, read_free)
     }
 
     fn sounds() -> Sounds {
@@ -291,6 +293,21 @@ mod tests {
         };
         assert!(decision(-2.0).interpretation.confidence > 0.9);
         assert!(decision(-9.0).interpretation.confidence < 0.05);
+    }
+
+    #[test]
+    fn more_words_alike_are_better_signs() {
+        let evidence = |said: &str, free: &str| {
+            let heard = heard(vec![path(said, 3.0, -2.0)], free, -1.0);
+            searched(&heard, &sounds(), read).expect("it means something").evidence
+        };
+        let (alike, unlike) = (evidence("a latte", "a latte"), evidence("a latte", "of nonsense"));
+        assert_eq!(alike.distance, 0.0);
+        assert!(unlike.distance > 0.5, "{unlike:?}");
+        assert!(alike.signs()[2] > unlike.signs()[2]);
+        let longer = evidence("one large latte", "one large latte");
+        assert!(longer.signs()[1] > alike.signs()[1], "{longer:?} {alike:?}");
+        assert!(alike.signs().iter().all(|sign| sign.is_finite()));
     }
 
     #[test]

@@ -52,7 +52,10 @@ impl Trials {
         let Some(found) = self.conversation.searched(&heard) else { return Ok(None) };
         let meant = self.conversation.interpret_as_written(&sentence.text);
         let Interpretation { intent, slots, .. } = &found.meaning;
-        let right = sentence.kind == Kind::Own && meant.means(intent.as_deref(), slots);
-        Ok(Some(found.observed(right)))
+        let observed = found.observed(meant.means(intent.as_deref(), slots));
+        Ok(Some(match sentence.kind {
+            Kind::Own => observed,
+            Kind::NearMiss | Kind::Other => observed.of_nothing(),
+        }))
     }
 }

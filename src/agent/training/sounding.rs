@@ -5,7 +5,7 @@ use super::kept::Fit;
 use super::sentences::{Kind, sentences};
 use crate::agent::Agent;
 use crate::nlu::classify::Corrupt;
-use crate::nlu::{Calibration, Mishearing, SOUND};
+use crate::nlu::{Calibration, Mishearing, Observed, SOUND};
 
 /// Sentences that are looked at: some tenths of a second for a home.
 const LOOKED_AT: usize = 240;
@@ -26,7 +26,10 @@ pub fn fit(agent: &Agent, mishearing: &mut Mishearing<'_>) -> Fit<SOUND> {
                         .observe_sound(&heard, |intent, slots| meant.means(Some(intent), slots))
                 })
             }
-            Kind::NearMiss | Kind::Other => interpreter.observe_sound(&sentence.text, |_, _| false),
+            Kind::NearMiss | Kind::Other => {
+                let heard = interpreter.observe_sound(&sentence.text, |_, _| false);
+                heard.map(Observed::of_nothing)
+            }
         });
     }
     Fit { examples: observed.len(), trust: Calibration::SHIPPED.sound.fitted(&observed) }
