@@ -202,7 +202,7 @@ fn listened(folder: &Path, count: u32, engines: &mut Engines) -> Result<Vec<Obse
 /// One fit to what all agents heard: how the numbers that ship are found.
 fn together(agents: usize, observed: &[Observed], context: &Context) -> Result<(), Failure> {
     let shipped = Calibration::SHIPPED.search;
-    let trust: Trust<SEARCH> = shipped.fitted(observed);
+    let trust: Trust<SEARCH> = shipped.refitted(observed);
     let (brier, brier_shipped) = (trust.brier(observed), shipped.brier(observed));
     let search = Fit { examples: observed.len(), trust };
     if context.json {

@@ -75,6 +75,8 @@ const OFFSET_SPREAD: f64 = 0.5;
 const SHARE_SPREAD: f64 = 0.15;
 /// What stands for the size of a parameter that ships as less.
 const LEAST_SIZE: f64 = 1.0;
+/// As tight as that is what [`Trust::refitted`] believes before.
+const HARDLY: f64 = 1e-3;
 /// Scoring steps; a handful is enough.
 const STEPS: usize = 50;
 /// A probability is never so sure as to make one example count for more than all others.
@@ -113,13 +115,22 @@ impl<const P: usize> Trust<P> {
     /// The parameters under which `observed` is likeliest, `self` being what is believed before
     /// anything is: a maximum a posteriori estimate by Fisher scoring.
     pub fn fitted(&self, observed: &[Observed]) -> Self {
+        self.drawn(observed, 1.0)
+    }
+
+    /// The same with next to nothing believed before: how numbers that ship are looked for.
+    pub fn refitted(&self, observed: &[Observed]) -> Self {
+        self.drawn(observed, HARDLY)
+    }
+
+    fn drawn(&self, observed: &[Observed], tightness: f64) -> Self {
         let prior = self.0.map(f64::from);
         let pull: [f64; P] = std::array::from_fn(|i| {
             let spread = match i {
                 0 => OFFSET_SPREAD,
                 _ => SHARE_SPREAD * prior[i].max(LEAST_SIZE),
             };
-            spread.powi(-2)
+            tightness * spread.powi(-2)
         });
         let loss = |at: &[f64; P]| loss(observed, at, &prior, &pull);
         let mut at = prior;
@@ -272,6 +283,17 @@ mod tests {
         let fitted = believed.fitted(&observed(&truth, 20_000, 1));
         for (found, wanted) in fitted.0.iter().zip(truth.0) {
             assert!((found - wanted).abs() < 0.1 * wanted.max(1.0), "{fitted:?}");
+        }
+    }
+
+    #[test]
+    fn numbers_that_ship_come_out_of_what_they_were_fitted_to() {
+        let observed = observed(&Trust([0.5, 0.8, 4.0, 1.0]), 500, 7);
+        let shipped = Trust([0.0, 0.6, 5.0, 0.5]).refitted(&observed);
+        for again in [shipped.refitted(&observed), shipped.fitted(&observed)] {
+            for (a, b) in again.0.iter().zip(shipped.0) {
+                assert!((a - b).abs() < 0.02, "{again:?} {shipped:?}");
+            }
         }
     }
 
