@@ -237,10 +237,8 @@ fn scoring_step<const P: usize>(
     for i in 1..P {
         if at[i] <= 0.0 && gradient[i] > 0.0 {
             gradient[i] = 0.0;
-            for j in 0..P {
-                (information[i][j], information[j][i]) = (0.0, 0.0);
-            }
-            information[i][i] = 1.0;
+            information.iter_mut().for_each(|row| row[i] = 0.0);
+            information[i] = std::array::from_fn(|j| if i == j { 1.0 } else { 0.0 });
         }
     }
     solve(information, gradient)
