@@ -27,15 +27,17 @@ mod script_file;
 mod section;
 mod settings;
 mod test_file;
+mod thresholds;
 pub mod training;
 mod wording;
 
 pub use rehearsal::{Failed, Rehearsal, rehearse};
 pub use scaffold::{ScaffoldError, quoted, scaffold};
 pub use settings::{
-    AgentSettings, Limits, ListeningMode, ListeningSettings, Thresholds, TimeOuts, VoiceSettings,
+    AgentSettings, Limits, ListeningMode, ListeningSettings, TimeOuts, VoiceSettings,
 };
 pub use test_file::{Expectation, Happening, TestConversation, Turn};
+pub use thresholds::{Costs, Thresholds};
 
 /// Largest file an agent may have, in bytes: a typing mistake, not an agent, is larger.
 const MAX_FILE_BYTES: u64 = 4 * 1024 * 1024;
@@ -159,8 +161,10 @@ impl Agent {
 impl Agent {
     /// Compares words by the sounds that `voice` gives them; letters are all there is before.
     pub fn pronounce_with(&mut self, voice: Arc<dyn Pronounce>) -> Result<(), AgentError> {
+        let calibration = *self.interpreter.calibration();
         self.interpreter =
             interpreter(&self.grammar, voice).map_err(|word| unsounded(&self.folder, &word))?;
+        self.interpreter.set_calibration(calibration);
         Ok(())
     }
 }

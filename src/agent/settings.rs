@@ -7,9 +7,9 @@ use serde::de::DeserializeOwned;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue, ValueDeserializer};
 
+use super::thresholds::{Costs, Thresholds};
 use crate::config::diagnostic::{Diagnostic, Source, nearest};
 use crate::hear::EndpointSettings;
-use crate::nlu::Status;
 use crate::tts::{PACE, PITCH};
 
 /// The checked settings of an agent.
@@ -91,35 +91,6 @@ impl Default for Limits {
     }
 }
 
-/// How sure the agent must be, 0..1.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Thresholds {
-    /// From here on it acts without asking.
-    pub accept: f32,
-    /// From here on it asks "is that right?"; below it has not understood.
-    pub confirm: f32,
-}
-
-impl Default for Thresholds {
-    /// At even odds an agent acts, and what it does can be undone; somewhat below it asks.
-    fn default() -> Self {
-        Self { accept: 0.5, confirm: 0.3 }
-    }
-}
-
-impl Thresholds {
-    /// What a confidence is worth.
-    pub fn judge(&self, confidence: f32) -> Status {
-        if confidence >= self.accept {
-            Status::Accepted
-        } else if confidence >= self.confirm {
-            Status::Confirm
-        } else {
-            Status::Rejected
-        }
-    }
-}
-
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct WrittenListening {
@@ -154,13 +125,22 @@ struct WrittenThresholds {
     confirm: Option<Spanned<f64>>,
 }
 
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WrittenCosts {
+    wrong: Option<Spanned<f64>>,
+    question: Option<Spanned<f64>>,
+}
+
 const SECTIONS: &[&str] =
-    &["name", "listening", "voice", "endpoint", "time_outs", "limits", "thresholds"];
+    &["name", "listening", "voice", "endpoint", "time_outs", "limits", "thresholds", "costs"];
 
 /// A second is the least a person needs; after ten minutes nobody is there.
 const TIME_OUT_S: RangeInclusive<f64> = 1.0..=600.0;
 const NOT_UNDERSTOOD: RangeInclusive<f64> = 1.0..=20.0;
 const PROBABILITY: RangeInclusive<f64> = 0.0..=1.0;
+/// Against not understanding: from nothing much to a hundred times as bad.
+const COST: RangeInclusive<f64> = 0.01..=100.0;
 
 /// Reads `agent.toml`; returns the agent's name and settings, or every mistake in them.
 pub fn read(source: &Source, problems: &mut Vec<Diagnostic>) -> Option<(String, AgentSettings)> {
@@ -175,6 +155,7 @@ pub fn read(source: &Source, problems: &mut Vec<Diagnostic>) -> Option<(String, 
     };
     let mut settings = AgentSettings::default();
     let mut name = None;
+    let has_thresholds = table.contains_key("thresholds");
     for (key, value) in table {
         let at = value.span();
         match key.get_ref().as_ref() {
@@ -185,6 +166,12 @@ pub fn read(source: &Source, problems: &mut Vec<Diagnostic>) -> Option<(String, 
             "time_outs" => toml.time_outs(value, &mut settings.time_outs),
             "limits" => toml.limits(value, &mut settings.limits),
             "thresholds" => toml.thresholds(value, &mut settings.thresholds),
+            "costs" if has_thresholds => {
+                let message = "agent.toml has both `costs` and `thresholds`";
+                let help = "delete one of them: thresholds follow from costs";
+                toml.problems.push(Diagnostic::new(source, key.span(), message).help(help));
+            }
+            "costs" => toml.costs(value, &mut settings.thresholds),
             other => {
                 let help = match nearest(other, SECTIONS.iter().copied()) {
                     Some(near) => format!("did you mean `{near}`?"),
@@ -349,6 +336,18 @@ impl Toml<'_> {
         }
     }
 
+    fn costs(&mut self, value: Spanned<DeValue<'_>>, into: &mut Thresholds) {
+        let Some(written) = self.section::<WrittenCosts>(value) else { return };
+        let mut costs = Costs::default();
+        if let Some(cost) = self.number(written.wrong, "costs.wrong", &COST) {
+            costs.wrong = cost;
+        }
+        if let Some(cost) = self.number(written.question, "costs.question", &COST) {
+            costs.question = cost;
+        }
+        *into = costs.into();
+    }
+
     fn thresholds(&mut self, value: Spanned<DeValue<'_>>, into: &mut Thresholds) {
         let section = value.span();
         let Some(written) = self.section::<WrittenThresholds>(value) else { return };
@@ -374,6 +373,7 @@ impl Toml<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::nlu::Status;
 
     fn check(text: &str) -> Result<AgentSettings, Vec<String>> {
         let source = Source::new("agent.toml", text);
@@ -427,6 +427,8 @@ mod tests {
             ("name = \"a\"\n[endpoint]\nhangover_ms = 7\n", &["3:15", "hangover_ms is 7"]),
             ("name = \"a\"\n[endpoint]\nhangovr_ms = 7\n", &["3:1", "mean `hangover_ms`"]),
             ("name = \"a\"\n[thresholds]\nconfirm = 0.6\n", &["thresholds.confirm is 0.6"]),
+            ("name = \"a\"\n[costs]\nwrong = 0\n", &["3:9", "costs.wrong is 0", "0.01 to 100"]),
+            ("name = \"a\"\n[thresholds]\n[costs]\n", &["3:2", "both `costs` and `thr", "delete"]),
             ("name = \"a\"\n[limits]\nnot_understood = 0\n", &["3:18", "from 1 to 20"]),
         ] {
             let problems = check(text).expect_err(text);

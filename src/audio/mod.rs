@@ -6,7 +6,7 @@
 
 pub mod aside;
 pub mod capture;
-mod convolve;
+pub mod convolve;
 pub mod devices;
 pub mod echo_path;
 pub mod file;

@@ -216,6 +216,7 @@ impl Chat {
             completeness: heard.completeness,
             nbest: heard.nbest.clone(),
             gave_up: heard.gave_up,
+            evidence: None,
         };
         print_line(&intent.to_json())
     }

@@ -1,9 +1,9 @@
 use std::collections::{BTreeSet, HashMap};
-use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::anyhow;
 
+use super::output::progress;
 use super::train::{Hears, prepare};
 use super::{Context, Failure};
 use crate::agent::Agent;
@@ -216,14 +216,5 @@ fn sound(mixer: &mut Mixer, job: &Job) -> Result<Vec<f32>, MixError> {
     match &job.mix {
         Some(mix) => mixer.make(mix),
         None => Ok(file::read(&job.row.path)?.to_rate(SAMPLE_RATE_HZ).samples),
-    }
-}
-
-/// A counter in place, for people who watch.
-fn progress(done: usize, all: usize) {
-    let mut out = std::io::stderr();
-    if out.is_terminal() {
-        let end = if done == all { "\r\x1b[K" } else { "" };
-        let _ = write!(out, "\r{done} of {all}{end}").and_then(|()| out.flush());
     }
 }

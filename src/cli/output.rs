@@ -1,6 +1,7 @@
-//! Sound files that commands write: opened before the work begins, whole or absent after it.
+//! What commands write beside their answer: sound files, opened before the work begins and whole or
+//! absent after it, and how far they are.
 
-use std::io::ErrorKind;
+use std::io::{ErrorKind, IsTerminal, Write};
 use std::path::Path;
 
 use anyhow::Context as _;
@@ -43,6 +44,15 @@ pub fn failure(error: AudioFileError) -> Failure {
         _ => false,
     };
     if runtime { Failure::Runtime(error.into()) } else { Failure::input(error) }
+}
+
+/// A counter in place, for people who watch.
+pub fn progress(done: usize, all: usize) {
+    let mut out = std::io::stderr();
+    if out.is_terminal() {
+        let end = if done == all { "\r\x1b[K" } else { "" };
+        let _ = write!(out, "\r{done} of {all}{end}").and_then(|()| out.flush());
+    }
 }
 
 #[cfg(test)]

@@ -15,7 +15,7 @@ use std::sync::Arc;
 use crate::agent::Agent;
 use crate::asr::Recognition;
 use crate::clock::Clock;
-use crate::nlu::{Decision, Interpretation, Slots, Status, decide};
+use crate::nlu::{Decision, Interpretation, Searched, Slots, Status, decide, searched};
 use crate::turn::Expected;
 use crate::units::{SAMPLE_RATE_HZ, SamplePos};
 
@@ -219,9 +219,27 @@ impl Conversation {
     pub fn understand(&self, heard: &Recognition) -> Decision {
         let written = self.reading(Beyond::Nothing);
         let free = self.reading(Beyond::Examples(&self.agent.interpreter));
-        let mut decision = decide(heard, |text| written.read(text), |text| free.read(text));
+        let interpreter = &self.agent.interpreter;
+        let mut decision = decide(
+            heard,
+            &interpreter.calibration().search,
+            interpreter.sounds(),
+            |text| written.read(text),
+            |text| free.read(text),
+        );
         self.judge(&mut decision.interpretation);
         decision
+    }
+
+    /// The meaning of `text` here and now, if it is one as it is written.
+    pub fn interpret_as_written(&self, text: &str) -> Interpretation {
+        self.reading(Beyond::Nothing).read(text)
+    }
+
+    /// What the search found among what it was told to expect, whether that is believed or not.
+    pub fn searched(&self, heard: &Recognition) -> Option<Searched> {
+        let written = self.reading(Beyond::Nothing);
+        searched(heard, self.agent.interpreter.sounds(), |text| written.read(text))
     }
 
     /// What decides which words are waited for.

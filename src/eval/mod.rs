@@ -1,11 +1,12 @@
 //! All the scores of recorded sound in one run: [`dataset`] says what was spoken, [`mix`] makes
 //! noisy copies of it, [`run`] lets the agent hear it, [`outcome`] reads what the agent made of it,
-//! [`scores`] counts, [`report`] prints. [`text`] and [`text_scores`] do the same for written text.
+//! [`scores`] and [`reliability`] count, [`report`] prints. [`text`] and [`text_scores`] do the same for written text.
 
 pub mod dataset;
 pub mod home_assistant;
 pub mod mix;
 pub mod outcome;
+pub mod reliability;
 pub mod report;
 pub mod run;
 pub mod scores;

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::dataset::{Gold, GoldSlots, Row};
-use crate::nlu::{Interpretation, SlotValue, Slots, Status};
+use crate::nlu::{Decision, SearchEvidence, SlotValue, Slots, Status};
 use crate::observe::{Event, StageTimes};
 use crate::units::SamplePos;
 
@@ -24,14 +24,11 @@ pub struct Answer {
     pub slots: GoldSlots,
     pub confidence: f32,
     pub status: Status,
+    /// What it rests on, when the recogniser's search found it.
+    pub evidence: Option<SearchEvidence>,
 }
 
 impl Answer {
-    fn new(intent: Option<&String>, slots: &Slots, confidence: f32, status: Status) -> Self {
-        let slots = slots.iter().map(|(name, slot)| (name.clone(), slot.value.clone())).collect();
-        Self { intent: intent.cloned(), slots, confidence, status }
-    }
-
     /// The intent, unless the agent refused.
     pub fn understood(&self) -> Option<&str> {
         self.intent.as_deref().filter(|_| self.status != Status::Rejected)
@@ -55,10 +52,21 @@ impl Answer {
     }
 }
 
-impl From<&Interpretation> for Answer {
-    fn from(of: &Interpretation) -> Self {
-        Self::new(of.intent.as_ref(), &of.slots, of.confidence, of.status)
+impl From<&Decision> for Answer {
+    fn from(of: &Decision) -> Self {
+        let meaning = &of.interpretation;
+        Self {
+            intent: meaning.intent.clone(),
+            slots: values(&meaning.slots),
+            confidence: meaning.confidence,
+            status: meaning.status,
+            evidence: of.evidence,
+        }
     }
+}
+
+fn values(slots: &Slots) -> GoldSlots {
+    slots.iter().map(|(name, slot)| (name.clone(), slot.value.clone())).collect()
 }
 
 /// One utterance.
@@ -135,10 +143,11 @@ impl Outcome {
     }
 
     /// The outcome of recognising the recording as one utterance.
-    pub fn whole(row: &Row, text: &str, meaning: &Interpretation, times: StageTimes) -> Self {
-        let answer = (!text.trim().is_empty()).then(|| Answer::from(meaning));
+    pub fn whole(row: &Row, decision: &Decision, times: StageTimes) -> Self {
+        let text = decision.text.trim();
+        let answer = (!text.is_empty()).then(|| Answer::from(decision));
         Self {
-            heard: text.trim().to_owned(),
+            heard: text.to_owned(),
             accepted: answer.as_ref().is_some_and(|a| a.status == Status::Accepted),
             answer,
             stages: vec![times],
@@ -217,8 +226,14 @@ fn utterances(events: &[Event]) -> Vec<Utterance> {
         let Some(last) = utterances.last_mut() else { continue };
         match event {
             Event::Transcript { text, .. } => last.text.clone_from(text),
-            Event::Intent { intent, slots, confidence, status, .. } => {
-                last.answer = Some(Answer::new(intent.as_ref(), slots, *confidence, *status));
+            Event::Intent { intent, slots, confidence, status, evidence, .. } => {
+                last.answer = Some(Answer {
+                    intent: intent.clone(),
+                    slots: values(slots),
+                    confidence: *confidence,
+                    status: *status,
+                    evidence: *evidence,
+                });
             }
             Event::Turn { wall_ms, .. } => last.times = Some(*wall_ms),
             _ => {}

@@ -6,6 +6,7 @@ use std::fmt;
 use serde::Serialize;
 
 use super::outcome::Outcome;
+use super::reliability::{BINS, Found, Reliability};
 use super::scores::{Percentiles, Scores};
 use crate::observe::resident_mb;
 
@@ -19,9 +20,19 @@ pub struct Report<'o> {
     pub rss_mb: Option<f64>,
     /// Recordings that could not be read.
     pub skipped: usize,
+    pub reliability: ByFinding,
     pub by_condition: BTreeMap<&'o str, Scores>,
     pub by_speaker: BTreeMap<&'o str, Scores>,
     pub items: Vec<Item<'o>>,
+}
+
+/// How far confidences can be taken at their word, by how the readings were found.
+#[derive(Debug, Serialize)]
+pub struct ByFinding {
+    /// By the search for what was expected.
+    pub search: Reliability,
+    /// In the words of free decoding.
+    pub text: Reliability,
 }
 
 #[derive(Debug, Serialize)]
@@ -34,10 +45,13 @@ pub struct Item<'o> {
 
 impl<'o> Report<'o> {
     pub fn new(outcomes: &'o [Outcome], skipped: usize) -> Self {
+        let all: Vec<&Outcome> = outcomes.iter().collect();
+        let found = |how| Reliability::of(&all, how);
         Self {
-            scores: Scores::of(&outcomes.iter().collect::<Vec<_>>()),
+            scores: Scores::of(&all),
             rss_mb: resident_mb(),
             skipped,
+            reliability: ByFinding { search: found(Found::BySearch), text: found(Found::ByText) },
             by_condition: Scores::by(outcomes, |outcome| &outcome.condition),
             by_speaker: Scores::by(outcomes, |outcome| &outcome.speaker),
             items: outcomes.iter().map(|o| Item { outcome: o, right: o.right() }).collect(),
@@ -75,8 +89,30 @@ impl fmt::Display for Report<'_> {
             number(s.rtf, 3),
             number(self.rss_mb, 0),
             self.skipped
-        )
+        )?;
+        let ByFinding { search, text } = &self.reliability;
+        write!(f, "\n\nconfidence  {:^23}  {:^23}", "by search", "by text")?;
+        write!(f, "\n            {0}  {0}", "    n   mean  right  ")?;
+        for bin in 0..BINS {
+            let from = bin as f64 / BINS as f64;
+            let of = [search, text].map(|r| bin_figures(r, bin));
+            write!(f, "\n{from:.1}–{:.1}     {}  {}", from + 1.0 / BINS as f64, of[0], of[1])?;
+        }
+        let means = [search, text]
+            .map(|r| format!("ECE {} Brier {}", number(r.ece, 3), number(r.brier, 3)));
+        write!(f, "\n            {:>23}  {:>23}", means[0], means[1])
     }
+}
+
+/// How many readings, their mean confidence, and how many of them were right.
+fn bin_figures(reliability: &Reliability, bin: usize) -> String {
+    let bin = reliability.bins[bin];
+    let part = |of: f64| match bin.readings {
+        0 => "–".to_owned(),
+        _ => format!("{of:.2}"),
+    };
+    let right = bin.right as f64 / bin.readings.max(1) as f64;
+    format!("{:>7} {:>7} {:>7}", bin.readings, part(bin.confidence), part(right))
 }
 
 /// One line of the table, for names and figures alike.

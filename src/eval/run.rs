@@ -104,6 +104,6 @@ impl Evaluation {
             interpret: ms(recognised, Instant::now()),
             ..StageTimes::default()
         };
-        Ok(Outcome::whole(row, &decision.text, &decision.interpretation, times))
+        Ok(Outcome::whole(row, &decision, times))
     }
 }

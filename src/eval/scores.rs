@@ -5,13 +5,10 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::outcome::Outcome;
+use super::reliability::{Found, Reliability};
 use super::wer::WordErrors;
 use crate::nlu::Status;
 use crate::observe::StageTimes;
-
-/// Bins of equal width for the calibration error (Guo et al. 2017 use 15 on thousands of samples;
-/// sets here are smaller).
-pub const CALIBRATION_BINS: usize = 10;
 
 /// Half and nearly all of a quantity's values lie at or below these (nearest rank).
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
@@ -86,6 +83,7 @@ impl Scores {
         let unheard = |o: &&&Outcome| {
             o.answer.as_ref().is_none_or(|answer| answer.status == Status::Rejected)
         };
+        let reliability = Reliability::of(outcomes, Found::Anyhow);
         let out_of_scope = outcomes.iter().filter(|o| o.gold.is_none());
         Self {
             n: outcomes.len(),
@@ -98,8 +96,8 @@ impl Scores {
             false_accept_rate: rate(out_of_scope.map(|o| o.accepted)),
             intent_accuracy: rate(outcomes.iter().map(|o| intent_is_right(o))),
             slot_f1: slot_f1(outcomes),
-            ece: ece(&confidences(outcomes)),
-            brier: brier(&confidences(outcomes)),
+            ece: reliability.ece,
+            brier: reliability.brier,
             cut_in_rate: rate(outcomes.iter().filter_map(|o| o.cut_in)),
             cut_slot_rate: rate(outcomes.iter().filter_map(|o| o.slot_lost)),
             response_gap_ms: Percentiles::of(outcomes.iter().filter_map(|o| o.response_gap_ms)),
@@ -154,32 +152,6 @@ fn slot_f1(outcomes: &[&Outcome]) -> Option<f64> {
     }
     // 2·P·R / (P + R), with P = right / given and R = right / wanted.
     ratio(2.0 * right as f64, (wanted + given) as f64)
-}
-
-/// Confidence of each reading, and whether it was right. Out of scope every reading is wrong.
-fn confidences(outcomes: &[&Outcome]) -> Vec<(f64, bool)> {
-    let readings = outcomes.iter().filter_map(|outcome| {
-        let answer = outcome.answer.as_ref().filter(|answer| answer.intent.is_some())?;
-        let right = outcome.gold.as_ref().is_some_and(|gold| answer.is(gold));
-        Some((f64::from(answer.confidence), right))
-    });
-    readings.collect()
-}
-
-pub(super) fn ece(confidences: &[(f64, bool)]) -> Option<f64> {
-    let mut bins = [(0.0, 0.0); CALIBRATION_BINS];
-    for (confidence, right) in confidences {
-        let bin = (confidence * CALIBRATION_BINS as f64) as usize;
-        let (sum, hits) = &mut bins[bin.min(CALIBRATION_BINS - 1)];
-        *sum += confidence;
-        *hits += f64::from(u8::from(*right));
-    }
-    ratio(bins.iter().map(|(sum, hits)| (sum - hits).abs()).sum(), confidences.len() as f64)
-}
-
-fn brier(confidences: &[(f64, bool)]) -> Option<f64> {
-    let errors = confidences.iter().map(|(c, right)| (c - f64::from(u8::from(*right))).powi(2));
-    ratio(errors.sum(), confidences.len() as f64)
 }
 
 fn stages(outcomes: &[&Outcome]) -> Stages {

@@ -7,7 +7,8 @@ use std::fmt;
 use serde::Serialize;
 
 use super::dataset::Gold;
-use super::scores::{ece, rate, ratio};
+use super::reliability::ece;
+use super::scores::{rate, ratio};
 use crate::nlu::SlotValue;
 
 /// Share of texts in scope that may be refused where the share of caught ones is counted.

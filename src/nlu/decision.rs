@@ -4,21 +4,24 @@
 //! up. What wins is then held against free decoding, which is bound to no sentence: speech that is
 //! not for the agent fits the sentences far worse than it fits English.
 
+use serde::Serialize;
+
 use super::classify::log_sum_exp;
-use super::interpretation::{Alternative, Interpretation, Slots, Status};
+use super::confidence::{Observed, SEARCH, Trust};
+use super::interpretation::{Alternative, Interpretation, Status};
+use super::sound::{Sounds, distance};
 use crate::asr::{Path, Recognition};
 
-/// How much of the scores' differences is to be believed: neighbouring tokens err together.
-const TEMPERATURE: f32 = 0.6;
-/// Nats per token by which sentences may fit worse than free words at even odds that they were
-/// not meant.
-const EVEN_FIT: f32 = -1.55;
-/// How fast the odds change with the fit, per nat.
-const FIT_SLOPE: f32 = 5.0;
 /// Probability below which sentences are given up for what free words are like.
 const HARDLY_MEANT: f32 = 0.15;
 /// Most other interpretations reported.
 const MAX_ALTERNATIVES: usize = 4;
+/// Where the signs of evidence are 0: near where sentences and other talk are told apart.
+const USUAL_FIT: f32 = -1.5;
+const USUAL_TOKENS: f32 = 8.0;
+const USUAL_DISTANCE: f32 = 0.5;
+/// A fit below is as bad as any, and no reason for more certainty.
+const WORST_FIT: f32 = -8.0;
 
 /// An interpretation with the words that led to it.
 #[derive(Clone, Debug, PartialEq)]
@@ -26,18 +29,50 @@ pub struct Decision {
     pub interpretation: Interpretation,
     /// What was said, as it is believed now.
     pub text: String,
-    /// What it rests on; `None` when no sentence of the search had a meaning.
+    /// What it rests on; `None` when it is not a sentence of the search.
     pub evidence: Option<SearchEvidence>,
 }
 
 /// What a search says for its best interpretation.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct SearchEvidence {
     /// How much better the sound, and what was expected, fit the sentence than free words, in nats
     /// per token; rarely above 0.
     pub fit: f32,
     /// Score beyond the second interpretation, in nats; `None` without a second.
     pub margin: Option<f32>,
+    /// Tokens of the sentence: a short one fits much by chance.
+    pub tokens: u32,
+    /// How far the sentence is from what free decoding wrote, in whole sounds for each sound of the
+    /// longer one.
+    pub distance: f32,
+}
+
+impl SearchEvidence {
+    /// As a [`Trust`] takes it, more being better.
+    pub fn signs(&self) -> [f32; SEARCH - 2] {
+        [
+            self.fit.max(WORST_FIT) - USUAL_FIT,
+            (self.tokens as f32 / USUAL_TOKENS).max(f32::MIN_POSITIVE).ln(),
+            USUAL_DISTANCE - self.distance,
+        ]
+    }
+}
+
+/// What a search found, before anything is decided.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Searched {
+    pub meaning: Interpretation,
+    pub evidence: SearchEvidence,
+    /// Scores by which the other interpretations are behind, in nats, ascending.
+    pub leads: Vec<f32>,
+}
+
+impl Searched {
+    /// As an example for a fit.
+    pub fn observed(&self, right: bool) -> Observed {
+        Observed { signs: self.evidence.signs().to_vec(), leads: self.leads.clone(), right }
+    }
 }
 
 /// Paths of equal meaning.
@@ -48,14 +83,15 @@ struct Group<'r> {
 }
 
 /// Decides what was meant. `read` gives the words of a path their meaning here and now, `read_free`
-/// those of free decoding.
+/// those of free decoding; `trust` says what evidence is worth, and `sounds` what words sound like.
 pub fn decide(
     recognition: &Recognition,
+    trust: &Trust<SEARCH>,
+    sounds: &Sounds,
     read: impl Fn(&str) -> Interpretation,
     read_free: impl Fn(&str) -> Interpretation,
 ) -> Decision {
-    let mut groups = groups(&recognition.paths, read);
-    groups.sort_by(|a, b| b.score.total_cmp(&a.score));
+    let groups = groups(&recognition.paths, read);
     let free = &recognition.best;
     let unsearched = || {
         let mut interpretation = read_free(&free.text);
@@ -63,13 +99,10 @@ pub fn decide(
         Decision { interpretation, text: free.text.clone(), evidence: None }
     };
     let Some(best) = groups.first() else { return unsearched() };
-    let evidence = SearchEvidence {
-        fit: fit(best, free.log_prob, free.tokens.len() + 1),
-        margin: groups.get(1).map(|second| best.score - second.score),
-    };
-    let meant = logistic(FIT_SLOPE * (evidence.fit - EVEN_FIT));
+    let evidence = evidence(&groups, recognition, sounds);
+    let meant = trust.fits(&evidence.signs());
     let weights: Vec<f32> =
-        groups.iter().map(|group| (TEMPERATURE * (group.score - best.score)).exp()).collect();
+        groups.iter().map(|group| trust.rival(best.score - group.score)).collect();
     let all: f32 = weights.iter().sum();
     let confidence = |weight: f32| meant * weight / all;
     if meant < 0.5 {
@@ -98,7 +131,35 @@ pub fn decide(
     Decision { interpretation, text: spoken(best), evidence: Some(evidence) }
 }
 
-/// The paths that mean something, by meaning.
+/// What a search found for the best of its interpretations; `None` when no path means anything.
+pub fn searched(
+    recognition: &Recognition,
+    sounds: &Sounds,
+    read: impl Fn(&str) -> Interpretation,
+) -> Option<Searched> {
+    let groups = groups(&recognition.paths, read);
+    let best = groups.first()?;
+    Some(Searched {
+        meaning: best.meaning.clone(),
+        evidence: evidence(&groups, recognition, sounds),
+        leads: groups[1..].iter().map(|group| best.score - group.score).collect(),
+    })
+}
+
+/// What there is for the first group, which is the best.
+fn evidence(groups: &[Group<'_>], recognition: &Recognition, sounds: &Sounds) -> SearchEvidence {
+    let (best, free) = (&groups[0], &recognition.best);
+    let (said, heard) = (sounds.phones(&likeliest(best).text), sounds.phones(&free.text));
+    let longer = said.len().max(heard.len()).max(1);
+    SearchEvidence {
+        fit: fit(best, free.log_prob, free.tokens.len() + 1),
+        margin: groups.get(1).map(|second| best.score - second.score),
+        tokens: likeliest(best).tokens.len() as u32,
+        distance: distance(&said, &heard) / longer as f32,
+    }
+}
+
+/// The paths that mean something, by meaning, the best first.
 fn groups(paths: &[Path], read: impl Fn(&str) -> Interpretation) -> Vec<Group<'_>> {
     let mut by_text: Vec<(&str, Option<usize>)> = Vec::new();
     let mut groups: Vec<Group<'_>> = Vec::new();
@@ -106,7 +167,9 @@ fn groups(paths: &[Path], read: impl Fn(&str) -> Interpretation) -> Vec<Group<'_
         let known = by_text.iter().find(|(text, _)| *text == path.text).map(|(_, group)| *group);
         let group = known.unwrap_or_else(|| {
             let meaning = read(&path.text);
-            let is_it = |group: &Group<'_>| same(&group.meaning, &meaning);
+            let is_it = |group: &Group<'_>| {
+                meaning.means(group.meaning.intent.as_deref(), &group.meaning.slots)
+            };
             let group = match meaning.status {
                 Status::Rejected => None,
                 _ => Some(groups.iter().position(is_it).unwrap_or_else(|| {
@@ -124,15 +187,8 @@ fn groups(paths: &[Path], read: impl Fn(&str) -> Interpretation) -> Vec<Group<'_
     for group in &mut groups {
         group.score = log_sum_exp(group.paths.iter().map(|path| path.score));
     }
+    groups.sort_by(|a, b| b.score.total_cmp(&a.score));
     groups
-}
-
-/// Same intent and slot values; the words for them may differ.
-fn same(a: &Interpretation, b: &Interpretation) -> bool {
-    let values = |slots: &Slots| -> Vec<_> {
-        slots.iter().map(|(name, slot)| (name.clone(), slot.value.clone())).collect()
-    };
-    a.intent == b.intent && values(&a.slots) == values(&b.slots)
 }
 
 /// See [`SearchEvidence::fit`].
@@ -151,15 +207,14 @@ fn likeliest<'r>(group: &Group<'r>) -> &'r Path {
     best.expect("a group is made for a path")
 }
 
-fn logistic(x: f32) -> f32 {
-    1.0 / (1.0 + (-x).exp())
-}
-
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+    use std::sync::Arc;
+
     use super::*;
     use crate::asr::{Ended, Hypothesis};
-    use crate::nlu::{Slot, SlotValue};
+    use crate::nlu::{Slot, SlotValue, Spelled};
     use crate::turn::Completeness;
 
     fn path(text: &str, score: f32, log_prob: f32) -> Path {
@@ -188,6 +243,20 @@ mod tests {
             confidence: 1.0,
             ..Interpretation::not_understood(Completeness::Complete)
         }
+    }
+
+    fn decide(
+        heard: &Recognition,
+        read: impl Fn(&str) -> Interpretation,
+        read_free: impl Fn(&str) -> Interpretation,
+    ) -> Decision {
+        let fit_alone = vec![0.25, 0.6, 5.0, 0.0, 0.0];
+        let trust = fit_alone.try_into().expect("monotone");
+        super::decide(heard, &trust, &sounds(), read, read_free)
+    }
+
+    fn sounds() -> Sounds {
+        Sounds::new(Arc::new(Spelled), &BTreeMap::new()).expect("nothing respelled")
     }
 
     fn drink(decision: &Decision) -> String {
@@ -224,6 +293,21 @@ mod tests {
         };
         assert!(decision(-2.0).interpretation.confidence > 0.9);
         assert!(decision(-9.0).interpretation.confidence < 0.05);
+    }
+
+    #[test]
+    fn more_words_alike_are_better_signs() {
+        let evidence = |said: &str, free: &str| {
+            let heard = heard(vec![path(said, 3.0, -2.0)], free, -1.0);
+            searched(&heard, &sounds(), read).expect("it means something").evidence
+        };
+        let (alike, unlike) = (evidence("a latte", "a latte"), evidence("a latte", "of nonsense"));
+        assert_eq!(alike.distance, 0.0);
+        assert!(unlike.distance > 0.5, "{unlike:?}");
+        assert!(alike.signs()[2] > unlike.signs()[2]);
+        let longer = evidence("one large latte", "one large latte");
+        assert!(longer.signs()[1] > alike.signs()[1], "{longer:?} {alike:?}");
+        assert!(alike.signs().iter().all(|sign| sign.is_finite()));
     }
 
     #[test]

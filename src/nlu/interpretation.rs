@@ -109,4 +109,12 @@ impl Interpretation {
             gave_up: None,
         }
     }
+
+    /// Is it this intent with these values? The words for them may differ.
+    pub fn means(&self, intent: Option<&str>, slots: &Slots) -> bool {
+        let mut pairs = self.slots.iter().zip(slots);
+        self.intent.as_deref() == intent
+            && self.slots.len() == slots.len()
+            && pairs.all(|((a, x), (b, y))| a == b && x.value == y.value)
+    }
 }

@@ -4,17 +4,15 @@
 use std::sync::Arc;
 
 use super::align::{Aligned, Aligner};
+use super::confidence::{Calibration, Observed, SOUND};
 use super::draft::Context;
 use super::examples::Examples;
 use super::grammar::Grammar;
-use super::interpretation::{Alternative, Interpretation, Status};
+use super::interpretation::{Alternative, Interpretation, Slots, Status};
 use super::sound::Sounds;
 
-/// Strain of an alignment at even odds that it is right, and how fast the odds change with it.
-const EVEN_STRAIN: f32 = 0.3;
-const STRAIN_SLOPE: f32 = 12.0;
-/// Whole sounds by which the next meaning must be dearer for the same odds against it.
-const RIVAL_SLOPE: f32 = 1.5;
+/// Strain at which its sign is 0: near where sentences and other talk are told apart.
+const USUAL_STRAIN: f32 = 0.3;
 
 /// Interprets text with all that is known of an agent's sentences. Immutable, and shared between
 /// threads as it is.
@@ -22,13 +20,24 @@ pub struct Interpreter {
     grammar: Grammar,
     aligner: Aligner,
     examples: Option<Examples>,
+    calibration: Calibration,
 }
 
 impl Interpreter {
     /// `sounds` pronounces what the sentences and the visitors say.
     pub fn new(grammar: &Grammar, sounds: Arc<Sounds>) -> Self {
         let aligner = Aligner::new(grammar, sounds);
-        Self { grammar: grammar.clone(), aligner, examples: None }
+        let calibration = Calibration::SHIPPED;
+        Self { grammar: grammar.clone(), aligner, examples: None, calibration }
+    }
+
+    /// What evidence is worth; what [ships](Calibration::SHIPPED) at first.
+    pub fn calibration(&self) -> &Calibration {
+        &self.calibration
+    }
+
+    pub fn set_calibration(&mut self, calibration: Calibration) {
+        self.calibration = calibration;
     }
 
     /// Also tells intents by what was learned from examples.
@@ -79,6 +88,19 @@ impl Interpreter {
         }
     }
 
+    /// What a text sounds like, as an example for a fit: `is_right` tells by intent and slots. `None`
+    /// for a text that a sentence takes as it is, and for one that sounds like nothing.
+    pub fn observe_sound(
+        &self,
+        text: &str,
+        is_right: impl Fn(&str, &Slots) -> bool,
+    ) -> Option<Observed> {
+        let readings = self.aligner.align(text, &Context::new()).ok()?;
+        let best = readings.first().filter(|best| best.evidence.cost > 0.0)?;
+        let right = is_right(&best.intent, &best.slots);
+        best.stands_against(&readings).then(|| observed(best, &readings[1..], right))
+    }
+
     /// What a text that no sentence takes as it is sounds like; `exact` if like nothing.
     pub fn by_sound(&self, text: &str, exact: Interpretation) -> Interpretation {
         if exact.gave_up.is_some() {
@@ -89,7 +111,9 @@ impl Interpreter {
             Err(gave_up) => return Interpretation { gave_up: Some(gave_up), ..exact },
         };
         let Some(best) = readings.first() else { return exact };
-        let confidence = confidence(best, &readings);
+        let trust = &self.calibration.sound;
+        let Observed { signs, leads, .. } = observed(best, &readings[1..], false);
+        let confidence = trust.confidence(&signs, &leads);
         let status = match best.stands_against(&readings) {
             true if confidence >= 0.5 => Status::Accepted,
             true => Status::Confirm,
@@ -98,7 +122,7 @@ impl Interpreter {
         let nbest = readings.iter().skip(1).map(|reading| Alternative {
             intent: reading.intent.clone(),
             slots: reading.slots.clone(),
-            confidence: (1.0 - confidence) * sounds_right(reading),
+            confidence: (1.0 - confidence) * trust.fits(&signs_of(reading)),
         });
         if status == Status::Rejected {
             return exact;
@@ -115,17 +139,14 @@ impl Interpreter {
     }
 }
 
-/// Probability that `best` is meant, among the readings it was found with.
-fn confidence(best: &Aligned, readings: &[Aligned]) -> f32 {
-    let rivals = readings.iter().skip(1).map(|rival| {
-        let margin = rival.evidence.cost - best.evidence.cost;
-        (-RIVAL_SLOPE * margin).exp()
-    });
-    sounds_right(best) / (1.0 + rivals.sum::<f32>())
+/// The best of several readings as an example for a fit; `others` as they follow.
+fn observed(best: &Aligned, others: &[Aligned], right: bool) -> Observed {
+    let behind = |other: &Aligned| (other.evidence.cost - best.evidence.cost).max(0.0);
+    Observed { signs: signs_of(best).to_vec(), leads: others.iter().map(behind).collect(), right }
 }
 
-fn sounds_right(reading: &Aligned) -> f32 {
-    1.0 / (1.0 + (STRAIN_SLOPE * (reading.evidence.strain() - EVEN_STRAIN)).exp())
+fn signs_of(reading: &Aligned) -> [f32; SOUND - 2] {
+    [USUAL_STRAIN - reading.evidence.strain()]
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@
 
 use serde::Serialize;
 
-use crate::nlu::{Alternative, GaveUp, Slots, Status};
+use crate::nlu::{Alternative, GaveUp, SearchEvidence, Slots, Status};
 use crate::turn::{Completeness, EndReason};
 use crate::units::{SamplePos, Span};
 
@@ -37,6 +37,9 @@ pub enum Event {
         /// Why the words were not searched to the end.
         #[serde(skip_serializing_if = "Option::is_none")]
         gave_up: Option<GaveUp>,
+        /// What it rests on, when the recogniser's search found it.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        evidence: Option<SearchEvidence>,
     },
     /// The dialogue moved: the state it is in now, and the act that brought it there.
     Dialogue { state: String, act: String },

@@ -188,7 +188,7 @@ impl<'m> Thinker<'m> {
             Ok(answer) => answer,
             Err(error) => return self.fail_turn(decided_at, &error),
         };
-        let Decision { interpretation, text, .. } = decision;
+        let Decision { interpretation, text, evidence } = decision;
         self.report.send(Event::Transcript {
             text: text.clone(),
             confidence: recognition.best.confidence,
@@ -208,6 +208,7 @@ impl<'m> Thinker<'m> {
                 completeness: interpretation.completeness,
                 nbest: interpretation.nbest.clone(),
                 gave_up: interpretation.gave_up,
+                evidence,
             });
         }
         let deciding = Instant::now();

@@ -77,6 +77,12 @@ impl Voice {
         Ok(clauses)
     }
 
+    /// A clause as somebody says it who makes other sounds: `phonemes` in the voice's alphabet, in
+    /// which [`Clause::phonemes`] are.
+    pub fn respoken(&self, clause: &Clause, phonemes: String) -> Clause {
+        self.text.respoken(clause, phonemes)
+    }
+
     /// The samples of a clause and of the silence after it, in -1..1 at [`VOICE_RATE_HZ`]. Starts
     /// and ends without a click. Depends on nothing but clause and style.
     pub fn synthesize(

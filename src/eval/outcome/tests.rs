@@ -58,6 +58,7 @@ fn utterance(
             completeness: Completeness::Complete,
             nbest: vec![],
             gave_up: None,
+            evidence: None,
         });
         events.push(Event::Turn { at: decided_at, endpoint_ms: 400, wall_ms: times });
     }
@@ -129,6 +130,7 @@ fn slots_count_by_type_and_without_case() {
             slots: [("a".to_owned(), own.clone())].into(),
             confidence: 1.0,
             status: Status::Accepted,
+            evidence: None,
         };
         assert_eq!(answer.has("a", &gold), same, "{own:?} {gold:?}");
         let whole = Gold { intent: "order".into(), slots: [("a".to_owned(), gold)].into() };

@@ -28,7 +28,8 @@ fn answer(text: &str) -> Option<Answer> {
     };
     let confidence = words.next().unwrap().parse().unwrap();
     let intent = words.next().map(str::to_owned);
-    Some(Answer { intent, slots: slots(words.next().unwrap_or("")), confidence, status })
+    let slots = slots(words.next().unwrap_or(""));
+    Some(Answer { intent, slots, confidence, status, evidence: None })
 }
 
 fn outcome(gold_text: &str, answer_text: &str) -> Outcome {

@@ -218,7 +218,7 @@ fn newton_step(rows: &[Row], w: &[f64; SIGNS + 1]) -> [f64; SIGNS + 1] {
 }
 
 /// Solves a small, positive definite system by elimination.
-fn solve<const N: usize>(mut a: [[f64; N]; N], mut b: [f64; N]) -> [f64; N] {
+pub(in crate::nlu) fn solve<const N: usize>(mut a: [[f64; N]; N], mut b: [f64; N]) -> [f64; N] {
     for pivot in 0..N {
         for row in pivot + 1..N {
             let factor = a[row][pivot] / a[pivot][pivot];

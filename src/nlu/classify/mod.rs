@@ -15,8 +15,9 @@ mod tokens;
 mod train;
 mod wordpiece;
 
-pub(super) use calibrate::log_sum_exp;
+pub(super) use calibrate::{log_sum_exp, solve};
 pub use encoder::{EMBEDDING_LEN, Embedding, SentenceEncoder};
+pub use everyday::EVERYDAY;
 pub use model::{IntentModel, Verdict};
 pub use tagger::{SlotExample, SlotTagger, Tagged};
 pub use train::{Corrupt, Example, Training};

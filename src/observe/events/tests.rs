@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 use super::*;
-use crate::nlu::{Slot, SlotValue};
+use crate::nlu::{SearchEvidence, Slot, SlotValue};
 
 /// One event of every kind, with every field that can be there.
 fn one_of_each() -> Vec<Event> {
@@ -31,6 +31,7 @@ fn one_of_each() -> Vec<Event> {
             completeness: Completeness::Complete,
             nbest: vec![Alternative { intent: "i".into(), slots: slots.clone(), confidence: 0.0 }],
             gave_up: Some(GaveUp::TooLong),
+            evidence: Some(SearchEvidence { fit: 0.0, margin: None, tokens: 1, distance: 0.0 }),
         },
         Event::Dialogue { state: "idle".into(), act: "leave".into() },
         Event::Action { name: "a".into(), slots, outcome: Some("ok".into()) },

@@ -136,6 +136,18 @@ impl Phonemizer {
     }
 
     /// `None` when the words make no sound.
+    /// A clause that is spoken with other phonemes; those that the voice does not know are silent.
+    pub fn respoken(&self, clause: &SpokenClause, phonemes: String) -> SpokenClause {
+        let ids = self.ids(&phonemes);
+        SpokenClause { phonemes, ids, ..clause.clone() }
+    }
+
+    /// Between two pads.
+    fn ids(&self, phonemes: &str) -> Vec<i64> {
+        let known = phonemes.chars().filter_map(|c| self.ids.get(&c).copied());
+        [0].into_iter().chain(known).chain([0]).collect()
+    }
+
     fn clause(&self, words: &[Spoken]) -> Option<SpokenClause> {
         let (mut text, mut phonemes) = (String::new(), String::new());
         for word in words {
@@ -151,8 +163,7 @@ impl Phonemizer {
         if !phonemes.chars().any(char::is_alphabetic) {
             return None;
         }
-        let known = phonemes.chars().filter_map(|c| self.ids.get(&c).copied());
-        let ids = [0].into_iter().chain(known).chain([0]).collect();
+        let ids = self.ids(&phonemes);
         let text = text.trim().to_owned();
         let pause_after_ms =
             if phonemes.ends_with([';', ':', '—']) { PAUSE_BREAK_MS } else { PAUSE_COMMA_MS };
