@@ -77,7 +77,7 @@ fn named(range: &NumberRange) -> Vec<i64> {
         number.abs() < MAX_NAMED
             || (magnitude / (power / 10).max(1)) * (power / 10).max(1) == magnitude
     };
-    if (range.to - range.from) / range.step.max(1) < MAX_NAMED {
+    if range.count() <= MAX_NAMED as u64 {
         return all.collect();
     }
     // Walking a range of millions would take long; two figures and zeros are what people say.
