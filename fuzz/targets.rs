@@ -44,7 +44,7 @@ pub fn templates(case: &Case, draw: &mut Draw) {
     };
     let context = context(draw);
     let mut texts: Vec<String> = (0..TEXTS).map(|_| text(&grammar, draw)).collect();
-    texts.extend(walk(&grammar, draw));
+    texts.extend(walk(&grammar, &context, draw));
     for text in &texts {
         let heard = grammar.interpret_in(text, &context);
         assert!((0.0..=1.0).contains(&heard.confidence), "confidence {}", heard.confidence);
@@ -136,11 +136,11 @@ fn text(grammar: &Grammar, draw: &mut Draw) -> String {
     words.join(" ")
 }
 
-/// Sentences that the automaton says. The grammar need not take them: what a value's context or a
-/// missing keyword forbids, the automaton does not know.
-fn walk(grammar: &Grammar, draw: &mut Draw) -> Vec<String> {
+/// Sentences that the automaton says. The grammar need not take them: a skip phrase inside a number
+/// or a keyword among any words is found out when they are read.
+fn walk(grammar: &Grammar, context: &Context, draw: &mut Draw) -> Vec<String> {
     let (talk, start) = Talk::sentences();
-    let mut automaton = Automaton::new(&[grammar], talk);
+    let mut automaton = Automaton::new(&[grammar], talk, context);
     let start = automaton.start(start);
     let mut said = Vec::new();
     for _ in 0..TEXTS {

@@ -131,3 +131,59 @@ fn an_impossible_kernel_is_refused_by_name() {
     assert_eq!(output.status.code(), Some(2));
     assert!(stderr(&output).contains("MYNAH_KERNEL is `fastest`"), "{}", stderr(&output));
 }
+
+const COFFEE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/agents/coffee");
+
+/// An order in the agent's own voice.
+fn order(dir: &Path, text: &str) -> String {
+    let file = path(dir, "order.wav");
+    let said = Command::new(env!("CARGO_BIN_EXE_mynah"))
+        .args(["say", "--seed", "3", "-o", &file, text])
+        .output()
+        .unwrap();
+    assert!(said.status.success(), "{}", stderr(&said));
+    file
+}
+
+#[test]
+#[cfg_attr(not(have_models), ignore = "needs models: run `make models`")]
+fn what_an_agent_makes_of_a_recording() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = order(dir.path(), "can I have a large latte with oat milk");
+    let state = path(dir.path(), "state");
+    let asked = ["--agent", COFFEE, "--state-dir", &state];
+
+    let shown = stdout(&transcribe(&[&asked[..], &[&file]].concat()));
+    let mut lines = shown.lines();
+    assert!(lines.next().unwrap().to_lowercase().contains("large latte"), "{shown}");
+    let meant = lines.next().unwrap();
+    assert!(meant.starts_with("  orderDrink") && meant.contains("size=\"large\""), "{shown}");
+
+    let json = transcribe(&[&asked[..], &["--json", &file]].concat());
+    let json: Value = serde_json::from_str(&stdout(&json)).unwrap();
+    let segment = &json["segments"][0];
+    assert_eq!(json["text"], segment["text"]);
+    assert_eq!(segment["meant"]["intent"], "orderDrink", "{json}");
+    assert_eq!(segment["meant"]["slots"]["coffeeDrink"]["value"], "latte", "{json}");
+    assert_eq!(segment["meant"]["status"], "accepted", "{json}");
+    assert!(segment["meant"]["confidence"].as_f64().unwrap() > 0.5, "{json}");
+    assert!(segment["fit"].as_f64().unwrap() > -1.0, "{json}");
+    assert!(segment["free_text"].as_str().unwrap().to_lowercase().contains("latte"), "{json}");
+
+    // Without the agent nothing of it is printed.
+    let plain: Value = serde_json::from_str(&stdout(&transcribe(&["--json", &file]))).unwrap();
+    let keys: Vec<&String> = plain["segments"][0].as_object().unwrap().keys().collect();
+    assert_eq!(keys, ["end_s", "start_s", "text"]);
+}
+
+#[test]
+#[cfg_attr(not(have_models), ignore = "needs models: run `make models`")]
+fn an_agent_that_is_none_is_said_before_any_file_is_read() {
+    let output = transcribe(&["--agent", "no/such/agent", "any.wav"]);
+    let said = stderr(&output);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(said.contains("no/such/agent") && said.lines().count() == 1, "{said}");
+    let early = transcribe(&["--now", "2026-03-05T14:30", "any.wav"]);
+    assert_eq!(early.status.code(), Some(2));
+    assert!(stderr(&early).contains("--agent"), "{}", stderr(&early));
+}

@@ -5,8 +5,7 @@
 
 use std::sync::Arc;
 
-use super::{AsrError, Hypothesis, Recognizer};
-use crate::cancel::CancelToken;
+use super::AsrError;
 use crate::hear::SileroModel;
 use crate::hear::endpoint::Evidence;
 use crate::hear::silero::{SileroStream, WINDOW_LEN};
@@ -32,29 +31,9 @@ const MAX_PIECE: u64 = samples(16_000);
 const MARGIN: u64 = samples(250);
 const _: () = assert!(PAUSE < LONG_PAUSE && LONG_PAUSE < MAX_PIECE);
 
-/// One recognised piece of a recording.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Segment {
-    pub span: Span,
-    pub heard: Hypothesis,
-}
-
-/// Recognises a recording of any length: mono, 16 kHz. Pieces without words are left out.
-pub fn transcribe(
-    recognizer: &mut Recognizer,
-    judge: &Arc<SileroModel>,
-    audio: &[f32],
-    cancel: &CancelToken,
-) -> Result<Vec<Segment>, AsrError> {
-    let mut segments = Vec::new();
-    for span in cut(audio, &evidence(judge, audio)?) {
-        let piece = &audio[span.start.0 as usize..span.end.0 as usize];
-        let heard = recognizer.recognize(piece, cancel)?.best;
-        if !heard.text.is_empty() {
-            segments.push(Segment { span, heard });
-        }
-    }
-    Ok(segments)
+/// The pieces of a recording that hold speech, in order and without overlap.
+pub fn pieces(judge: &Arc<SileroModel>, audio: &[f32]) -> Result<Vec<Span>, AsrError> {
+    Ok(cut(audio, &evidence(judge, audio)?))
 }
 
 /// The judge's view of a whole recording, its last window filled up with silence.

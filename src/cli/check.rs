@@ -1,15 +1,17 @@
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use serde::Serialize;
 
 use super::{Context, Failure};
 use crate::agent::{Agent, AgentError};
-use crate::nlu::Overlap;
+use crate::nlu::{Overlap, Unspoken};
+use crate::tts::text::Phonemizer;
 
 /// Check an agent folder: every file, every name, every template
 ///
 /// Lists all mistakes with file, line and a way out. Exit status 2 when there are any. Sentences
-/// that two intents claim alike are warned of.
+/// that two intents claim alike are warned of, and words that the voice cannot pronounce.
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Examples:\n  mynah check agents/coffee\n  mynah check agents/coffee --json"
@@ -39,9 +41,11 @@ struct Problem<'a> {
 }
 
 pub fn run(args: &Args, context: &Context) -> Result<(), Failure> {
-    let loaded = Agent::load(&args.agent);
-    let overlaps = loaded.as_ref().map(|agent| agent.grammar.overlaps()).unwrap_or_default();
-    let warnings: Vec<String> = overlaps.iter().map(Overlap::to_string).collect();
+    let mut loaded = Agent::load(&args.agent);
+    let warnings = match &mut loaded {
+        Ok(agent) => warnings(agent, context)?,
+        Err(_) => Vec::new(),
+    };
     if context.json {
         let problems = loaded.as_ref().err().map(problems).unwrap_or_default();
         super::chat::print_json(&Report { agent: &args.agent, problems, warnings: &warnings })?;
@@ -58,6 +62,23 @@ pub fn run(args: &Args, context: &Context) -> Result<(), Failure> {
         agent.tests.len(),
     ));
     Ok(())
+}
+
+/// What works, and perhaps not as meant.
+fn warnings(agent: &mut Agent, context: &Context) -> Result<Vec<String>, Failure> {
+    match context.models() {
+        Ok(models) => {
+            let voice = Phonemizer::load(&models).map_err(Failure::input)?;
+            agent.pronounce_with(Arc::new(voice)).map_err(Failure::input)?;
+        }
+        // Without a voice a word is pronounced by its letters.
+        Err(_) if context.models.is_none() => {}
+        Err(failure) => return Err(failure),
+    }
+    let overlaps = agent.grammar.overlaps();
+    let unspoken = agent.grammar.unspoken(agent.interpreter.aligner());
+    let unspoken = unspoken.iter().map(Unspoken::to_string);
+    Ok(overlaps.iter().map(Overlap::to_string).chain(unspoken).collect())
 }
 
 fn problems(error: &AgentError) -> Vec<Problem<'_>> {

@@ -152,7 +152,8 @@ fn answer(
     Ok(shown)
 }
 
-fn summary(heard: &Interpretation) -> String {
+/// What was meant, in indented lines.
+pub(super) fn summary(heard: &Interpretation) -> String {
     let completeness = match heard.completeness {
         Completeness::Complete => "complete",
         Completeness::MayContinue => "may continue",

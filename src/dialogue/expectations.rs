@@ -8,7 +8,7 @@ use std::collections::HashMap;
 
 use crate::agent::Agent;
 use crate::asr::{BeamOptions, Listening, Place, Spellings};
-use crate::nlu::{Automaton, Said, Stop, Talk};
+use crate::nlu::{Automaton, Context, Said, Stop, Talk};
 
 use super::conversation::Conversation;
 use super::phrases::Phrase;
@@ -50,8 +50,10 @@ pub struct Expectations {
 impl Expectations {
     pub fn new(agent: &Agent) -> Self {
         let grammars = [&agent.grammar, agent.script.phrases.grammar()];
+        // What is read afterwards is read without any context, too: an agent knows of none.
+        let context = Context::new();
         Self {
-            automaton: Automaton::new(&grammars, Talk::default()),
+            automaton: Automaton::new(&grammars, Talk::default(), &context),
             spellings: Spellings::default(),
             starts: HashMap::new(),
         }
@@ -90,10 +92,7 @@ fn describe(agent: &Agent, situation: &Situation, talk: &mut Talk) -> Option<Sto
     let script = situation.open.as_ref().and_then(|intent| agent.script.intents.get(intent));
     let asked = situation.asked.as_deref();
     let takes_any = |script: &IntentScript| {
-        asked.and_then(|slot| script.slot(slot)).is_some_and(|slot| {
-            // The ways to say a time or a sum are not written out either.
-            slot.takes_any_words || slot.lists.iter().any(|list| agent.grammar.is_entity(list))
-        })
+        asked.and_then(|slot| script.slot(slot)).is_some_and(|slot| slot.takes_any_words)
     };
     if script.is_some_and(takes_any) {
         return None;

@@ -3,12 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::draft::{Block, Draft, List, ListKind, NumberRange, Requirement, Template, Value};
+use super::entities::{Entity, forms, writes_figures};
 use super::graph::{
-    Arc, BlockInfo, GraphId, ListInfo, ListValue, MAX_REQUIREMENTS, Machine, Node, NodeId,
+    Arc, BlockInfo, GraphId, ListInfo, ListValue, MAX_REQUIREMENTS, Machine, Node, NodeId, Part,
     Sentence, SlotId, Step,
 };
 use super::interpretation::SlotValue;
-use super::pieces::{arc, join, literal, spoken_value};
+use super::pieces::{arc, join, literal, spoken_value, verbatim};
 use super::template::{self, Expr, ListName, ListRef};
 use super::words::Words;
 use crate::config::diagnostic::Source;
@@ -22,6 +23,8 @@ pub(super) fn compile(sources: &[Source], draft: &Draft) -> Machine {
         filters: Vec::new(),
         reached: HashMap::new(),
         graphs: HashMap::new(),
+        entities: HashMap::new(),
+        verbatim: false,
     };
     for (intent_index, intent) in draft.intents.iter().enumerate() {
         compiler.machine.intents.push(intent.name.clone());
@@ -75,6 +78,10 @@ struct Compiler<'d> {
     /// Names that a shared rule or list reaches, itself included.
     reached: HashMap<Name<'d>, BTreeSet<Name<'d>>>,
     graphs: HashMap<(Name<'d>, Variant), GraphId>,
+    /// What was compiled of the forms of entities.
+    entities: HashMap<(Name<'static>, Variant), GraphId>,
+    /// Numbers among literal words are not matched in their other spelling.
+    verbatim: bool,
 }
 
 impl<'d> Compiler<'d> {
@@ -161,6 +168,7 @@ impl<'d> Compiler<'d> {
         scope: Scope<'d>,
     ) -> NodeId {
         match &tree.expr {
+            Expr::Text(text) if self.verbatim => verbatim(text, from, nodes),
             Expr::Text(text) => literal(text, from, nodes),
             Expr::Sequence(items) => {
                 items.iter().fold(from, |at, item| self.expr(item, at, nodes, scope))
@@ -250,7 +258,7 @@ impl<'d> Compiler<'d> {
     ) -> Step {
         match &list.kind {
             ListKind::Wildcard => Step::Wild { slot },
-            ListKind::Entity(kind) => Step::Entity { kind: *kind, slot },
+            ListKind::Entity(kind) => Step::Entity { kind: *kind, slot, graph: self.entity(*kind) },
             ListKind::Range(range) => self.range(*range, slot),
             ListKind::Values(values) => {
                 let key = (Name::List(name), self.variant(Name::List(name), scope));
@@ -265,6 +273,34 @@ impl<'d> Compiler<'d> {
                 Step::List { graph, slot }
             }
         }
+    }
+
+    /// The usual ways to say an entity.
+    fn entity(&mut self, kind: Entity) -> GraphId {
+        let first = self.machine.graphs.len();
+        let mut forms = Compiler {
+            draft: forms(),
+            machine: std::mem::take(&mut self.machine),
+            slots: HashMap::new(),
+            filters: Vec::new(),
+            reached: HashMap::new(),
+            graphs: std::mem::take(&mut self.entities),
+            entities: HashMap::new(),
+            verbatim: true,
+        };
+        let graph = forms.rule(kind.name(), Scope { block: None, filter: None });
+        (self.machine, self.entities) = (forms.machine, forms.graphs);
+        for graph in &mut self.machine.graphs[first..] {
+            graph.part = Part::Entity;
+        }
+        for ((name, _), id) in &self.entities {
+            if let Name::Rule(rule) = name
+                && writes_figures(rule)
+            {
+                self.machine.graphs[*id as usize].part = Part::Figures;
+            }
+        }
+        graph
     }
 
     fn list(&mut self, values: &'d [Value], scope: Scope<'d>) -> GraphId {

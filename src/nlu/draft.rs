@@ -96,6 +96,12 @@ impl NumberRange {
         Self { from, to, step, fractions, multiplier: None, digits: true, words: true }
     }
 
+    /// How many whole numbers it holds.
+    pub fn count(&self) -> u64 {
+        let steps = (i128::from(self.to) - i128::from(self.from)) / i128::from(self.step.max(1));
+        u64::try_from(steps).map_or(u64::MAX, |steps| steps.saturating_add(1))
+    }
+
     /// Does the range hold this number?
     pub fn holds(&self, value: f64) -> bool {
         let whole = value.floor();
@@ -110,7 +116,7 @@ impl NumberRange {
         allowed
             && whole >= self.from as f64
             && whole <= self.to as f64
-            && (whole as i64 - self.from) % self.step == 0
+            && (whole as i128 - i128::from(self.from)) % i128::from(self.step) == 0
     }
 
     /// The slot's value for a number that the range holds.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::check::{SlotLists, check};
 use super::compile::compile;
-use super::draft::{Context, Draft, Requirement};
+use super::draft::{Context, Draft};
 use super::given::{self, Entry};
 use super::graph::{BlockInfo, Machine, Sentence, SlotId, Step};
 use super::interpretation::{Alternative, Interpretation, Slot, SlotValue, Slots, Status};
@@ -17,6 +17,8 @@ use crate::clock::Moment;
 use crate::config::diagnostic::{Diagnostic, Source};
 use crate::turn::Completeness;
 
+mod blocks;
+
 /// Most readings reported beside the best one.
 const MAX_ALTERNATIVES: usize = 4;
 
@@ -27,7 +29,7 @@ pub struct Grammar {
     pub(super) machine: Arc<Machine>,
     slots_of: Arc<BTreeMap<String, SlotLists>>,
     /// As written, for lists that change.
-    draft: Arc<(Vec<Source>, Draft)>,
+    pub(super) draft: Arc<(Vec<Source>, Draft)>,
     /// What dates and times are reckoned from; `None` is the machine's clock.
     now: Option<Moment>,
 }
@@ -135,6 +137,11 @@ impl Grammar {
     /// clock tells the moment, each time a text is read.
     pub fn at(&self, now: &Moment) -> Self {
         Self { now: Some(now.clone()), ..self.clone() }
+    }
+
+    /// What dates and times are reckoned from, where that was said.
+    pub(super) fn now(&self) -> Option<&Moment> {
+        self.now.as_ref()
     }
 
     pub(super) fn search<'a>(&'a self, words: &'a Words<'a>) -> Search<'a, 'a> {
@@ -346,50 +353,6 @@ impl Grammar {
     }
 }
 
-impl Machine {
-    /// Neither the known context nor the lack of it forbids the sentence.
-    pub(super) fn possible(&self, sentence: &Sentence, context: &Context) -> bool {
-        let block = &self.blocks[sentence.block as usize];
-        let meets = self.graphs[sentence.graph as usize].meets;
-        block.possible(context) && block.satisfied(meets, context)
-    }
-
-    /// The slots of a way, by name: what it filled, what its block sets, what context gives.
-    pub(super) fn slots(
-        &self,
-        filled: Vec<Filled<'_>>,
-        block: &BlockInfo,
-        context: &Context,
-    ) -> Slots {
-        let mut slots = Slots::new();
-        // What list values on the way add to the context, with the words said for them.
-        let mut gained: BTreeMap<&str, Slot> = BTreeMap::new();
-        for filled in filled {
-            for (key, value) in filled.context.into_iter().flatten() {
-                let slot = Slot { value: value.clone(), text: filled.value.text.clone() };
-                gained.insert(key, slot);
-            }
-            if let Some(slot) = filled.slot {
-                slots.insert(self.slots[slot as usize].clone(), filled.value);
-            }
-        }
-        for (name, value) in &block.slots {
-            let fixed = || Slot { value: value.clone(), text: String::new() };
-            slots.entry(name.clone()).or_insert_with(fixed);
-        }
-        for requirement in &block.requires {
-            let Some(name) = &requirement.slot else { continue };
-            let key = requirement.key.as_str();
-            let given = context.get(key);
-            let given = given.map(|value| Slot { value: value.clone(), text: String::new() });
-            if let Some(slot) = gained.get(key).cloned().or(given) {
-                slots.entry(name.clone()).or_insert(slot);
-            }
-        }
-        slots
-    }
-}
-
 /// The best way through a sentence that ends with the text and has the context it requires.
 fn best_end(
     search: &mut Search<'_, '_>,
@@ -409,25 +372,4 @@ fn best_end(
         }
     }
     best.filter(|_| block.has_keyword(search.normal(0, search.end())))
-}
-
-impl BlockInfo {
-    /// No context that is known already forbids the block.
-    fn possible(&self, context: &Context) -> bool {
-        let known = |r: &Requirement| context.get(&r.key).map(|value| r.allows(value));
-        self.requires.iter().all(|r| known(r) != Some(false))
-            && self.excludes.iter().all(|r| known(r) != Some(true))
-    }
-
-    /// Every requirement is met by a list value on the way or by the context.
-    pub(super) fn satisfied(&self, meets: u8, context: &Context) -> bool {
-        self.requires.iter().enumerate().all(|(bit, requirement)| {
-            meets & (1 << bit) != 0
-                || context.get(&requirement.key).is_some_and(|value| requirement.allows(value))
-        })
-    }
-
-    pub(super) fn has_keyword(&self, text: &str) -> bool {
-        self.keywords.is_empty() || text.split(' ').any(|w| self.keywords.iter().any(|k| k == w))
-    }
 }

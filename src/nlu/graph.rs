@@ -31,7 +31,9 @@ pub(super) enum Step {
     /// A number of a range, into a slot.
     Range { range: u32, slot: Option<SlotId> },
     /// An entity, into a slot.
-    Entity { kind: Entity, slot: Option<SlotId> },
+    /// An entity, into a slot. The graph takes the usual ways to say one, for those who search
+    /// sounds; which words are one is read by its rules.
+    Entity { kind: Entity, slot: Option<SlotId>, graph: GraphId },
     /// Any characters, at least one, into a slot.
     Wild { slot: Option<SlotId> },
     /// Nothing; inside a list's graph, says which value was taken.
@@ -53,6 +55,8 @@ pub(super) struct Node {
     pub more: bool,
     /// Some way from here goes on inside the same word.
     pub tight: bool,
+    /// Requirements that some value from here on can meet.
+    pub meets: u8,
 }
 
 /// An automaton from node 0 to the last node.
@@ -65,6 +69,18 @@ pub(super) struct Graph {
     pub dead: bool,
     /// Requirements that some value inside can meet.
     pub meets: u8,
+    pub part: Part,
+}
+
+/// What a graph is part of.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Part {
+    #[default]
+    Sentence,
+    /// The usual ways to say an entity.
+    Entity,
+    /// The same in figures: by sound it is the words again, which stand beside it.
+    Figures,
 }
 
 impl Graph {
@@ -143,7 +159,6 @@ impl Machine {
     /// Drops arcs that lead nowhere and computes what the search asks of each node.
     pub fn finish(&self, mut nodes: Vec<Node>, is_sentence: bool) -> Graph {
         let exit = nodes.len() - 1;
-        let mut meets = 0;
         let mut alive = vec![false; nodes.len()];
         let mut nullable = vec![false; nodes.len()];
         (alive[exit], nullable[exit]) = (true, true);
@@ -157,7 +172,10 @@ impl Machine {
             alive[index] = !node.texts.is_empty() || !node.arcs.is_empty();
             node.more = !node.texts.is_empty();
             node.tight = node.more;
+            let mut meets =
+                node.texts.iter().fold(0, |all, (_, to)| all | nodes[*to as usize].meets);
             for Arc { to, step } in &node.arcs {
+                meets |= nodes[*to as usize].meets;
                 let (to_node, to) = (&nodes[*to as usize], *to as usize);
                 let takes = match step {
                     Step::Value(value) => {
@@ -197,9 +215,12 @@ impl Machine {
                 };
                 node.more |= takes || to_node.more;
             }
+            node.meets = meets;
             nodes[index] = node;
         }
-        Graph { nullable: nullable[0], dead: !alive[0], meets, nodes }
+        let meets = nodes[0].meets;
+        let part = Part::default();
+        Graph { nullable: nullable[0], dead: !alive[0], meets, nodes, part }
     }
 
     fn is_dead(&self, step: &Step) -> bool {

@@ -67,7 +67,7 @@ impl Interpreter {
     /// What a text means that nothing takes as it is; `exact` where it means nothing. `grammar` is
     /// the interpreter's own, [at the moment](Grammar::at) of the text.
     pub fn beyond(&self, grammar: &Grammar, text: &str, exact: Interpretation) -> Interpretation {
-        let sounding = self.by_sound(text, exact);
+        let sounding = self.by_sound(grammar, text, exact);
         if sounding.status == Status::Rejected {
             return self.by_example(grammar, text, sounding);
         }
@@ -101,12 +101,13 @@ impl Interpreter {
         best.stands_against(&readings).then(|| observed(best, &readings[1..], right))
     }
 
-    /// What a text that no sentence takes as it is sounds like; `exact` if like nothing.
-    pub fn by_sound(&self, text: &str, exact: Interpretation) -> Interpretation {
+    /// What a text that no sentence takes as it is sounds like; `exact` if like nothing. `grammar` as
+    /// for [`Interpreter::beyond`].
+    pub fn by_sound(&self, grammar: &Grammar, text: &str, exact: Interpretation) -> Interpretation {
         if exact.gave_up.is_some() {
             return exact;
         }
-        let readings = match self.aligner.align(text, &Context::new()) {
+        let readings = match self.aligner.align_at(text, &Context::new(), grammar.now()) {
             Ok(readings) => readings,
             Err(gave_up) => return Interpretation { gave_up: Some(gave_up), ..exact },
         };

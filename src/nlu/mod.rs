@@ -26,6 +26,7 @@ mod sample;
 mod search;
 mod sound;
 mod template;
+mod unspoken;
 mod ways;
 mod words;
 
@@ -45,6 +46,7 @@ pub use interpreter::Interpreter;
 pub use overlaps::Overlap;
 pub use sample::Sample;
 pub use sound::{Mishearing, Phone, Pronounce, Sounds, Spelled, Unsounded, distance};
+pub use unspoken::Unspoken;
 
 #[cfg(test)]
 mod tests;

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::draft::{Fractions, NumberRange};
-use super::graph::{Graph, GraphId, Node, NodeId, Step};
+use super::graph::{Graph, GraphId, Node, NodeId, Part, Step};
 use super::pieces::{arc, join};
 use crate::numerals::cardinal;
 
@@ -57,7 +57,13 @@ impl Numbers {
     fn add(&mut self, paths: Paths) -> GraphId {
         let mut nodes = paths.nodes;
         join(&paths.ends, &mut nodes);
-        self.graphs.push(Arc::new(Graph { nodes, nullable: false, dead: false, meets: 0 }));
+        self.graphs.push(Arc::new(Graph {
+            nodes,
+            nullable: false,
+            dead: false,
+            meets: 0,
+            part: Part::default(),
+        }));
         self.graphs.len() as GraphId - 1
     }
 }
@@ -71,7 +77,7 @@ fn named(range: &NumberRange) -> Vec<i64> {
         number.abs() < MAX_NAMED
             || (magnitude / (power / 10).max(1)) * (power / 10).max(1) == magnitude
     };
-    if (range.to - range.from) / range.step.max(1) < MAX_NAMED {
+    if range.count() <= MAX_NAMED as u64 {
         return all.collect();
     }
     // Walking a range of millions would take long; two figures and zeros are what people say.
@@ -172,6 +178,21 @@ impl Paths {
             }
         }
     }
+}
+
+/// A number with at most a few decimals in words: "twenty one point five".
+pub(super) fn said(number: f64) -> Vec<String> {
+    let figures = number.abs().to_string();
+    let (whole, decimals) = figures.split_once('.').unwrap_or((&figures, ""));
+    let mut words = if number < 0.0 { vec!["minus".to_owned()] } else { Vec::new() };
+    words.extend(cardinal(whole).into_iter().map(Into::into));
+    if !decimals.is_empty() {
+        words.push("point".to_owned());
+        words.extend(
+            decimals.chars().flat_map(|digit| cardinal(&digit.to_string())).map(Into::into),
+        );
+    }
+    words
 }
 
 /// A whole number in words, one hyphen-less word each.

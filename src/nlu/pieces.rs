@@ -23,8 +23,14 @@ pub(super) fn join(ends: &[NodeId], nodes: &mut Vec<Node>) -> NodeId {
     to
 }
 
-/// Literal words; a number among them is also matched in its other spelling.
-pub(super) fn literal(text: &str, from: NodeId, nodes: &mut Vec<Node>) -> NodeId {
+/// Literal words as they are.
+pub(super) fn verbatim(text: &str, from: NodeId, nodes: &mut Vec<Node>) -> NodeId {
+    spelled(text, from, nodes).1.last().map_or(from, |(_, end)| *end)
+}
+
+/// Adds literal words; returns their spelling and, for each byte of it where a word or gap begins
+/// and for its end, the node there.
+fn spelled(text: &str, from: NodeId, nodes: &mut Vec<Node>) -> (String, Vec<(usize, NodeId)>) {
     let mut spelling = String::new();
     fold(text, Edges::Glued, |piece| match piece {
         Piece::Gap if spelling.ends_with(' ') => {}
@@ -32,7 +38,6 @@ pub(super) fn literal(text: &str, from: NodeId, nodes: &mut Vec<Node>) -> NodeId
         Piece::Part(part, _) => spelling.push_str(part),
     });
     let mut at = from;
-    // (byte of the spelling, node there), for the ends of numbers.
     let mut places: Vec<(usize, NodeId)> = Vec::new();
     let mut byte = 0;
     while byte < spelling.len() {
@@ -51,6 +56,12 @@ pub(super) fn literal(text: &str, from: NodeId, nodes: &mut Vec<Node>) -> NodeId
         }
     }
     places.push((byte, at));
+    (spelling, places)
+}
+
+/// Literal words; a number among them is also matched in its other spelling.
+pub(super) fn literal(text: &str, from: NodeId, nodes: &mut Vec<Node>) -> NodeId {
+    let (spelling, places) = spelled(text, from, nodes);
     let mut next = 0;
     for (start, node) in &places {
         if *start < next || spelling[*start..].starts_with(' ') {
@@ -65,7 +76,7 @@ pub(super) fn literal(text: &str, from: NodeId, nodes: &mut Vec<Node>) -> NodeId
             next = *end;
         }
     }
-    at
+    places.last().map_or(from, |(_, end)| *end)
 }
 
 /// A way to say a list's value, and the value.

@@ -104,14 +104,14 @@ impl Draw<'_> {
     }
 
     fn number(&mut self, range: &NumberRange) -> String {
-        let steps = (range.to - range.from) / range.step + 1;
-        let whole = range.from + range.step * self.below(steps.min(1 << 20) as usize) as i64;
+        let step = self.below(range.count().min(1 << 20) as usize);
+        let whole = i128::from(range.from) + i128::from(range.step) * step as i128;
         let tenths = match range.fractions {
             Fractions::None => 0,
             Fractions::Halves => 5 * self.below(2),
             Fractions::Tenths => self.below(10),
         };
-        ((whole * 10 + tenths as i64) as f64 / 10.0).to_string()
+        ((whole * 10 + tenths as i128) as f64 / 10.0).to_string()
     }
 
     /// SplitMix64 (Steele, Lea & Flood 2014), reduced by remainder: fair enough for small `n`.

@@ -9,14 +9,19 @@ use std::collections::HashMap;
 use std::rc::Rc;
 
 use super::draft::Fractions;
-use super::entities::{Entity, Found, begins_entity, entities_at};
+use super::entities::{Entity, Found};
 use super::graph::{Graph, GraphId, Machine, NodeId, SlotId, Step};
 use super::interpretation::{GaveUp, SlotValue};
-use super::numbers::{Spoken, begins, numbers_at};
+use super::numbers::{Spoken, begins};
 use super::ways::{Cost, NONE, Trace, Way, WayId, Ways};
 use super::words::{MAX_TEXT_BYTES, Words};
-use crate::clock::{Clock, Moment};
-use crate::units::SamplePos;
+use crate::clock::Moment;
+pub(super) use failures::Failures;
+use values::Values;
+
+mod failures;
+mod gaps;
+mod values;
 
 /// Most [work](Ways::work) of one search: some 20 ms on a desktop computer, and more than a hundred
 /// times what a request to the example agent takes.
@@ -28,22 +33,11 @@ pub(super) struct Search<'m, 't> {
     ways: Ways,
     /// What a graph matches from a place: ways on its exit.
     known: HashMap<(GraphId, u32), Rc<[WayId]>>,
-    numbers: HashMap<u32, Rc<[Spoken]>>,
-    entities: HashMap<(Entity, u32), Rc<[Found]>>,
-    /// What dates and times are reckoned from; the machine's clock is asked when the first is met.
-    now: Option<Moment>,
+    values: Values,
     /// A living way wants more words.
     pub continues: bool,
     /// Where literals failed furthest into the text, and which; only filled when asked for.
     pub failures: Option<Failures>,
-}
-
-/// How far the search got.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Failures {
-    pub at: u32,
-    /// What would have fitted there.
-    pub wanted: Vec<String>,
 }
 
 impl<'m, 't> Search<'m, 't> {
@@ -53,9 +47,7 @@ impl<'m, 't> Search<'m, 't> {
             words,
             ways: Ways::default(),
             known: HashMap::new(),
-            numbers: HashMap::new(),
-            entities: HashMap::new(),
-            now: None,
+            values: Values::default(),
             continues: false,
             failures: None,
         }
@@ -63,7 +55,7 @@ impl<'m, 't> Search<'m, 't> {
 
     /// Reckons dates and times from `now`, not from the machine's clock.
     pub fn reckon_from(&mut self, now: &Moment) {
-        self.now = Some(now.clone());
+        self.values.reckon_from(now);
     }
 
     /// Byte after the last word.
@@ -91,19 +83,6 @@ impl<'m, 't> Search<'m, 't> {
         &self.ways
     }
 
-    /// Places where a sentence may start: the first word, or after skip words, with their cost.
-    pub fn starts(&self) -> Vec<(u32, Cost)> {
-        self.skips(0)
-    }
-
-    /// What it costs to call the text finished at `at`, if that is possible.
-    pub fn finish(&self, at: u32) -> Option<Cost> {
-        if at > self.end() {
-            return Some(Cost::default());
-        }
-        self.gaps(at).into_iter().filter(|(to, _)| *to > self.end()).map(|(_, c)| c).min()
-    }
-
     /// Why the search is not to be trusted, if it is not.
     pub fn outcome(&self) -> Option<GaveUp> {
         if self.words.text.len() > MAX_TEXT_BYTES {
@@ -114,7 +93,12 @@ impl<'m, 't> Search<'m, 't> {
 
     /// The limit of work was met: what was found is not all there is.
     fn gave_up(&self) -> bool {
-        self.ways.work() > MAX_WORK
+        self.work() > MAX_WORK
+    }
+
+    /// What the search took so far: places visited, and looks for entities in their measure.
+    pub fn work(&self) -> u64 {
+        self.ways.work() + self.values.work
     }
 
     /// Ends of everything that `graph` matches from `start`; nothing new once the search
@@ -205,7 +189,7 @@ impl<'m, 't> Search<'m, 't> {
                     }
                 }
                 Step::Range { range, slot } => self.range(range, slot, &here, id, head),
-                Step::Entity { kind, slot } => self.entity(kind, slot, &here, id, head),
+                Step::Entity { kind, slot, .. } => self.entity(kind, slot, &here, id, head),
                 Step::Wild { slot } => {
                     let tight = graph.nodes[arc.to as usize].tight;
                     self.wild(slot, tight, &here, id, head);
@@ -326,6 +310,9 @@ impl<'m, 't> Search<'m, 't> {
         id: WayId,
         head: &mut WayId,
     ) {
+        if self.gave_up() {
+            return;
+        }
         let mut last = NONE;
         for found in self.entities(kind, here.at).iter() {
             let at = found.end as u32;
@@ -334,8 +321,7 @@ impl<'m, 't> Search<'m, 't> {
             last = self.ways.put(head, last, way);
         }
         if !self.continues {
-            let now = self.now.get_or_insert_with(machines_now);
-            self.continues = begins_entity(kind, &self.words.text, here.at as usize, now);
+            self.continues = self.values.begins(kind, &self.words.text, here.at);
         }
         let machine = self.machine;
         self.fail(here.at, || machine.slot_label(slot));
@@ -371,84 +357,29 @@ impl<'m, 't> Search<'m, 't> {
         }
     }
 
-    /// Where the next word starts after a word that ends at `at`, with the cost of words skipped.
-    fn gaps(&self, at: u32) -> Vec<(u32, Cost)> {
-        let end = self.end();
-        let byte = at as usize;
-        if at > end {
-            vec![(at, Cost::default())]
-        } else if at == end {
-            vec![(end + 1, Cost::default())]
-        } else if self.words.ends_word(byte) {
-            self.skips(at + 1)
-        } else if self.words.starts_word(byte) {
-            vec![(at, Cost::default())]
-        } else {
-            Vec::new()
-        }
-    }
-
-    /// `start` and every word after skip words that start there.
-    fn skips(&self, start: u32) -> Vec<(u32, Cost)> {
-        let mut found = vec![(start, Cost::default())];
-        let mut next = 0;
-        while let Some((from, cost)) = found.get(next).copied() {
-            next += 1;
-            let rest = self.words.text.get(from as usize..).unwrap_or_default();
-            for skip in &self.machine.skip_words {
-                let after = from as usize + skip.len();
-                if rest.starts_with(skip.as_str()) && self.words.ends_word(after) {
-                    // Past the space, or past the end.
-                    let to = after as u32 + 1;
-                    if !found.iter().any(|(seen, _)| *seen == to) {
-                        found.push((to, cost.plus(Cost::SKIPPED)));
-                    }
-                }
-            }
-        }
-        found
-    }
-
     /// Numbers in digits or words that start at a byte.
     pub fn numbers(&mut self, at: u32) -> Rc<[Spoken]> {
-        let text = &self.words.text;
-        self.numbers.entry(at).or_insert_with(|| numbers_at(text, at as usize).into()).clone()
+        self.values.numbers(&self.words.text, at)
     }
 
     /// Entities of a kind that start at a byte.
     pub fn entities(&mut self, kind: Entity, at: u32) -> Rc<[Found]> {
-        let text = &self.words.text;
-        let now = self.now.get_or_insert_with(machines_now);
-        let found = self.entities.entry((kind, at));
-        found.or_insert_with(|| entities_at(kind, text, at as usize, now).into()).clone()
+        self.values.entities(kind, &self.words.text, at)
     }
 
     /// What an entity that was met on a way means.
     pub fn entity_value(&self, kind: Entity, from: u32, to: u32) -> Option<SlotValue> {
-        let found = self.entities.get(&(kind, from))?;
-        found.iter().find(|found| found.end as u32 == to).map(|found| (&found.value).into())
+        self.values.entity_value(kind, from, to)
     }
 
     /// Is an entity that was found of its kind by itself, wherever it is said?
     pub fn is_sure(&self, kind: Entity, from: u32, to: u32) -> bool {
-        let found = self.entities.get(&(kind, from));
-        found.is_some_and(|found| found.iter().any(|f| f.end as u32 == to && f.sure))
+        self.values.is_sure(kind, from, to)
     }
 
     fn fail(&mut self, at: u32, wanted: impl FnOnce() -> String) {
-        let Some(failures) = &mut self.failures else { return };
-        if at > failures.at {
-            *failures = Failures { at, wanted: Vec::new() };
-        }
-        if at == failures.at {
-            let wanted = wanted();
-            if !failures.wanted.contains(&wanted) {
-                failures.wanted.push(wanted);
-            }
+        if let Some(failures) = &mut self.failures {
+            failures.add(at, wanted);
         }
     }
-}
-
-fn machines_now() -> Moment {
-    Clock::Machine.at(SamplePos::default())
 }

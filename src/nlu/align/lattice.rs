@@ -7,7 +7,8 @@
 use std::collections::HashMap;
 use std::ops::Range;
 
-use super::super::graph::{Graph, GraphId, Machine, SlotId, Step};
+use super::super::entities::Entity;
+use super::super::graph::{Graph, GraphId, Machine, Part, SlotId, Step};
 use super::super::sound::{Sounds, Unsounded, spoken};
 use super::super::words::Words;
 use super::small_words::is_small;
@@ -34,6 +35,7 @@ pub(super) enum Take {
     Call(GraphId),
     List { graph: GraphId, slot: Option<SlotId> },
     Range { range: u32, slot: Option<SlotId> },
+    Entity { graph: GraphId, kind: Entity, slot: Option<SlotId> },
     Wild { slot: Option<SlotId> },
     Value(u32),
 }
@@ -53,6 +55,8 @@ pub(super) struct WordGraph {
     ends: Vec<u32>,
     /// The values of a list, which must be heard well.
     pub is_list: bool,
+    /// The usual ways to say an entity, which must be heard well, too.
+    pub is_entity: bool,
 }
 
 impl WordGraph {
@@ -77,6 +81,8 @@ pub(super) struct Lattice {
     pub silent: Vec<Unsounded>,
     /// Some slot takes any words.
     pub has_wild: bool,
+    /// Kinds of entities that slots take.
+    pub entities: Vec<Entity>,
     ids: HashMap<String, Option<WordId>>,
 }
 
@@ -95,11 +101,12 @@ impl Lattice {
                 words: Vec::new(),
                 silent: Vec::new(),
                 has_wild: false,
+                entities: Vec::new(),
                 ids: HashMap::new(),
             },
         };
         for graph in &machine.graphs {
-            let graph = builder.graph(graph);
+            let graph = builder.graph(machine, graph);
             builder.lattice.graphs.push(graph);
         }
         let mut lattice = Self { ids: builder.ids, ..builder.lattice };
@@ -108,6 +115,9 @@ impl Lattice {
                 match arc.step {
                     Step::List { graph, .. } => lattice.graphs[graph as usize].is_list = true,
                     Step::Wild { .. } => lattice.has_wild = true,
+                    Step::Entity { kind, .. } if !lattice.entities.contains(&kind) => {
+                        lattice.entities.push(kind);
+                    }
                     _ => {}
                 }
             }
@@ -126,10 +136,10 @@ struct Builder<'s> {
 type Loose = ((u32, u32), (u32, u32), Take);
 
 impl Builder<'_> {
-    fn graph(&mut self, graph: &Graph) -> WordGraph {
+    fn graph(&mut self, machine: &Machine, graph: &Graph) -> WordGraph {
         let mut reached = vec![false; graph.nodes.len()];
         let mut loose: Vec<Loose> = Vec::new();
-        if graph.dead {
+        if graph.dead || graph.part == Part::Figures {
             return WordGraph { ends: vec![0], ..WordGraph::default() };
         }
         reached[0] = true;
@@ -159,8 +169,10 @@ impl Builder<'_> {
                     Step::Skip | Step::Gap => Take::Nothing,
                     // The literal words of the number stand beside it.
                     Step::Number(_) => continue,
-                    // Entities are told by rules about spelling, not by sound.
-                    Step::Entity { .. } => continue,
+                    Step::Call(graph) if machine.graphs[graph as usize].part == Part::Figures => {
+                        continue;
+                    }
+                    Step::Entity { kind, slot, graph } => Take::Entity { graph, kind, slot },
                     Step::Call(graph) => Take::Call(graph),
                     Step::List { graph, slot } => Take::List { graph, slot },
                     Step::Range { range, slot } => Take::Range { range, slot },
@@ -171,7 +183,7 @@ impl Builder<'_> {
                 loose.push(((node as u32, 0), (arc.to, 0), take));
             }
         }
-        number(loose, graph.exit())
+        WordGraph { is_entity: graph.part == Part::Entity, ..number(loose, graph.exit()) }
     }
 
     fn word(&mut self, text: &str) -> Option<WordId> {

@@ -6,8 +6,8 @@
 //! words that belong to nothing, things said twice or taken back. What each costs is in [`costs`];
 //! its [`Evidence`] says what a reading rests on.
 //!
-//! Sentences with an entity are taken only as they are written: a time or a sum that merely sounds
-//! like one would be a guess, and the rules of entities know spellings alone.
+//! An entity is what its rules read in the words as they were heard, or one of the usual ways to say
+//! one that sounds like them: the rules themselves know spellings alone.
 
 mod costs;
 mod lattice;
@@ -16,6 +16,7 @@ mod reading;
 mod search;
 mod small_words;
 mod tokens;
+mod values;
 mod way;
 
 use std::sync::Arc;
@@ -26,6 +27,8 @@ use super::interpretation::{GaveUp, Slots};
 use super::sound::{Milli, Sounds, Unsounded};
 use super::ways::WayId;
 use super::words::{MAX_TEXT_BYTES, Words};
+use crate::clock::{Clock, Moment};
+use crate::units::SamplePos;
 use lattice::Lattice;
 use numbers::NumberWords;
 use search::Alignment;
@@ -146,6 +149,17 @@ impl Aligner {
         self.measured(text, context).0
     }
 
+    /// [`Aligner::align`], where dates and times are reckoned from `now` and not from the moment of
+    /// the aligner's own grammar.
+    pub fn align_at(
+        &self,
+        text: &str,
+        context: &Context,
+        now: Option<&Moment>,
+    ) -> Result<Vec<Aligned>, GaveUp> {
+        self.search(text, context, now, &mut Work(0))
+    }
+
     /// [`Aligner::align`], and what it took.
     pub(super) fn measured(
         &self,
@@ -153,7 +167,7 @@ impl Aligner {
         context: &Context,
     ) -> (Result<Vec<Aligned>, GaveUp>, Work) {
         let mut work = Work(0);
-        let result = self.search(text, context, &mut work);
+        let result = self.search(text, context, self.grammar.now(), &mut work);
         (result, work)
     }
 
@@ -161,23 +175,26 @@ impl Aligner {
         &self,
         text: &str,
         context: &Context,
+        now: Option<&Moment>,
         work: &mut Work,
     ) -> Result<Vec<Aligned>, GaveUp> {
         let words = Words::new(text);
         if words.text.len() > MAX_TEXT_BYTES {
             return Err(GaveUp::TooLong);
         }
-        let exact = self.exact(&words, context);
+        let exact = self.exact(&words, context, now);
         if !exact.is_empty() || words.text.is_empty() {
             return Ok(exact);
         }
+        let now = now.cloned().unwrap_or_else(|| Clock::Machine.at(SamplePos::default()));
         let tokens = Tokens::new(&words, &self.grammar.machine, &self.lattice, &self.sounds);
         if tokens.len() > MAX_TOKENS {
             return Err(GaveUp::TooLong);
         }
         let machine = &*self.grammar.machine;
+        let heard = (words.text.as_str(), &tokens);
         let mut search =
-            Alignment::new(machine, &self.lattice, &tokens, &self.numbers, &self.meanings);
+            Alignment::new(machine, &self.lattice, heard, &now, &self.numbers, &self.meanings);
         let mut found: Vec<(usize, WayId)> = Vec::new();
         for share in LIMITS {
             let limit = LIMIT_BASE + share * tokens.phones();
@@ -202,7 +219,9 @@ impl Aligner {
         found.sort_by_key(|(index, end)| (search.way(*end).key(), *index));
         let mut readings: Vec<Aligned> = Vec::new();
         for (index, end) in found {
-            let reading = reading::read(&search, &words, index, end, context);
+            let Some(reading) = reading::read(&search, &words, index, end, context) else {
+                continue;
+            };
             let same = |r: &Aligned| r.intent == reading.intent && r.slots_equal(&reading);
             if !readings.iter().any(same) {
                 readings.push(reading);
@@ -215,8 +234,12 @@ impl Aligner {
     }
 
     /// Readings of a text that templates take as it is.
-    fn exact(&self, words: &Words<'_>, context: &Context) -> Vec<Aligned> {
-        let readings = self.grammar.readings_of(words, context);
+    fn exact(&self, words: &Words<'_>, context: &Context, now: Option<&Moment>) -> Vec<Aligned> {
+        let mut search = self.grammar.search(words);
+        if let Some(now) = now {
+            search.reckon_from(now);
+        }
+        let readings = self.grammar.read(&mut search, context);
         let sentence: Vec<String> = lattice::said_words(&words.text);
         let phones = self.sounds.phones(&words.text).len() as u32;
         let evidence = Evidence {

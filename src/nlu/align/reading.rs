@@ -3,9 +3,11 @@
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use super::super::draft::Context;
+use super::super::entities::{Entity, entities_at};
 use super::super::grammar::Filled;
 use super::super::graph::Machine;
 use super::super::interpretation::{Slot, SlotValue};
+use super::super::number_words;
 use super::super::ways::{NONE, WayId};
 use super::super::words::Words;
 use super::costs;
@@ -43,18 +45,22 @@ pub(super) fn allowed(
         })
 }
 
+/// What a way means; `None` where what it takes for an entity is none.
 pub(super) fn read(
     search: &Alignment<'_>,
     words: &Words<'_>,
     sentence: usize,
     end: WayId,
     context: &Context,
-) -> Aligned {
+) -> Option<Aligned> {
     let machine = search.machine;
     let sentence = &machine.sentences[sentence];
     let block = &machine.blocks[sentence.block as usize];
     let mut told = Told::default();
     told.follow(search, words, end);
+    if told.unread {
+        return None;
+    }
     let way = search.way(end);
     let evidence = Evidence {
         cost: way.cost as f32 / 1000.0,
@@ -62,7 +68,7 @@ pub(super) fn read(
         matched_phones: way.phones,
         ..told.evidence
     };
-    Aligned {
+    Some(Aligned {
         intent: machine.intents[block.intent as usize].clone(),
         slots: machine.slots(told.filled, block, context),
         response: block.response.clone(),
@@ -70,7 +76,7 @@ pub(super) fn read(
         written: sentence.written(),
         sentence: told.sentence.join(" "),
         evidence,
-    }
+    })
 }
 
 /// What a way tells, step by step.
@@ -79,6 +85,9 @@ struct Told<'g> {
     filled: Vec<Filled<'g>>,
     sentence: Vec<String>,
     evidence: Evidence,
+    in_entity: bool,
+    /// Some words that were to be an entity are none: a day that no month has.
+    unread: bool,
 }
 
 impl<'g> Told<'g> {
@@ -127,12 +136,34 @@ impl<'g> Told<'g> {
                 self.fill(search, words, slot, value, (from, search.way(end).at), context);
             }
             Trace::Range { slot, range, number, from, to, distance } => {
-                self.sentence.push(number.to_string());
+                if self.in_entity {
+                    // Rules of entities tell words from figures, and it was said.
+                    self.sentence.extend(number_words::said(number));
+                } else {
+                    self.sentence.push(number.to_string());
+                }
                 let count = u32::from(to - from);
                 self.evidence.words += count;
                 self.evidence.exact += if distance == 0 { count } else { 0 };
                 let value = machine.ranges[range as usize].value(number);
                 self.fill(search, words, slot, value, (from, to), None);
+            }
+            Trace::Entity { slot, kind, end, from } => {
+                let before = self.sentence.len();
+                self.in_entity = true;
+                self.follow(search, words, end);
+                self.in_entity = false;
+                let said = self.sentence[before..].join(" ");
+                let to = search.way(end).at;
+                self.entity(search, words, slot, (kind, &said), (from, to));
+            }
+            Trace::Heard { slot, kind, from, to } => {
+                self.sentence.extend(heard(from, to).iter().map(|token| token.text.clone()));
+                let count = u32::from(to - from);
+                self.evidence.words += count;
+                self.evidence.exact += count;
+                let (start, end) = bytes(search, from, to);
+                self.entity(search, words, slot, (kind, &search.text[start..end]), (from, to));
             }
             Trace::Wild { slot, from, to } => {
                 self.sentence.extend(heard(from, to).iter().map(|token| token.text.clone()));
@@ -146,6 +177,22 @@ impl<'g> Told<'g> {
         }
     }
 
+    /// Fills a slot with what `said` means as an entity; where it is none, the way leads to nothing.
+    fn entity(
+        &mut self,
+        search: &Alignment<'g>,
+        words: &Words<'_>,
+        slot: Option<super::super::graph::SlotId>,
+        (kind, said): (Entity, &str),
+        at: (u16, u16),
+    ) {
+        let found = entities_at(kind, said, 0, search.now);
+        match found.iter().find(|found| found.end == said.len()) {
+            Some(found) => self.fill(search, words, slot, (&found.value).into(), at, None),
+            None => self.unread = true,
+        }
+    }
+
     fn fill(
         &mut self,
         search: &Alignment<'g>,
@@ -156,11 +203,11 @@ impl<'g> Told<'g> {
         context: Option<&'g Context>,
     ) {
         let text = said(search, words, from, to);
-        let tokens = &search.tokens.all;
+        let (start, end) = bytes(search, from, to);
         self.filled.push(Filled {
             slot,
-            from: tokens.get(usize::from(from)).map_or(0, |token| token.from),
-            to: tokens.get(usize::from(to).saturating_sub(1)).map_or(0, |token| token.to),
+            from: start as u32,
+            to: end as u32,
             value: Slot { value, text },
             context,
         });
@@ -178,6 +225,14 @@ fn value_of(search: &Alignment<'_>, end: WayId) -> Option<u32> {
         id = way.back;
     }
     None
+}
+
+/// The bytes of heard words in normal spelling.
+fn bytes(search: &Alignment<'_>, from: u16, to: u16) -> (usize, usize) {
+    let tokens = &search.tokens.all;
+    let start = tokens.get(usize::from(from)).map_or(0, |token| token.from as usize);
+    let end = tokens.get(usize::from(to).saturating_sub(1)).map_or(0, |token| token.to as usize);
+    (start, end)
 }
 
 /// Heard words as they were said.

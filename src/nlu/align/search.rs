@@ -9,14 +9,16 @@ use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::rc::Rc;
 
+use super::super::entities::Entity;
 use super::super::graph::{GraphId, Machine, SlotId};
 use super::super::sound::{Milli, nearest};
 use super::super::ways::{Cost, WayId};
 use super::costs;
-use super::lattice::{Lattice, Take, WordId};
+use super::lattice::{Lattice, Take, WordGraph, WordId};
 use super::numbers::{HeardNumber, NumberWords};
 use super::tokens::Tokens;
 use super::way::{Grid, Trace, Way};
+use crate::clock::Moment;
 
 /// Most ways offered in one search: some 60 ms on a desktop computer, and ten times what a misheard
 /// command takes among a whole home's.
@@ -32,13 +34,19 @@ pub(super) struct Alignment<'a> {
     pub machine: &'a Machine,
     pub lattice: &'a Lattice,
     pub tokens: &'a Tokens,
-    numbers_of: &'a NumberWords,
+    /// The words in normal spelling.
+    pub text: &'a str,
+    /// What times are reckoned from.
+    pub now: &'a Moment,
+    pub(super) numbers_of: &'a NumberWords,
     meanings: &'a [u64],
     /// Dearer ways are dropped.
     limit: Milli,
     pub ways: Vec<Way>,
     known: HashMap<(GraphId, u16), Rc<[WayId]>>,
-    numbers: HashMap<u16, Rc<[HeardNumber]>>,
+    pub(super) numbers: HashMap<u16, Rc<[HeardNumber]>>,
+    /// Entities as they were heard.
+    pub(super) entities: HashMap<(Entity, u16), Rc<[(u16, u64)]>>,
     /// What the words from each place to the end cost at least, whatever is made of them.
     rest: Vec<Milli>,
     /// Distance of each word of the grammar from one and from two heard words at each place.
@@ -50,7 +58,8 @@ impl<'a> Alignment<'a> {
     pub fn new(
         machine: &'a Machine,
         lattice: &'a Lattice,
-        tokens: &'a Tokens,
+        (text, tokens): (&'a str, &'a Tokens),
+        now: &'a Moment,
         numbers_of: &'a NumberWords,
         meanings: &'a [u64],
     ) -> Self {
@@ -58,12 +67,15 @@ impl<'a> Alignment<'a> {
             machine,
             lattice,
             tokens,
+            text,
+            now,
             numbers_of,
             meanings,
             limit: 0,
             ways: Vec::new(),
             known: HashMap::new(),
             numbers: HashMap::new(),
+            entities: HashMap::new(),
             rest: vec![0; tokens.len() + 1],
             distances: vec![[UNKNOWN; 2]; lattice.words.len() * tokens.len()],
             work: 0,
@@ -75,7 +87,7 @@ impl<'a> Alignment<'a> {
     /// Fills [`Self::rest`]: what no word of the grammar resembles must be paid for anyway, and a
     /// way that cannot afford it need not be followed.
     fn bound(&mut self) {
-        let count = self.tokens.len();
+        let (count, lattice) = (self.tokens.len(), self.lattice);
         let mut least: Vec<Milli> = (0..count).map(|place| self.least(place)).collect();
         for place in 0..count.saturating_sub(1) {
             if least[place] > 0 || least[place + 1] > 0 {
@@ -87,6 +99,13 @@ impl<'a> Alignment<'a> {
         for (from, jumps) in self.tokens.jumps.iter().enumerate() {
             for jump in jumps.iter().filter(|jump| jump.to > from + 1 || jump.skip) {
                 least[from..jump.to].fill(0);
+            }
+        }
+        for from in 0..count {
+            for kind in &lattice.entities {
+                for (to, _) in self.read(*kind, from as u16).iter() {
+                    least[from..usize::from(*to)].fill(0);
+                }
             }
         }
         for place in (0..count).rev() {
@@ -141,7 +160,7 @@ impl<'a> Alignment<'a> {
     }
 
     /// What an automaton takes from a place.
-    fn run(&mut self, graph: GraphId, start: u16) -> Rc<[WayId]> {
+    pub(super) fn run(&mut self, graph: GraphId, start: u16) -> Rc<[WayId]> {
         if let Some(known) = self.known.get(&(graph, start)) {
             return known.clone();
         }
@@ -173,7 +192,7 @@ impl<'a> Alignment<'a> {
                         self.jump(node, id, &mut grid);
                     }
                     for arc in arcs {
-                        self.take(arc.take, arc.to as usize, id, walked.is_list, &mut grid);
+                        self.take(arc.take, arc.to as usize, id, walked, &mut grid);
                     }
                     if node == exit {
                         ends.push(id);
@@ -184,7 +203,7 @@ impl<'a> Alignment<'a> {
         ends
     }
 
-    fn put(&mut self, grid: &mut Grid, node: usize, way: Way) {
+    pub(super) fn put(&mut self, grid: &mut Grid, node: usize, way: Way) {
         self.work += 1;
         if grid.spent + way.cost + self.rest[usize::from(way.at)] <= self.limit {
             grid.put(&mut self.ways, node, way);
@@ -209,7 +228,7 @@ impl<'a> Alignment<'a> {
         }
     }
 
-    fn take(&mut self, take: Take, to: usize, id: WayId, in_list: bool, grid: &mut Grid) {
+    fn take(&mut self, take: Take, to: usize, id: WayId, graph: &WordGraph, grid: &mut Grid) {
         let here = *self.way(id);
         match take {
             Take::Nothing => self.put(grid, to, here),
@@ -219,7 +238,7 @@ impl<'a> Alignment<'a> {
                 let trace = Trace::Value(value);
                 self.put(grid, to, Way { filled, meets, trace, back: id, ..here });
             }
-            Take::Word(word) => self.word(word, to, id, in_list, grid),
+            Take::Word(word) => self.word(word, to, id, graph, grid),
             Take::Call(graph) => {
                 for end in self.run(graph, here.at).iter() {
                     let inner = *self.way(*end);
@@ -240,17 +259,21 @@ impl<'a> Alignment<'a> {
                     self.put(grid, to, Way { rank, ..way });
                 }
             }
-            Take::Range { range, slot } => self.range(range, slot, to, id, grid),
+            Take::Range { range, slot } => self.range(range, slot, to, id, graph.is_entity, grid),
+            Take::Entity { graph, kind, slot } => self.entity(graph, kind, slot, to, id, grid),
             Take::Wild { slot } => self.wild(slot, to, id, grid),
         }
     }
 
-    fn word(&mut self, id: WordId, to: usize, from: WayId, in_list: bool, grid: &mut Grid) {
+    fn word(&mut self, id: WordId, to: usize, from: WayId, graph: &WordGraph, grid: &mut Grid) {
         let here = *self.way(from);
         let lattice = self.lattice;
         let word = &lattice.words[id as usize];
         let place = usize::from(here.at);
         let rank = here.rank.plus(Cost::literal(word.text.len() as u32));
+        let in_list = graph.is_list || graph.is_entity;
+        // Other words of an entity are another value.
+        let filled = if graph.is_entity { mixed(here.filled, id) } else { here.filled };
         for taken in 0..=2 {
             let (distance, cost) = if taken == 0 {
                 (1000 * word.len, Some(costs::skipped(word.len, word.small, in_list)))
@@ -269,6 +292,7 @@ impl<'a> Alignment<'a> {
                 cost: here.cost + cost,
                 phones: here.phones + word.len,
                 rank: if taken == 0 { here.rank } else { rank },
+                filled,
                 trace,
                 back: from,
                 ..here
@@ -300,67 +324,10 @@ impl<'a> Alignment<'a> {
         };
         *known
     }
-
-    fn range(&mut self, range: u32, slot: Option<SlotId>, to: usize, id: WayId, grid: &mut Grid) {
-        let here = *self.way(id);
-        let allowed = &self.machine.ranges[range as usize];
-        let (numbers_of, tokens) = (self.numbers_of, self.tokens);
-        let numbers = self.numbers.entry(here.at);
-        let numbers = numbers
-            .or_insert_with(|| numbers_of.at(&tokens.all, usize::from(here.at)).into())
-            .clone();
-        for number in numbers.iter() {
-            let spelled = if number.digits { allowed.digits } else { allowed.words };
-            if !spelled || !allowed.holds(number.value) {
-                continue;
-            }
-            let HeardNumber { to: at, value, distance, .. } = *number;
-            let heard = &tokens.all[usize::from(here.at)..usize::from(at)];
-            let trace =
-                Trace::Range { slot, range, number: value, from: here.at, to: at, distance };
-            let way = Way {
-                at,
-                cost: here.cost + distance,
-                phones: here.phones + heard.iter().map(|token| token.len).sum::<u32>(),
-                filled: here
-                    .filled
-                    .wrapping_add(slot.map_or(0, |slot| mixed(value.to_bits(), slot))),
-                trace,
-                back: id,
-                ..here
-            };
-            self.put(grid, to, way);
-        }
-    }
-
-    fn wild(&mut self, slot: Option<SlotId>, to: usize, id: WayId, grid: &mut Grid) {
-        let here = *self.way(id);
-        let (mut cost, mut phones, mut bytes) = (0, 0, 0);
-        let from = here.at;
-        for place in usize::from(from)..self.tokens.len() {
-            let token = &self.tokens.all[place];
-            cost += costs::wild(token.len);
-            phones += token.len;
-            bytes += token.text.len() as u32;
-            let at = place as u16 + 1;
-            let words = u64::from(from) << 32 | u64::from(at);
-            let way = Way {
-                at,
-                cost: here.cost + cost,
-                phones: here.phones + phones,
-                rank: here.rank.plus(Cost::WILDCARD).plus(Cost::wild(bytes)),
-                filled: here.filled.wrapping_add(slot.map_or(0, |slot| mixed(words, slot))),
-                trace: Trace::Wild { slot, from, to: at },
-                back: id,
-                ..here
-            };
-            self.put(grid, to, way);
-        }
-    }
 }
 
 /// A way on, through everything that another automaton took.
-fn inside(here: &Way, inner: &Way, filled: u64, trace: Trace, back: WayId) -> Way {
+pub(super) fn inside(here: &Way, inner: &Way, filled: u64, trace: Trace, back: WayId) -> Way {
     Way {
         at: inner.at,
         cost: here.cost + inner.cost,
@@ -374,7 +341,7 @@ fn inside(here: &Way, inner: &Way, filled: u64, trace: Trace, back: WayId) -> Wa
 }
 
 /// Stands for a slot with a value.
-fn mixed(value: u64, slot: SlotId) -> u64 {
+pub(super) fn mixed(value: u64, slot: SlotId) -> u64 {
     let mut hasher = DefaultHasher::new();
     (value, slot).hash(&mut hasher);
     hasher.finish()

@@ -1,5 +1,6 @@
 //! The ways an alignment has found.
 
+use super::super::entities::Entity;
 use super::super::graph::SlotId;
 use super::super::sound::Milli;
 use super::super::ways::{Cost, NONE, WayId};
@@ -38,6 +39,20 @@ pub(super) enum Trace {
         from: u16,
         to: u16,
         distance: Milli,
+    },
+    /// A usual way to say an entity, which sounds like the words heard.
+    Entity {
+        slot: Option<SlotId>,
+        kind: Entity,
+        end: WayId,
+        from: u16,
+    },
+    /// An entity in the words as they were heard.
+    Heard {
+        slot: Option<SlotId>,
+        kind: Entity,
+        from: u16,
+        to: u16,
     },
     Wild {
         slot: Option<SlotId>,

@@ -24,8 +24,12 @@ fn takes(automaton: &mut Automaton, start: Place, words: &str) -> bool {
 }
 
 fn whole(grammar: &Grammar) -> (Automaton, Place) {
+    whole_in(grammar, &Context::new())
+}
+
+fn whole_in(grammar: &Grammar, context: &Context) -> (Automaton, Place) {
     let (talk, stop) = Talk::sentences();
-    let mut automaton = Automaton::new(&[grammar], talk);
+    let mut automaton = Automaton::new(&[grammar], talk, context);
     let start = automaton.start(stop);
     (automaton, start)
 }
@@ -104,7 +108,7 @@ fn a_talk_strings_grammars_together() {
     talk.leg(start, end, 1, Said::Intent("yes".into()), 2.0);
     talk.leg(start, among, 0, Said::Value("size".into()), 0.0);
     talk.leg(among, among, 0, Said::Value("size".into()), 0.5);
-    let mut automaton = Automaton::new(&[&orders, &phrases], talk);
+    let mut automaton = Automaton::new(&[&orders, &phrases], talk, &Context::new());
     let start = automaton.start(start);
     for (words, taken) in [
         ("yes please", true),
@@ -147,4 +151,138 @@ fn random_sentences_of_a_grammar_are_taken() {
         assert!(takes(&mut automaton, start, &sample.text), "{}", sample.text);
     }
     assert!(!automaton.is_full());
+}
+
+/// Words that may follow, in order.
+fn next(automaton: &mut Automaton, place: Place) -> Vec<String> {
+    let edges = automaton.edges(place).to_vec();
+    let mut words: Vec<String> =
+        edges.iter().map(|edge| automaton.word(edge.word).to_owned()).collect();
+    words.sort_unstable();
+    words
+}
+
+const HOUSE: &str = "
+language: en
+intents:
+  TurnOn:
+    data:
+      - sentences: ['turn on <name>', 'turn on <name> in [the] {area}']
+        requires_context: {domain: [light, fan]}
+      - sentences: ['start {name}']
+        excludes_context: {domain: light}
+      - sentences: ['brighter']
+        requires_context: {area: {slot: true}}
+      - sentences: ['dim {name}']
+        requires_context: {domain: light, floor: null}
+lists:
+  name:
+    values:
+      - {in: '[table] lamp', context: {domain: light}}
+      - {in: ceiling fan, context: {domain: fan}}
+      - {in: roller blind, context: {domain: cover}}
+      - {in: table heater}
+  area: {values: [{in: attic, context: {floor: top}}, den]}
+expansion_rules: {name: '[the] {name}'}
+";
+
+#[test]
+fn what_the_context_forbids_is_not_walked() {
+    let grammar = grammar(HOUSE);
+    let (mut nothing, start) = whole(&grammar);
+    assert_eq!(next(&mut nothing, start), ["start", "turn"], "no floor, no area");
+    let the = walk(&mut nothing, start, "turn on the").expect("words");
+    // A heater says nothing of its domain, so the sentence could never end.
+    assert_eq!(next(&mut nothing, the), ["ceiling", "lamp", "table"]);
+    let table = walk(&mut nothing, the, "table").expect("a word");
+    assert_eq!(next(&mut nothing, table), ["lamp"]);
+    for (words, taken) in [
+        ("turn on the table lamp in the den", true),
+        ("turn on ceiling fan", true),
+        ("start table heater", true),
+        ("start lamp", false),
+        ("brighter", false),
+    ] {
+        assert_eq!(takes(&mut nothing, start, words), taken, "{words}");
+        assert_eq!(grammar.interpret(words).intent.is_some(), taken, "{words}");
+    }
+}
+
+#[test]
+fn what_is_known_may_be_said() {
+    let grammar = grammar(HOUSE);
+    let text = |value: &str| super::super::SlotValue::Text(value.to_owned());
+    for (known, words, taken) in [
+        (vec![("area", "den")], "brighter", true),
+        (vec![("domain", "light")], "turn on the table heater", true),
+        (vec![("domain", "light")], "turn on ceiling fan", true),
+        (vec![("domain", "cover")], "turn on the lamp", false),
+        (vec![("domain", "light")], "start table heater", false),
+        (vec![("floor", "top")], "dim lamp", true),
+        (vec![("floor", "top")], "dim table heater", false),
+        (vec![("floor", "top"), ("domain", "light")], "dim table heater", true),
+    ] {
+        let context: Context =
+            known.iter().map(|(key, value)| ((*key).to_owned(), text(value))).collect();
+        let (mut automaton, start) = whole_in(&grammar, &context);
+        assert_eq!(takes(&mut automaton, start, words), taken, "{words} with {known:?}");
+        let read = grammar.interpret_in(words, &context).intent.is_some();
+        assert_eq!(read, taken, "{words} with {known:?}");
+    }
+}
+
+#[test]
+fn ways_without_a_keyword_are_not_walked() {
+    let grammar = grammar(
+        "
+language: en
+intents:
+  Left:
+    data:
+      - sentences: ['how [much] (time|long) [is] [left] [on] [the] [timer[s]]', '{any} quickly']
+        required_keywords: [timers, left, Run]
+lists: {any: {wildcard: true}}
+skip_words: [kindly]
+",
+    );
+    let (mut automaton, start) = whole(&grammar);
+    for (words, taken) in [
+        ("how long is left", true),
+        ("how much time left on the timer", true),
+        ("how long is on the timers", true),
+        ("how long is on the timer", false),
+        ("how kindly long timers", true),
+        ("how long", false),
+    ] {
+        assert_eq!(takes(&mut automaton, start, words), taken, "{words}");
+        assert_eq!(grammar.interpret(words).intent.is_some(), taken, "{words}");
+    }
+    let any = automaton.open(start).expect("any word");
+    assert!(takes(&mut automaton, any, "quickly"), "which word it was is read later");
+    let how = walk(&mut automaton, start, "how").expect("a word");
+    assert_eq!(automaton.open(how), None);
+}
+
+#[test]
+fn an_entity_is_said_in_the_usual_ways() {
+    let grammar = sentences(
+        "          - \"(set|start) [a] timer for {length} [please]\"\n          - \"{length} timer\"\n",
+        "lists:\n  length: {entity: duration}\n",
+    );
+    let (mut automaton, start) = whole(&grammar);
+    for (words, taken) in [
+        ("set a timer for twenty five minutes", true),
+        ("set timer for 25 minutes please", true),
+        ("start a timer for an hour and a half", true),
+        ("two and a half hours timer", true),
+        ("one hour and twenty minutes timer", true),
+        ("set a timer for", false),
+        ("set a timer for minutes", false),
+        ("set a timer for a lamp", false),
+    ] {
+        assert_eq!(takes(&mut automaton, start, words), taken, "{words}");
+        assert_eq!(grammar.interpret(words).intent.is_some(), taken, "{words}");
+    }
+    let length = walk(&mut automaton, start, "set a timer for").expect("words");
+    assert_eq!(automaton.open(length), None);
 }

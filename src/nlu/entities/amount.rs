@@ -1,7 +1,9 @@
 //! How many: cardinals, fractions, dozens, millions, and years as they are said.
 
 use super::ordinal;
+use super::spoken::{As, Forms, one_of};
 use super::tokens::{Hit, Tokens};
+use crate::nlu::draft::Fractions;
 
 /// Words that multiply what stands before them.
 const MULTIPLES: [(&str, f64); 7] = [
@@ -16,6 +18,38 @@ const MULTIPLES: [(&str, f64); 7] = [
 
 /// What is said for 0 besides "zero".
 const ZEROS: [&str; 5] = ["nought", "naught", "nil", "oh", "o"];
+
+/// What is said for so many.
+const GROUPS: [(&str, f64); 5] =
+    [("a couple", 2.0), ("couple", 2.0), ("a pair", 2.0), ("a few", 3.0), ("a dozen", 12.0)];
+
+/// What stands for the tens of a number that is said in pairs: "one oh five".
+const NO_TENS: &[&str] = &["oh", "o", "zero"];
+
+/// Writes out how numbers are said, and the parts that other kinds use.
+pub fn say(forms: &mut Forms) {
+    forms.numbers("whole", 0, 1_000_000, As::Both);
+    forms.numbers("hundred", 1, 100, As::Both);
+    forms.numbers("count", 1, 365, As::Both);
+    forms.decimals("tenths", 0, 20, Fractions::Tenths);
+    forms.decimals("halves", 1, 23, Fractions::Halves);
+    forms.numbers("below_hundred", 1, 99, As::Words);
+    forms.numbers("two_digit_number", 10, 99, As::Words);
+    forms.numbers("digit_number", 1, 9, As::Words);
+    forms.one_of("groups", GROUPS.map(|(name, _)| name));
+    let no_tens = one_of(NO_TENS);
+    forms.rule("two_digits", format!("({{two_digit_number:@n}}|{no_tens} {{digit_number:@n}})"));
+    forms.rule("pair", "{below_hundred:@n} <two_digits>");
+    forms.rule("part", "(half|a half|a quarter|three quarters|a third|two thirds)");
+    forms
+        .rule("part_of", "(half (a|an)|a half|[a|one] quarter of (a|an)|three quarters of (a|an))");
+    forms.rule(
+        "number",
+        "({whole:@n}|(minus|negative) {hundred:@n}|{tenths:@n}|point {digit_number:@n}|<pair>|<part>\
+         |<groups>|half a dozen|{digit_number:@n} dozen|a thousand|a million\
+         |{digit_number:@n} and (a quarter|three quarters)|{hundred:@n} million)",
+    );
+}
 
 /// Amounts at `i`.
 pub fn amounts(t: &Tokens<'_>, i: usize) -> Vec<Hit<f64>> {
@@ -62,10 +96,8 @@ fn unsigned(t: &Tokens<'_>, i: usize) -> Vec<Hit<f64>> {
     found.extend(pairs(t, i));
     let parts_from = found.len();
     found.extend(fractions(t, i));
-    let groups = t.after_any(i, &["a couple", "a pair", "couple"]).map(|end| Hit::sure(end, 2.0));
+    let groups = GROUPS.iter().filter_map(|(name, many)| Some(Hit::sure(t.after(i, name)?, *many)));
     found.extend(groups);
-    found.extend(t.after_any(i, &["a few"]).map(|end| Hit::sure(end, 3.0)));
-    found.extend(t.after(i, "a dozen").map(|end| Hit::sure(end, 12.0)));
     found.extend(t.after_any(i, &["a billion"]).map(|end| Hit::sure(end, 1e9)));
     found.extend(t.after_any(i, &["a trillion"]).map(|end| Hit::sure(end, 1e12)));
     for plain in 0..found.len() {
@@ -130,7 +162,7 @@ fn pairs(t: &Tokens<'_>, i: usize) -> Vec<Hit<f64>> {
 
 /// "thirty", "thirty five", "oh five": the last two digits where numbers are said in pairs.
 pub fn two_digits(t: &Tokens<'_>, i: usize) -> Vec<(usize, i64)> {
-    match t.after_any(i, &["oh", "o", "zero"]) {
+    match t.after_any(i, NO_TENS) {
         Some(units) => t.whole_words(units).filter(|(_, unit)| (1..10).contains(unit)).collect(),
         None => t.whole_words(i).filter(|(_, low)| (10..100).contains(low)).collect(),
     }

@@ -4,7 +4,9 @@ use std::fmt;
 
 use jiff::{Span, Zoned};
 
+use super::Entity;
 use super::amount::quantities;
+use super::spoken::{Forms, one_of};
 use super::tokens::{Hit, Tokens};
 
 /// A length of time. Months and days are kept apart from hours, as calendars make them differ.
@@ -38,6 +40,7 @@ enum Unit {
     Second,
 }
 
+/// The first two names of each are those in full, the others abbreviations.
 const UNITS: [(&[&str], Unit, f64); 11] = [
     (&["centuries", "century"], Unit::Year, 100.0),
     (&["decades", "decade"], Unit::Year, 10.0),
@@ -51,6 +54,42 @@ const UNITS: [(&[&str], Unit, f64); 11] = [
     (&["seconds", "second", "sec", "secs"], Unit::Second, 1.0),
     (&["milliseconds", "millisecond", "ms"], Unit::Second, 0.001),
 ];
+
+/// Units by size, with those that are said behind each.
+const BEHIND: [(Unit, &str, &[&str]); 7] = [
+    (Unit::Year, "years", &["months", "weeks", "days"]),
+    (Unit::Month, "months", &["weeks", "days"]),
+    (Unit::Week, "weeks", &["days"]),
+    (Unit::Day, "days", &["hours", "minutes"]),
+    (Unit::Hour, "hours", &["minutes", "seconds"]),
+    (Unit::Minute, "minutes", &["seconds"]),
+    (Unit::Second, "seconds", &[]),
+];
+
+/// Writes out how durations are said.
+pub fn say(forms: &mut Forms) {
+    forms.rule("quantity", "({count:@n}|{halves:@n}|a|an|<groups> [of])");
+    let mut all = Vec::new();
+    for (unit, name, behind) in BEHIND {
+        // Nobody times by decades, nor by thousandths of a second.
+        let rows = UNITS.iter().filter(|(_, of, times)| *of == unit && (1.0..10.0).contains(times));
+        forms.one_of(name, rows.flat_map(|(names, ..)| &names[..2]));
+        let mut more: Vec<String> =
+            behind.iter().map(|smaller| format!("[and] <time_in_{smaller}>")).collect();
+        if unit < Unit::Second {
+            more.push("and (half|a half|a quarter|three quarters)".to_owned());
+        }
+        let more = match &more[..] {
+            [] => String::new(),
+            more => format!(" [{}]", one_of(more)),
+        };
+        forms.rule(&format!("time_in_{name}"), format!("(<quantity>|<part_of>) <{name}>{more}"));
+        all.push(format!("<time_in_{name}>"));
+    }
+    forms.one_of("below_days", ["<time_in_hours>", "<time_in_minutes>", "<time_in_seconds>"]);
+    forms.one_of("full_days", ["<years>", "<months>", "<weeks>", "<days>"]);
+    forms.one_of(Entity::Duration.name(), all);
+}
 
 /// Durations at `i`.
 pub fn durations(t: &Tokens<'_>, i: usize) -> Vec<Hit<Duration>> {
@@ -92,12 +131,7 @@ fn more(
         }
     }
     // "two hours thirty", "2h30".
-    let next = match last {
-        Unit::Hour => Some(Unit::Minute),
-        Unit::Minute => Some(Unit::Second),
-        _ => None,
-    };
-    if let Some(next) = next {
+    if let Some(next) = next_below(last) {
         for part in t.cardinals(end) {
             if part.value.fract() == 0.0
                 && (1.0..60.0).contains(&part.value)
@@ -106,6 +140,15 @@ fn more(
                 found.push(Hit::sure(part.end, sum));
             }
         }
+    }
+}
+
+/// The unit of a number that follows without one: "two hours thirty".
+fn next_below(unit: Unit) -> Option<Unit> {
+    match unit {
+        Unit::Hour => Some(Unit::Minute),
+        Unit::Minute => Some(Unit::Second),
+        _ => None,
     }
 }
 

@@ -1,5 +1,6 @@
 //! Words that are spelled: "double u", "b as in bravo", "jay oh aitch en", "tango alfa".
 
+use super::spoken::{Forms, one_of};
 use super::tokens::{Hit, Tokens};
 
 /// Most letters of a word that is spelled.
@@ -59,6 +60,39 @@ const ALPHABET: [&str; 27] = [
     "sierra", "tango", "uniform", "victor", "whiskey", "yankee", "zulu",
 ];
 
+/// The same for X, which is two words to some.
+const X_RAY: &[&str] = &["x ray", "xray"];
+
+/// What leads to a word that begins with the letter.
+const AS_IN: &[&str] = &["as in", "for", "like", "is for", "like in"];
+/// Most letters that are written out: each with a word that explains it, they fill the
+/// [window](super::tokens::WINDOW_BYTES).
+const MOST_SAID: usize = 9;
+
+/// Writes out how words are spelled.
+pub fn say(forms: &mut Forms) {
+    let as_in = one_of(AS_IN);
+    for letter in 'A'..='Z' {
+        let small = letter.to_ascii_lowercase();
+        let names = NAMES.iter().filter(|(_, of)| *of == letter).map(|(name, _)| *name);
+        let words = ALPHABET.into_iter().chain(X_RAY.iter().copied());
+        let words: Vec<&str> = words.filter(|word| word.starts_with(small)).collect();
+        let spoken = one_of(names.map(str::to_owned).chain([small.to_string()]));
+        // "Double u" is another letter.
+        let double = if matches!(letter, 'U' | 'W') { "" } else { "[double] " };
+        let because = one_of(words.iter().filter(|word| !word.contains(' ')));
+        let words = one_of(&words);
+        let rule = format!("{double}({spoken} [{as_in} {because}]|{words})");
+        forms.rule(&format!("letter_{small}"), rule);
+    }
+    forms.one_of("letter", ('a'..='z').map(|letter| format!("<letter_{letter}>")));
+    forms.rule("letters_1", "<letter>");
+    for many in 2..=MOST_SAID {
+        forms.rule(&format!("letters_{many}"), format!("<letter> [<letters_{}>]", many - 1));
+    }
+    forms.rule("letters", format!("<letters_{MOST_SAID}>"));
+}
+
 /// Spelled words at `i`. Sure from two letters on that are nothing else, or with "as in".
 pub fn spelled(t: &Tokens<'_>, i: usize) -> Vec<Hit<String>> {
     let mut found = Vec::new();
@@ -91,7 +125,7 @@ pub fn spelled(t: &Tokens<'_>, i: usize) -> Vec<Hit<String>> {
 
 /// One letter, and whether it is hardly anything else.
 fn letter(t: &Tokens<'_>, i: usize) -> Option<(usize, char, bool)> {
-    if let Some(end) = t.after_any(i, &["x ray", "xray"]) {
+    if let Some(end) = t.after_any(i, X_RAY) {
         return Some((end, 'X', true));
     }
     let word = t.word(i);
@@ -109,7 +143,7 @@ fn letter(t: &Tokens<'_>, i: usize) -> Option<(usize, char, bool)> {
 
 /// The place after "as in bravo" where the word begins with `letter`.
 fn explanation(t: &Tokens<'_>, i: usize, letter: char) -> Option<usize> {
-    let from = t.after_any(i, &["as in", "for", "like", "is for", "like in"])?;
+    let from = t.after_any(i, AS_IN)?;
     let begins = t.word(from).chars().next()?.to_ascii_uppercase() == letter;
     // "b for b" explains nothing.
     (begins && t.word(from).chars().count() > 1).then_some(from + 1)

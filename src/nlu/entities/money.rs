@@ -1,6 +1,8 @@
 //! Sums of money: "two dollars fifty", "$2.50", "fifty cents".
 
+use super::Entity;
 use super::amount::{amounts, quantities};
+use super::spoken::{As, Forms, one_of};
 use super::tokens::{Hit, Tokens};
 use super::value::{Value, rounded};
 
@@ -52,6 +54,46 @@ const CURRENCIES: [Currency; 10] = [
 fn stands_before(name: &str) -> bool {
     !name.chars().all(|c| c.is_ascii_alphabetic() || c == ' ')
         || CURRENCIES.iter().any(|currency| currency.code.eq_ignore_ascii_case(name))
+}
+
+/// Hundredths that prices end in.
+const USUAL_CENTS: [&str; 14] =
+    ["00", "10", "20", "25", "30", "40", "49", "50", "60", "70", "75", "80", "95", "99"];
+/// Prices are written in figures with hundredths up to so many whole units.
+const MOST_WITH_CENTS: usize = 20;
+
+/// Writes out how sums are said.
+pub fn say(forms: &mut Forms) {
+    let spoken = |names: &'static [&'static str]| names.iter().filter(|name| !stands_before(name));
+    let mut sums = Vec::new();
+    let mut parts: Vec<&str> = Vec::new();
+    for currency in &CURRENCIES {
+        let (code, names) = (currency.code.to_lowercase(), one_of(spoken(currency.names)));
+        forms.rule(
+            &format!("sum_{code}"),
+            match currency.hundredths {
+                [] => format!("<units> {names}"),
+                hundredths => {
+                    let rest = format!("[and] {{cents:@n}} {}", one_of(hundredths));
+                    format!("<units> {names} [({rest}|and a half)]")
+                }
+            },
+        );
+        sums.push(format!("<sum_{code}>|half a {names}"));
+        parts.extend(currency.hundredths);
+    }
+    parts.sort_unstable();
+    parts.dedup();
+    forms.numbers("cents", 1, 99, As::Both);
+    forms.numbers("figures_of_sum", 1, 200, As::Figures);
+    forms.rule("units", "({whole:@n}|a|<groups> [of])");
+    forms.rule("hundredths", format!("{{cents:@n}} {}", one_of(parts)));
+    let signs = CURRENCIES.iter().flat_map(|currency| currency.names);
+    let signs = one_of(signs.filter(|name| !name.is_ascii() || **name == "$"));
+    let with_cents =
+        (0..MOST_WITH_CENTS).flat_map(|whole| USUAL_CENTS.map(|cents| format!("{whole}.{cents}")));
+    forms.figures("money", [format!("{signs}({{figures_of_sum:@n}}|{})", one_of(with_cents))]);
+    forms.rule(Entity::Money.name(), format!("({}|<hundredths>|<figures_money>)", sums.join("|")));
 }
 
 /// Sums at `i`.

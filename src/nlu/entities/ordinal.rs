@@ -1,5 +1,8 @@
 //! Places in a row: "third", "twenty first", "3rd", "the last".
 
+use std::ops::RangeInclusive;
+
+use super::spoken::{Forms, one_of};
 use super::tokens::{Hit, Tokens};
 use crate::nlu::numbers::numbers_at;
 use crate::numerals::{self, BELOW_TWENTY, TENS};
@@ -7,6 +10,47 @@ use crate::numerals::{self, BELOW_TWENTY, TENS};
 /// Most words before the last one of an ordinal: "nine hundred and ninety nine thousand nine
 /// hundred and ninety ninth" has ten.
 const MOST_WORDS_BEFORE: usize = 10;
+
+/// What is said for the last but one.
+const BEFORE_LAST: &[&str] = &["second to last", "second last", "last but one", "next to last"];
+
+/// Writes out how places are said.
+pub fn say(forms: &mut Forms) {
+    forms.one_of("place", written(1..=99));
+    forms.figures("place", in_figures(1..=99));
+    let before_last = one_of(BEFORE_LAST);
+    let hundredth = numerals::ordinal("hundred");
+    forms.rule(
+        "ordinal",
+        format!("[the] (<place>|<figures_place>|last|{before_last}|(a|one) {hundredth})"),
+    );
+}
+
+/// The places in words, one for each.
+pub fn written(places: RangeInclusive<i64>) -> impl Iterator<Item = String> {
+    places.map(|place| {
+        let mut words = numerals::cardinal(&place.to_string());
+        let last = words.pop().map(|word| numerals::ordinal(&word)).unwrap_or_default();
+        words.push(last.into());
+        words.join(" ")
+    })
+}
+
+/// The places in figures, one for each.
+pub fn in_figures(places: RangeInclusive<i64>) -> impl Iterator<Item = String> {
+    places.map(|place| format!("{place}{}", ending(place)))
+}
+
+/// What makes an ordinal of figures.
+fn ending(place: i64) -> &'static str {
+    match (place % 100, place % 10) {
+        (11..=13, _) => "th",
+        (_, 1) => "st",
+        (_, 2) => "nd",
+        (_, 3) => "rd",
+        _ => "th",
+    }
+}
 
 /// The cardinal whose ordinal `word` is, with its value: "fifth" → "five", 5.
 pub fn cardinal_of(word: &str) -> Option<(&'static str, i64)> {
@@ -25,22 +69,13 @@ pub fn ordinals(t: &Tokens<'_>, i: usize) -> Vec<Hit<i64>> {
     let mut found = Vec::new();
     let i = t.skip(i, &["the"]);
     if let Some((_, value)) = t.digits(i, 9) {
-        let ending = match (value % 100, value % 10) {
-            (11..=13, _) => "th",
-            (_, 1) => "st",
-            (_, 2) => "nd",
-            (_, 3) => "rd",
-            _ => "th",
-        };
-        if t.glued(i + 1) && t.word(i + 1) == ending {
+        if t.glued(i + 1) && t.word(i + 1) == ending(value) {
             found.push(Hit::sure(i + 2, value));
         }
         return found;
     }
     found.extend(t.after(i, "last").map(|end| Hit::sure(end, -1)));
-    let before_last =
-        t.after_any(i, &["second to last", "second last", "last but one", "next to last"]);
-    found.extend(before_last.map(|end| Hit::sure(end, -2)));
+    found.extend(t.after_any(i, BEFORE_LAST).map(|end| Hit::sure(end, -2)));
     for last in i..=i + MOST_WORDS_BEFORE {
         let Some((cardinal, value)) = cardinal_of(t.word(last)) else {
             // Nothing that is no number stands before the last word.

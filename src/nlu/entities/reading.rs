@@ -1,6 +1,7 @@
 //! What a clock shows: "half past seven", "7:30 pm", "nineteen hundred", "noon".
 
 use super::amount::two_digits;
+use super::spoken::{As, Forms, one_of};
 use super::tokens::{Hit, Tokens};
 
 /// A time of day. Until it is known which half of the day is meant, the hour is 1 to 12.
@@ -67,6 +68,63 @@ impl Reading {
     }
 }
 
+/// Times that have names, with the hour of 24.
+const NAMED: [(&[&str], i64, Half); 2] = [
+    (&["noon", "midday", "twelve noon", "12 noon", "high noon"], 12, Half::Known),
+    (&["midnight", "twelve midnight", "12 midnight"], 0, Half::Midnight),
+];
+const PM: &[&str] = &["pm", "p m"];
+const AM: &[&str] = &["am", "a m"];
+/// What follows a full hour.
+const O_CLOCK: &[&str] = &["o'clock", "oclock", "o clock", "sharp"];
+/// What stands before the hours of one digit.
+const ZERO: &[&str] = &["oh", "o", "zero"];
+const PAST: &[&str] = &["past", "after"];
+const TO: &[&str] = &["to", "till", "til", "before", "of"];
+const MINUTES: &[&str] = &["minutes", "minute", "mins", "min"];
+
+/// Minutes apart of times that are written in figures: others are rarely said.
+const FIGURES_APART: usize = 5;
+
+/// Writes out how times of day are said.
+pub fn say(forms: &mut Forms) {
+    forms.numbers("hour", 1, 12, As::Both);
+    forms.numbers("hour_in_words", 1, 12, As::Words);
+    forms.numbers("late_hour", 13, 23, As::Words);
+    forms.numbers("minutes_beside", 1, 29, As::Both);
+    let named = NAMED.iter().flat_map(|(names, ..)| *names);
+    forms.one_of("hour_by_name", named.filter(|name| !name.contains(|c: char| c.is_ascii_digit())));
+    let (o_clock, zero, past, to) = (one_of(O_CLOCK), one_of(ZERO), one_of(PAST), one_of(TO));
+    let half_of_day = one_of(AM.iter().chain(PM));
+    // The first two stand in full.
+    let minutes = one_of(&MINUTES[..2]);
+    forms.rule("minutes_of_hour", "({two_digit_minutes:@n}|<minutes_with_zero>)");
+    forms.numbers("two_digit_minutes", 10, 59, As::Words);
+    forms.rule("minutes_with_zero", format!("{zero} {{digit_number:@n}}"));
+    forms.rule("beside", format!("([a] quarter|{{minutes_beside:@n}} [{minutes}]) ({past}|{to})"));
+    let apart = |hours: std::ops::RangeInclusive<usize>, sign: char| {
+        let minutes = (0..60).step_by(FIGURES_APART);
+        hours.flat_map(move |hour| minutes.clone().map(move |m| format!("{hour}{sign}{m:02}")))
+    };
+    forms.figures("early_time", apart(1..=12, ':').chain(apart(1..=12, '.')));
+    forms.figures("late_time", apart(13..=23, ':'));
+    forms.rule(
+        "clock_in_halves",
+        format!(
+            "({{hour:@n}} [{o_clock}]|{{hour_in_words:@n}} <minutes_of_hour>|<figures_early_time>\
+             |(<beside>|half {past}) {{hour:@n}}|half {{hour_in_words:@n}})"
+        ),
+    );
+    forms.rule(
+        "clock",
+        format!(
+            "(<clock_in_halves> [{half_of_day}]|[(<beside>|half {past})] <hour_by_name>\
+             |{{late_hour:@n}} <minutes_of_hour>|<figures_late_time>\
+             |{zero} {{digit_number:@n}} (hundred [hours]|{{two_digit_minutes:@n}}))"
+        ),
+    );
+}
+
 /// Times of day at `i`.
 pub fn readings(t: &Tokens<'_>, i: usize) -> Vec<Hit<Reading>> {
     let mut found = whole(t, i);
@@ -82,18 +140,14 @@ pub fn readings(t: &Tokens<'_>, i: usize) -> Vec<Hit<Reading>> {
 
 /// The place after "am" or "pm", and whether it is "pm".
 fn meridiem(t: &Tokens<'_>, i: usize) -> Option<(usize, bool)> {
-    let pm = t.after_any(i, &["pm", "p m"]).map(|end| (end, true));
-    pm.or_else(|| t.after_any(i, &["am", "a m"]).map(|end| (end, false)))
+    let pm = t.after_any(i, PM).map(|end| (end, true));
+    pm.or_else(|| t.after_any(i, AM).map(|end| (end, false)))
 }
 
 /// Everything that is not counted from another time.
 fn whole(t: &Tokens<'_>, i: usize) -> Vec<Hit<Reading>> {
     let mut found = Vec::new();
-    let named = [
-        (&["noon", "midday", "twelve noon", "12 noon", "high noon"][..], 12, Half::Known),
-        (&["midnight", "twelve midnight", "12 midnight"][..], 0, Half::Midnight),
-    ];
-    for (names, hour, half) in named {
+    for (names, hour, half) in NAMED {
         let end = t.after_any(i, names);
         found
             .extend(end.zip(Reading::new(hour, 0, half)).map(|(end, value)| Hit::sure(end, value)));
@@ -146,7 +200,7 @@ fn in_digits(t: &Tokens<'_>, i: usize) -> Vec<Hit<Reading>> {
 }
 
 fn o_clock(t: &Tokens<'_>, i: usize) -> Option<usize> {
-    t.after_any(i, &["o'clock", "oclock", "o clock", "sharp"])
+    t.after_any(i, O_CLOCK)
 }
 
 fn in_words(t: &Tokens<'_>, i: usize) -> Vec<Hit<Reading>> {
@@ -155,7 +209,7 @@ fn in_words(t: &Tokens<'_>, i: usize) -> Vec<Hit<Reading>> {
         found.extend(reading.map(|value| Hit { end, value, sure }));
     };
     // "oh seven hundred", "zero seven thirty".
-    let zero = t.after_any(i, &["oh", "o", "zero"]);
+    let zero = t.after_any(i, ZERO);
     let from = zero.unwrap_or(i);
     for (end, hour) in t.whole_words(from) {
         let known = zero.is_some();
@@ -197,10 +251,7 @@ fn relative(t: &Tokens<'_>, i: usize) -> Vec<Hit<Reading>> {
     let counted = t.cardinals(i).into_iter();
     let counted =
         counted.filter(|hit| hit.value.fract() == 0.0 && (1.0..60.0).contains(&hit.value));
-    minutes.extend(
-        counted
-            .map(|hit| (t.skip(hit.end, &["minutes", "minute", "mins", "min"]), hit.value as i64)),
-    );
+    minutes.extend(counted.map(|hit| (t.skip(hit.end, MINUTES), hit.value as i64)));
     if let Some(start) = t.after(i, "half") {
         // British: thirty minutes past.
         let hours = whole(t, start).into_iter().filter(|hour| hour.value.half == Half::Open);
@@ -208,8 +259,8 @@ fn relative(t: &Tokens<'_>, i: usize) -> Vec<Hit<Reading>> {
         found.extend(full.map(|hour| hour.map(|value| value.shifted(30))));
     }
     for (end, count) in minutes {
-        let past = t.after_any(end, &["past", "after"]).map(|end| (end, count));
-        let to = t.after_any(end, &["to", "till", "til", "before", "of"]).map(|end| (end, -count));
+        let past = t.after_any(end, PAST).map(|end| (end, count));
+        let to = t.after_any(end, TO).map(|end| (end, -count));
         let Some((start, minutes)) = past.or(to) else { continue };
         for hour in whole(t, start).into_iter().filter(|hour| hour.value.minute == 0) {
             found.push(Hit::sure(hour.end, hour.value.shifted(minutes)));

@@ -3,9 +3,11 @@
 use jiff::civil::{Date, Time, time};
 use jiff::{ToSpan, Zoned};
 
-use super::date::dates;
+use super::Entity;
+use super::date::{FROM_NOW, dates};
 use super::duration::durations;
-use super::reading::{Half, Reading, readings};
+use super::reading::{self, Half, Reading, readings};
+use super::spoken::{Forms, one_of};
 use super::tokens::{Hit, Tokens};
 
 /// Part of a day, from the words around a time or instead of one.
@@ -50,13 +52,52 @@ struct Said {
     sure: bool,
 }
 
+/// Phrases for a part of a day, phrases for the one of today, its name, the part.
+const OF_DAY: [(&[&str], &[&str], &str, Part); 4] = [
+    (&["in the morning"], &["this morning"], "morning", Part::Morning),
+    (&["in the afternoon"], &["this afternoon"], "afternoon", Part::Afternoon),
+    (&["in the evening"], &["this evening"], "evening", Part::Evening),
+    (&["at night", "in the night"], &["tonight"], "night", Part::Night),
+];
+const LAST_NIGHT: &str = "last night";
+
+/// This moment.
+const AT_ONCE: &[&str] = &["right now", "now", "at once", "immediately", "right away"];
+/// What may stand before a time of day.
+const BEFORE: &[&str] = &["at", "around", "about", "by", "at around", "at about"];
+/// What may stand before a length of time that begins now.
+const IN: &[&str] = &["in", "in about"];
+
+/// Writes out how moments are said.
+pub fn say(forms: &mut Forms) {
+    reading::say(forms);
+    forms.one_of("in_part", OF_DAY.iter().flat_map(|(phrases, ..)| *phrases));
+    let today = OF_DAY.iter().flat_map(|(_, today, ..)| *today).copied();
+    forms.one_of("part_today", today.chain([LAST_NIGHT]));
+    forms.one_of("part_name", OF_DAY.map(|(_, _, name, _)| name));
+    let (before, inside) = (one_of(BEFORE), one_of(IN));
+    let (at_once, from_now) = (one_of(AT_ONCE), one_of(FROM_NOW));
+    forms.rule("time_of_day", format!("[{before}] <clock>"));
+    // Whole days make a date of it.
+    let length = "below_days";
+    forms.rule(
+        Entity::Time.name(),
+        format!(
+            "({at_once}|{inside} <{length}>|<{length}> ({from_now}|ago)\
+             |<time_of_day> [(<in_part> [<date>]|<date> [<in_part>]|<part_today>)]\
+             |<date> <time_of_day> [<in_part>]|<date> (<in_part>|<part_name>) [<time_of_day>]\
+             |<part_today> [<time_of_day>])"
+        ),
+    );
+}
+
 /// Most parts of a moment: date, part of the day, time of day.
 const PARTS: usize = 3;
 
 /// Moments at `i`, seen from `now`.
 pub fn moments(t: &Tokens<'_>, i: usize, now: &Zoned) -> Vec<Hit<Zoned>> {
     let mut found = Vec::new();
-    let at_once = t.after_any(i, &["right now", "now", "at once", "immediately", "right away"]);
+    let at_once = t.after_any(i, AT_ONCE);
     found.extend(at_once.map(|end| Hit::sure(end, now.clone())));
     found.extend(reckoned(t, i, now));
     extend(t, i, i, Said::default(), PARTS, now, &mut found);
@@ -85,7 +126,7 @@ fn extend(
         extend(t, start, end, said, left - 1, now, found);
     };
     if said.reading.is_none() {
-        let from = t.skip(i, &["at", "around", "about", "by", "at around", "at about"]);
+        let from = t.skip(i, BEFORE);
         for hit in readings(t, from) {
             let sure = said.sure || hit.sure || from > i;
             go_on(hit.end, Said { reading: Some(hit.value), sure, ..said });
@@ -109,13 +150,7 @@ fn extend(
 /// Parts of a day at `i`, some of which say the day as well, counted from today. After a date the
 /// bare name will do: "tomorrow morning".
 fn parts(t: &Tokens<'_>, i: usize, after_date: bool) -> Option<(usize, Part, Option<i64>)> {
-    const PARTS: [(&[&str], &[&str], &str, Part); 4] = [
-        (&["in the morning"], &["this morning"], "morning", Part::Morning),
-        (&["in the afternoon"], &["this afternoon"], "afternoon", Part::Afternoon),
-        (&["in the evening"], &["this evening"], "evening", Part::Evening),
-        (&["at night", "in the night"], &["tonight"], "night", Part::Night),
-    ];
-    for (phrases, today, name, part) in PARTS {
+    for (phrases, today, name, part) in OF_DAY {
         if let Some(end) = t.after_any(i, phrases) {
             return Some((end, part, None));
         }
@@ -126,7 +161,7 @@ fn parts(t: &Tokens<'_>, i: usize, after_date: bool) -> Option<(usize, Part, Opt
             return Some((end, part, None));
         }
     }
-    t.after(i, "last night").map(|end| (end, Part::Night, Some(-1)))
+    t.after(i, LAST_NIGHT).map(|end| (end, Part::Night, Some(-1)))
 }
 
 impl Said {
@@ -190,12 +225,12 @@ impl Reading {
 /// "in twenty minutes", "an hour from now", "half an hour ago".
 fn reckoned(t: &Tokens<'_>, i: usize, now: &Zoned) -> Vec<Hit<Zoned>> {
     let mut found = Vec::new();
-    let inside = t.after_any(i, &["in", "in about"]);
+    let inside = t.after_any(i, IN);
     for far in durations(t, inside.unwrap_or(i)) {
         if far.value.millis == 0 {
             continue;
         }
-        let after = t.after_any(far.end, &["from now", "hence"]);
+        let after = t.after_any(far.end, FROM_NOW);
         let (end, before) = match (inside, after, t.after(far.end, "ago")) {
             (Some(_), ..) => (far.end, false),
             (_, Some(end), _) => (end, false),

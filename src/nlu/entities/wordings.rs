@@ -1,5 +1,6 @@
 //! What people say for each kind: to try a grammar with, and to tell what is still being said.
 
+use super::tokens::WINDOW_BYTES;
 use super::{Entity, entities_at};
 use crate::clock::Moment;
 
@@ -53,16 +54,31 @@ impl Entity {
 }
 
 /// Do the words from `at` to the end begin an entity that is not whole yet, or one whose kind, as
-/// strings of digits, has no end of its own?
-pub(in crate::nlu) fn begins_entity(kind: Entity, text: &str, at: usize, now: &Moment) -> bool {
-    let Some(said) = text.get(at..).filter(|said| !said.is_empty()) else { return false };
+/// strings of digits, has no end of its own? Also how often entities were looked for.
+pub(in crate::nlu) fn begins_entity(
+    kind: Entity,
+    text: &str,
+    at: usize,
+    now: &Moment,
+) -> (bool, u64) {
+    let Some(said) = text.get(at..).filter(|said| !said.is_empty()) else { return (false, 0) };
+    // What is longer than the window is never seen to be whole.
+    if said.len() > WINDOW_BYTES {
+        return (false, 0);
+    }
     let endless = matches!(kind, Entity::Digits | Entity::Letters);
     let ends_here = |found: &super::Found| found.end == said.len() && found.sure;
-    if !endless && entities_at(kind, said, 0, now).iter().any(ends_here) {
-        return false;
+    let mut looks = 0;
+    if !endless {
+        looks += 1;
+        if entities_at(kind, said, 0, now).iter().any(ends_here) {
+            return (false, looks);
+        }
     }
-    kind.completions().iter().any(|more| {
+    let begins = kind.completions().iter().any(|more| {
         let longer = format!("{said} {more}");
+        looks += 1;
         entities_at(kind, &longer, 0, now).iter().any(|found| found.end == longer.len())
-    })
+    });
+    (begins, looks)
 }

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use super::spoken::Forms;
 use super::tokens::{Hit, Tokens};
 
 /// How much of a yes it is.
@@ -197,6 +198,11 @@ const ANSWERS: [(Shade, bool, &[&str]); 10] = [
     ),
     (Surely, false, &["surely", "exactly", "totally", "completely"]),
 ];
+
+/// Writes out how yes and no are said.
+pub fn say(forms: &mut Forms) {
+    forms.one_of("yes_no", ANSWERS.iter().flat_map(|(.., phrases)| *phrases));
+}
 
 /// Most answers in a row, as in "no, no, definitely not".
 const MOST: usize = 4;

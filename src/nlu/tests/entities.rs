@@ -1,5 +1,7 @@
 //! Entities as lists of a grammar.
 
+use super::super::search::{MAX_WORK, Search};
+use super::super::words::Words;
 use super::*;
 use crate::clock::{Clock, Moment};
 use crate::units::SamplePos;
@@ -120,11 +122,60 @@ fn drawn_sentences_are_understood() {
 }
 
 #[test]
-fn sentences_with_an_entity_are_not_taken_by_sound() {
+fn entities_are_taken_by_sound() {
     let kitchen = kitchen();
     let sounds = Sounds::new(std::sync::Arc::new(Spelled), kitchen.respelled());
     let aligner = Aligner::new(&kitchen, std::sync::Arc::new(sounds.expect("nothing respelled")));
     let align = |text: &str| aligner.align(text, &Context::new()).expect("a short text");
     assert_eq!(align("set a timer for ten minutes")[0].evidence.cost, 0.0);
-    assert!(align("set a timber for ten minutes").is_empty());
+    for (heard, slot, value) in [
+        // The entity as it was heard, in a sentence that was not.
+        ("set a timber for ten minutes", "length", "PT10M"),
+        ("set a timber for 2h30", "length", "PT2H30M"),
+        // The entity by its sound.
+        ("set a timer for twenty fife minuts", "length", "PT25M"),
+        ("wake me at haf past seven", "when", "2026-01-05T19:30:00+00:00"),
+        ("wak me up tomorow at noon", "when", "2026-01-06T12:00:00+00:00"),
+        ("dim to fiffty percent", "level", "50"),
+    ] {
+        let found = align(heard);
+        let best = found.first().unwrap_or_else(|| panic!("{heard}: nothing"));
+        let value_of = |slot: &str| best.slots.get(slot).map(|slot| slot.value.to_string());
+        assert_eq!(value_of(slot).as_deref(), Some(value), "{heard}: {best:?}");
+        assert!(best.evidence.cost > 0.0, "{heard}");
+    }
+    // The aligner's own grammar tells the moment, unless another is given.
+    let later = Clock::default().at(SamplePos::from_ms(3_600_000));
+    let found = aligner.align_at("wak me in an hour", &Context::new(), Some(&later));
+    let found = found.expect("a short text");
+    assert_eq!(found[0].slots["when"].value.to_string(), "2026-01-05T12:00:00+00:00");
+}
+
+/// Looking for entities counts as work: a text that may be one everywhere is given up in time.
+#[test]
+fn entities_count_towards_the_limit_of_work() {
+    let kinds = ["number", "ordinal", "money", "time", "date", "when", "duration", "digits"];
+    let lists: Vec<String> =
+        kinds.iter().map(|kind| format!("  {kind}: {{entity: {kind}}}\n")).collect();
+    let any: Vec<String> = kinds.iter().map(|kind| format!("{{{kind}:x}}")).collect();
+    let yaml = format!(
+        "intents: {{I: {{data: [{{sentences: ['go {{words}} ({}) [{{more}}]']}}]}}}}\nlists:\n  \
+         words: {{wildcard: true}}\n  more: {{wildcard: true}}\n{}",
+        any.join("|"),
+        lists.concat()
+    );
+    let grammar = grammar(&yaml).at(&monday());
+    let short = "go now twenty five minutes past ten";
+    let search = |text: &str| {
+        let words = Words::new(text);
+        let mut search = Search::new(&grammar.machine, &words);
+        drop(grammar.read(&mut search, &Context::new()));
+        (search.work(), search.ways().work())
+    };
+    let (all, places) = search(short);
+    assert!(all > 10 * places && all < MAX_WORK / 10, "{all} of which {places}");
+    let long = format!("go {}", "twenty ".repeat(280));
+    let (all, _) = search(&long);
+    assert!(all > MAX_WORK && all < 2 * MAX_WORK, "{all}");
+    assert_eq!(grammar.interpret(&long).gave_up, Some(GaveUp::TooAmbiguous));
 }

@@ -9,6 +9,8 @@ use crate::clock::Clock;
 use crate::nlu::SlotValue;
 use crate::units::SamplePos;
 
+mod spoken;
+
 fn now() -> Moment {
     Clock::default().at(SamplePos(0))
 }
