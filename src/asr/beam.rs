@@ -16,7 +16,7 @@ use super::internal_lm::{Belief, Question};
 use super::language::{Language, Place};
 use super::path::{BeamOptions, Path};
 use super::spelling::Spellings;
-use super::{Branch, Tokenizer};
+use super::{Branch, Tokenizer, guards};
 use crate::nn::tree::Node;
 
 mod walk;
@@ -182,10 +182,14 @@ impl<'a> Beam<'a> {
             if *count == self.options.spellings {
                 continue;
             }
-            *count += 1;
             let parent = &hypotheses[candidate.from];
             let back = self.trail.len() as u32;
             self.trail.push((candidate.token, parent.back));
+            // What is said over and over soon costs nothing more, whatever is heard.
+            if guards::cut_loop(&self.tokens(back), false).is_some() {
+                continue;
+            }
+            *count += 1;
             self.active.push(Hypothesis {
                 token: candidate.token,
                 parents: Some((nodes[candidate.from], beliefs[parent.question].node)),
@@ -247,17 +251,22 @@ impl<'a> Beam<'a> {
         candidates.push(Candidate { token, from, score, log_prob, items, rank: score - cheapest });
     }
 
-    /// A sentence is over.
-    fn end(&mut self, hypothesis: &Hypothesis, item: &Item, score: f32, log_prob: f32) {
-        self.best_finished = self.best_finished.max(score);
+    /// Everything up to a place in the trail.
+    fn tokens(&self, mut at: u32) -> Vec<u32> {
         let mut tokens = Vec::new();
-        let mut at = hypothesis.back;
         while at != NOTHING {
             let (token, before) = self.trail[at as usize];
             tokens.push(token);
             at = before;
         }
         tokens.reverse();
+        tokens
+    }
+
+    /// A sentence is over.
+    fn end(&mut self, hypothesis: &Hypothesis, item: &Item, score: f32, log_prob: f32) {
+        self.best_finished = self.best_finished.max(score);
+        let tokens = self.tokens(hypothesis.back);
         let text = self.walk.text(item.said);
         let written = self.tokenizer.decode(&tokens);
         self.finished.push(Path { text, written, tokens, score, log_prob, cost: item.cost });

@@ -6,7 +6,7 @@ use std::time::Instant;
 use anyhow::{Context as _, anyhow};
 use serde::Serialize;
 
-use self::report::{Heard, Loaded, Machine, Report, Said, Took};
+use self::report::{Heard, Loaded, Machine, Report, Said, Searched, Took};
 use self::request::Request;
 use self::workbench::{Answer, Workbench};
 use super::{Context, Failure};
@@ -14,6 +14,7 @@ use crate::config::board::{Board, Placement};
 use crate::nn::kernels::Kernel;
 use crate::observe::process;
 
+mod orders;
 mod report;
 mod request;
 mod workbench;
@@ -35,7 +36,7 @@ what fits the request). SOUND is a WAV or FLAC file, or a length of our own voic
 request needs is loaded before its clock starts, so a second one is warm.
   load detector|recogniser|voice   start   clip 3s OUT.wav   judge SOUND   quiet 60s
   encode SOUND   decode SOUND   decode6 SOUND   recognise SOUND   understand TEXT   say TEXT
-  embed TEXT   learn")]
+  orders   search   embed TEXT   learn")]
 pub struct Args {
     /// How often every stage is measured; the median is shown.
     #[arg(long, value_name = "N", default_value_t = 15, value_parser = clap::value_parser!(u32).range(1..=10_000))]
@@ -148,6 +149,9 @@ fn measure(
     let (detector, recogniser, voice) = (load("detector")?, load("recogniser")?, load("voice")?);
     let start = fresh.median("start")?;
     let working = fresh.working()?;
+    // Before anything is familiar.
+    bench.answer(&Request::Orders { searching: false })?;
+    let first = bench.answer(&Request::Orders { searching: true })?;
     let mut ask = |request: String| -> Result<Vec<Answer>, anyhow::Error> {
         let request = request.parse()?;
         bench.answer(&request)?;
@@ -166,6 +170,12 @@ fn measure(
             whole: Took::whole(&whole),
         });
     }
+    let searched = Searched {
+        sentences: first.count.unwrap_or_default(),
+        free: Took::each(&ask("orders".into())?),
+        first: Took::each(&[first]),
+        again: Took::each(&ask("search".into())?),
+    };
     let understand = Took::whole(&ask(format!("understand {ORDER}"))?);
     let embed = Took::whole(&ask(format!("embed {ORDER}"))?);
     let learn = Took::whole(&ask("learn".into())?);
@@ -183,6 +193,7 @@ fn measure(
         working_peak_mb: working.peak_mb,
         window,
         hearing,
+        searched,
         understand,
         embed,
         learn,

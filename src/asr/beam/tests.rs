@@ -75,9 +75,17 @@ impl Language for Menu {
 /// Searches with the same pieces likely at every step: their log-probabilities given the sound and
 /// given noise.
 fn search(menu: &mut Menu, options: BeamOptions, steps: &[&[(&str, f32, f32)]]) -> Vec<Path> {
+    search_in(menu, options, steps)
+}
+
+fn search_in(
+    language: &mut dyn Language,
+    options: BeamOptions,
+    steps: &[&[(&str, f32, f32)]],
+) -> Vec<Path> {
     let tokenizer = tokenizer();
     let mut spellings = Spellings::default();
-    let mut beam = Beam::new(&tokenizer, menu, &mut spellings, options, (BOS, EOS), 0);
+    let mut beam = Beam::new(&tokenizer, language, &mut spellings, options, (BOS, EOS), 0);
     let mut nodes = 0;
     for step in steps {
         if beam.is_done() {
@@ -158,4 +166,35 @@ fn any_words_are_taken_where_the_language_is_open() {
     let paths = search(&mut Menu::new(0.0), options(), &[first, then, last]);
     assert_eq!(paths[0].text, "hot cake");
     assert_eq!(paths[0].cost, options().open);
+}
+
+/// "tea", as often as one likes.
+struct Loop(Vec<Edge>);
+
+impl Language for Loop {
+    fn edges(&mut self, _: Place) -> &[Edge] {
+        &self.0
+    }
+
+    fn word(&self, word: WordId) -> &str {
+        WORDS[word as usize]
+    }
+
+    fn ends(&mut self, _: Place) -> Option<f32> {
+        Some(0.0)
+    }
+
+    fn open(&mut self, _: Place) -> Option<Place> {
+        None
+    }
+}
+
+#[test]
+fn nothing_is_said_over_and_over() {
+    let mut endless = Loop(vec![Edge { word: 1, to: 0, cost: 0.0 }]);
+    let tempting = BeamOptions { token_bonus: 2.0, ..options() };
+    let paths =
+        search_in(&mut endless, tempting, &[&[(" tea", -0.1, 0.0), ("</s>", -3.0, 0.0)]; 40]);
+    let most = paths.iter().map(|path| path.tokens.len()).max().expect("tea is a sentence");
+    assert_eq!(most, 7, "eight are a loop");
 }

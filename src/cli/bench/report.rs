@@ -25,6 +25,7 @@ pub struct Report {
     /// The detector on one window of 32 ms.
     pub window: Took,
     pub hearing: Vec<Heard>,
+    pub searched: Searched,
     pub understand: Took,
     /// The sentence encoder on the same sentence.
     pub embed: Took,
@@ -61,6 +62,17 @@ pub struct Heard {
     pub whole: Took,
     /// Tokens in the whole.
     pub tokens: usize,
+}
+
+/// What the search for an agent's sentences costs, each.
+#[derive(Debug, Serialize)]
+pub struct Searched {
+    pub sentences: usize,
+    /// Free decoding alone.
+    pub free: Took,
+    /// With the search: the first time that a process hears each, and later.
+    pub first: Took,
+    pub again: Took,
 }
 
 #[derive(Debug, Serialize)]
@@ -189,6 +201,14 @@ impl fmt::Display for Report {
             let note = format!("{tokens} tokens");
             row(f, &format!("recognise {seconds:2} s"), whole.cpu_ms, whole.wall_ms, &note)?;
         }
+        let Searched { sentences, free, first, again } = &self.searched;
+        let beside = |took: &Took| took.cpu_ms - free.cpu_ms;
+        let note = format!(
+            "search beside free words {:.0} ms CPU, at first {:.0}; {sentences} sentences",
+            beside(again),
+            beside(first)
+        );
+        row(f, "listen for a sentence", again.cpu_ms, again.wall_ms, &note)?;
         row(f, "understand a sentence", self.understand.cpu_ms, self.understand.wall_ms, "")?;
         row(f, "embed a sentence", self.embed.cpu_ms, self.embed.wall_ms, "")?;
         row(f, "learn the agent's intents", self.learn.cpu_ms, self.learn.wall_ms, "")?;

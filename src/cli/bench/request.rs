@@ -25,6 +25,9 @@ pub enum Request {
     Decode { rows: usize, sound: Sound },
     /// From sound to words.
     Recognise(Sound),
+    /// From sound to words, for some sentences of the agent in our own voice, with or without the
+    /// search for them.
+    Orders { searching: bool },
     /// From words to meaning.
     Understand(String),
     /// From a text to the sentence encoder's embedding.
@@ -92,13 +95,15 @@ impl FromStr for Request {
             "decode" => Self::Decode { rows: 1, sound: sound()? },
             "decode6" => Self::Decode { rows: 6, sound: sound()? },
             "recognise" => Self::Recognise(sound()?),
+            "orders" => Self::Orders { searching: false },
+            "search" => Self::Orders { searching: true },
             "understand" => Self::Understand(text()?),
             "embed" => Self::Embed(text()?),
             "learn" => Self::Learn,
             "say" => Self::Say(text()?),
             _ => bail!(
                 "`{verb}` is no request; they are load, start, clip, judge, quiet, encode, decode, decode6, \
-                 recognise, understand, embed, learn and say"
+                 recognise, orders, search, understand, embed, learn and say"
             ),
         })
     }
@@ -137,6 +142,7 @@ mod tests {
             ("understand  a large latte ", Request::Understand("a large latte".into())),
             ("embed the bill", Request::Embed("the bill".into())),
             ("learn", Request::Learn),
+            ("search", Request::Orders { searching: true }),
             ("say 3s", Request::Say("3s".into())),
         ] {
             assert_eq!(read(line), request, "{line}");

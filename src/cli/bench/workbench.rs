@@ -9,6 +9,7 @@ use std::time::Instant;
 use anyhow::Context as _;
 use serde::{Deserialize, Serialize};
 
+use super::orders::Orders;
 use super::request::{Model, Request, Sound};
 use crate::agent::Agent;
 use crate::agent::training::train;
@@ -84,6 +85,7 @@ pub struct Workbench {
     voice: Option<Voice>,
     sentences: Option<SentenceEncoder>,
     agent: Option<Agent>,
+    orders: Option<Orders>,
     /// The clauses of [`SPEECH`], at 16 kHz.
     speech: Vec<Vec<f32>>,
     /// What was read or made before, by name.
@@ -142,6 +144,7 @@ impl Workbench {
             voice: None,
             sentences: None,
             agent: None,
+            orders: None,
             speech: Vec::new(),
             sounds: BTreeMap::new(),
         }
@@ -169,6 +172,7 @@ impl Workbench {
                 decode(&mut parts.decoder, &cross, *rows)?
             }
             Request::Recognise(sound) => self.recognise(sound)?,
+            Request::Orders { searching } => self.orders(*searching)?,
             Request::Understand(text) => self.understand(text)?,
             Request::Embed(text) => self.embed(text)?,
             Request::Learn => self.learn()?,
@@ -239,15 +243,22 @@ impl Workbench {
 
     fn recognise(&mut self, sound: &Sound) -> Result<Answer, anyhow::Error> {
         let sound = self.sound(sound)?;
-        let recognizer = match &mut self.recognizer {
-            Some(recognizer) => recognizer,
-            none => {
-                none.insert(Recognizer::with_team(&self.models, Team::of(self.encoder_threads)?)?)
-            }
-        };
+        let recognizer = self.recognizer()?;
         let (heard, answer) = timed(|| Ok(recognizer.recognize(&sound, &CancelToken::never())?))?;
         let (count, text) = (Some(heard.best.tokens.len()), Some(heard.best.text));
         Ok(Answer { count, text, seconds: Some(seconds(sound.len(), SAMPLE_RATE_HZ)), ..answer })
+    }
+
+    fn orders(&mut self, searching: bool) -> Result<Answer, anyhow::Error> {
+        let mut orders = match self.orders.take() {
+            Some(orders) => orders,
+            None => Orders::speak(Agent::load(&self.agent_folder)?, self.voice()?)?,
+        };
+        let recognizer = self.recognizer()?;
+        let ((), answer) = timed(|| orders.hear(recognizer, searching))?;
+        let count = Some(orders.len());
+        self.orders = Some(orders);
+        Ok(Answer { count, ..answer })
     }
 
     fn understand(&mut self, text: &str) -> Result<Answer, anyhow::Error> {
@@ -277,6 +288,16 @@ impl Workbench {
         match &mut self.sentences {
             Some(encoder) => Ok(encoder),
             none => Ok(none.insert(SentenceEncoder::load(&self.models)?)),
+        }
+    }
+
+    fn recognizer(&mut self) -> Result<&mut Recognizer, anyhow::Error> {
+        match &mut self.recognizer {
+            Some(recognizer) => Ok(recognizer),
+            none => {
+                let team = Team::of(self.encoder_threads)?;
+                Ok(none.insert(Recognizer::with_team(&self.models, team)?))
+            }
         }
     }
 
@@ -462,6 +483,8 @@ mod tests {
         let heard = ask(&format!("recognise {wav}"));
         assert_eq!(heard.seconds, Some(2.0));
         assert!(heard.text.unwrap().to_lowercase().contains("good morning"));
+        assert_eq!(ask("orders").count, Some(12));
+        assert_eq!(ask("search").count, Some(12));
         assert_eq!(ask("understand a large latte please").text.unwrap(), "orderDrink");
         assert_eq!(ask("embed a large latte please").count.unwrap(), 7);
         let learned = ask("learn");
