@@ -24,7 +24,7 @@ const OTHERS_KEPT_MS: u64 = 10_000;
 /// How much softer than before who was near may speak to be heard among others, in dB: answers are
 /// softer than requests, and others reach that rarely.
 const LOUDER_DB: f32 = 5.0;
-/// What may be soft at the beginning and at the end of a sentence.
+/// What may be soft at the beginning of a sentence.
 const SOFT_MS: u32 = 300;
 /// In the midst of others an utterance begins at most this long before its first loud syllable.
 const WORD_MS: u32 = 1000;
@@ -258,7 +258,7 @@ impl EndpointPolicy {
     /// what others said before and after.
     fn span(&self, utterance: &Utterance, now: SamplePos) -> Span {
         let settings = &self.settings;
-        // Sentences begin and end softly, but not for long.
+        // Sentences begin softly, and soon grow as loud as they will be; they may end in a murmur.
         let loud = self.foreground.speaker(utterance.onset) - LOUDER_DB;
         let start = match self.foreground.first(loud, utterance.onset) {
             Some(near) if near > utterance.onset + samples(SOFT_MS) => {
@@ -268,9 +268,7 @@ impl EndpointPolicy {
         };
         let start = start.max(utterance.start);
         let end = if self.others_talk(utterance) {
-            let loud = self.foreground.last(loud, utterance.onset).unwrap_or(now);
-            let softly = (loud + samples(SOFT_MS)).min(utterance.last_near);
-            (softly + samples(settings.others_ms)).min(now)
+            (utterance.last_near + samples(settings.others_ms)).min(now)
         } else if self.run.is_some() {
             now
         } else {

@@ -107,14 +107,6 @@ impl Foreground {
         Some(self.end.back(((frames - at) * FRAME_LEN) as u64))
     }
 
-    /// Where sound at least this loud, from `since` on, has last ended.
-    pub fn last(&self, level: f32, since: SamplePos) -> Option<SamplePos> {
-        let frames = self.frames_since(since);
-        let mut newest_first = self.levels.oldest_ordered().rev().take(frames);
-        let after = newest_first.position(|frame| *frame >= level)?;
-        Some(self.end.back((after * FRAME_LEN) as u64))
-    }
-
     /// Whole frames kept from `at` on.
     fn frames_since(&self, at: SamplePos) -> usize {
         (self.end.since(at) as usize / FRAME_LEN).min(self.levels.len())

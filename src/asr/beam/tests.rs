@@ -193,8 +193,8 @@ impl Language for Loop {
 fn nothing_is_said_over_and_over() {
     let mut endless = Loop(vec![Edge { word: 1, to: 0, cost: 0.0 }]);
     let tempting = BeamOptions { token_bonus: 2.0, ..options() };
-    let paths =
-        search_in(&mut endless, tempting, &[&[(" tea", -0.1, 0.0), ("</s>", -3.0, 0.0)]; 40]);
+    let step: &[(&str, f32, f32)] = &[(" tea", -0.1, 0.0), ("</s>", -3.0, 0.0)];
+    let paths = search_in(&mut endless, tempting, &[step; 40]);
     let most = paths.iter().map(|path| path.tokens.len()).max().expect("tea is a sentence");
     assert_eq!(most, 7, "eight are a loop");
 }
