@@ -149,7 +149,7 @@ fn order(dir: &Path, text: &str) -> String {
 #[cfg_attr(not(have_models), ignore = "needs models: run `make models`")]
 fn what_an_agent_makes_of_a_recording() {
     let dir = tempfile::tempdir().unwrap();
-    let file = order(dir.path(), "can I have a large latte with oat milk");
+    let file = order(dir.path(), "can I have a large latte with soy milk");
     let state = path(dir.path(), "state");
     let asked = ["--agent", COFFEE, "--state-dir", &state];
 
