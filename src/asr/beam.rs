@@ -177,19 +177,21 @@ impl<'a> Beam<'a> {
             if self.active.len() == self.options.width {
                 break;
             }
+            let parent = &hypotheses[candidate.from];
+            // What is said over and over soon costs nothing more, whatever is heard.
+            let mut tokens = self.tokens(parent.back);
+            tokens.push(candidate.token);
+            if guards::cut_loop(&tokens, false).is_some() {
+                continue;
+            }
             let new = alike.len();
             let (question, count) = alike.entry(candidate.items[0].meaning()).or_insert((new, 0));
             if *count == self.options.spellings {
                 continue;
             }
-            let parent = &hypotheses[candidate.from];
+            *count += 1;
             let back = self.trail.len() as u32;
             self.trail.push((candidate.token, parent.back));
-            // What is said over and over soon costs nothing more, whatever is heard.
-            if guards::cut_loop(&self.tokens(back), false).is_some() {
-                continue;
-            }
-            *count += 1;
             self.active.push(Hypothesis {
                 token: candidate.token,
                 parents: Some((nodes[candidate.from], beliefs[parent.question].node)),
