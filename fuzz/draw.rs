@@ -1,22 +1,18 @@
 //! Chance that is the same on every run.
 
-/// SplitMix64 (Steele, Lea & Flood 2014), reduced by remainder.
-pub struct Draw(u64);
+/// As [`mynah::draw::Draw`], reduced by remainder.
+pub struct Draw(mynah::draw::Draw);
 
 impl Draw {
     pub fn new(seed: u64, round: u64) -> Self {
-        let mut draw = Self(seed.wrapping_mul(0x2545_f491_4f6c_dd1d) ^ round);
+        let mut bits = mynah::draw::Draw::new(seed.wrapping_mul(0x2545_f491_4f6c_dd1d) ^ round);
         // Neighbouring rounds must not begin alike.
-        draw.number();
-        draw
+        bits.bits();
+        Self(bits)
     }
 
     pub fn number(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
+        self.0.bits()
     }
 
     /// From 0 to `n` − 1; 0 when `n` is 0.

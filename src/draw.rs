@@ -36,3 +36,19 @@ impl Draw {
         self.unit() < share
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_numbers_are_those_of_the_paper() {
+        let mut draw = Draw::new(1_234_567);
+        let bits = [draw.bits(), draw.bits(), draw.bits()];
+        assert_eq!(bits, [6457827717110365317, 3203168211198807973, 9817491932198370423]);
+        let units: Vec<f32> = (0..1000).map(|_| draw.unit()).collect();
+        assert!(units.iter().all(|x| (0.0..1.0).contains(x)));
+        assert!((units.iter().sum::<f32>() / 1000.0 - 0.5).abs() < 0.05);
+        assert!((0..1000).all(|_| draw.below(3) < 3));
+    }
+}

@@ -2,6 +2,7 @@
 
 use std::f32::consts::TAU;
 
+use crate::draw::Draw;
 use crate::units::SAMPLE_RATE_HZ;
 
 /// Level of the fan, linear: about -45 dBFS after its low-pass.
@@ -25,7 +26,7 @@ struct Clink {
 
 /// An endless, reproducible kitchen.
 pub struct Kitchen {
-    random: SplitMix,
+    random: Draw,
     at: u64,
     fan: [f32; 2],
     clinks: heapless::Vec<Clink, 4>,
@@ -33,7 +34,7 @@ pub struct Kitchen {
 
 impl Kitchen {
     pub fn new(seed: u64) -> Self {
-        Self { random: SplitMix(seed), at: 0, fan: [0.0; 2], clinks: heapless::Vec::new() }
+        Self { random: Draw::new(seed), at: 0, fan: [0.0; 2], clinks: heapless::Vec::new() }
     }
 
     /// Adds the noise of the next `samples.len()` samples at 16 kHz.
@@ -52,7 +53,7 @@ impl Kitchen {
             .map(|(n, gain)| gain * (TAU * MAINS_HZ * f32::from(n) * seconds).sin())
             .sum();
         // Two one-pole low-passes in a row make white noise fall like moving air.
-        self.fan[0] += 0.15 * (self.random.signed() - self.fan[0]);
+        self.fan[0] += 0.15 * (self.random.between(-1.0, 1.0) - self.fan[0]);
         self.fan[1] += 0.15 * (self.fan[0] - self.fan[1]);
         if self.random.unit() < 1.0 / (CLINK_EVERY_S * rate) {
             let clink = Clink {
@@ -72,25 +73,6 @@ impl Kitchen {
         }
         self.clinks.retain(|clink| (clink.age as f32) < 8.0 * CLINK_DECAY_S * rate);
         hum + FAN_GAIN * 4.0 * self.fan[1] + dishes
-    }
-}
-
-/// SplitMix64 (Steele, Lea & Flood 2014): tiny, reproducible everywhere.
-struct SplitMix(u64);
-
-impl SplitMix {
-    /// Uniform in 0..1.
-    fn unit(&mut self) -> f32 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        ((z ^ (z >> 31)) >> 40) as f32 / (1u64 << 24) as f32
-    }
-
-    /// Uniform in -1..1.
-    fn signed(&mut self) -> f32 {
-        2.0 * self.unit() - 1.0
     }
 }
 

@@ -249,26 +249,15 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-
-    /// Evenly spread in 0..1: SplitMix64 (Steele, Lea & Flood 2014).
-    fn draws(seed: u64) -> impl FnMut() -> f32 {
-        let mut state = seed;
-        move || {
-            state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
-            let mut z = state;
-            z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-            z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-            ((z ^ (z >> 31)) >> 40) as f32 / (1u64 << 24) as f32
-        }
-    }
+    use crate::draw::Draw;
 
     /// Meanings that are right as often as `truth` says.
     fn observed(truth: &Trust<4>, count: usize, seed: u64) -> Vec<Observed> {
-        let mut draw = draws(seed);
+        let mut draw = Draw::new(seed);
         let one = |_| {
-            let signs = vec![2.0 * draw() - 1.0, 4.0 * draw() - 2.0];
-            let leads = vec![6.0 * draw()];
-            let right = draw() < truth.confidence(&signs, &leads);
+            let signs = vec![2.0 * draw.unit() - 1.0, 4.0 * draw.unit() - 2.0];
+            let leads = vec![6.0 * draw.unit()];
+            let right = draw.unit() < truth.confidence(&signs, &leads);
             Observed { signs, leads, right }
         };
         (0..count).map(one).collect()

@@ -3,6 +3,7 @@
 use super::draft::{Context, Fractions, NumberRange};
 use super::grammar::Grammar;
 use super::graph::{GraphId, Sentence, Step};
+use crate::draw::Draw;
 
 /// Words that stand for a wildcard.
 const ANYTHING: &[&str] = &["something", "blue sky", "the old song", "tomorrow at noon"];
@@ -23,18 +24,20 @@ impl Grammar {
         let machine = &self.machine;
         let usable: Vec<_> =
             machine.sentences.iter().filter(|s| machine.possible(s, &context)).collect();
-        let mut draw = Draw { grammar: self, state: seed, text: String::new(), meets: 0 };
+        let mut draw =
+            Drawing { grammar: self, chance: Draw::new(seed), text: String::new(), meets: 0 };
         let sentence = usable.get(draw.below(usable.len().max(1)))?;
         self.drawn(sentence, draw)
     }
 
     /// A sentence of one template.
     pub(super) fn sample_of<'g>(&'g self, sentence: &'g Sentence, seed: u64) -> Option<Sample<'g>> {
-        let draw = Draw { grammar: self, state: seed, text: String::new(), meets: 0 };
+        let draw =
+            Drawing { grammar: self, chance: Draw::new(seed), text: String::new(), meets: 0 };
         self.drawn(sentence, draw)
     }
 
-    fn drawn<'g>(&'g self, sentence: &'g Sentence, mut draw: Draw<'g>) -> Option<Sample<'g>> {
+    fn drawn<'g>(&'g self, sentence: &'g Sentence, mut draw: Drawing<'g>) -> Option<Sample<'g>> {
         let (machine, context) = (&self.machine, Context::new());
         if machine.graphs[sentence.graph as usize].dead {
             return None;
@@ -50,14 +53,14 @@ impl Grammar {
     }
 }
 
-struct Draw<'g> {
+struct Drawing<'g> {
     grammar: &'g Grammar,
-    state: u64,
+    chance: Draw,
     text: String,
     meets: u8,
 }
 
-impl Draw<'_> {
+impl Drawing<'_> {
     fn walk(&mut self, graph: GraphId) {
         let machine = &self.grammar.machine;
         let graph = &machine.graphs[graph as usize];
@@ -114,12 +117,8 @@ impl Draw<'_> {
         ((whole * 10 + tenths as i128) as f64 / 10.0).to_string()
     }
 
-    /// SplitMix64 (Steele, Lea & Flood 2014), reduced by remainder: fair enough for small `n`.
+    /// By remainder: fair enough for small `n`.
     fn below(&mut self, n: usize) -> usize {
-        self.state = self.state.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.state;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        ((z ^ (z >> 31)) % n.max(1) as u64) as usize
+        (self.chance.bits() % n.max(1) as u64) as usize
     }
 }

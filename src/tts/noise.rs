@@ -2,20 +2,14 @@
 
 use realfft::num_complex::Complex32;
 
-/// SplitMix64 (Steele, Lea and Flood, 2014): one addition and a mixing function per value, no state
-/// to warm up, period 2^64. Far better than hiss needs.
-pub struct Noise(u64);
+use crate::draw::Draw;
+
+/// White noise.
+pub struct Noise(Draw);
 
 impl Noise {
     pub fn new(seed: u64) -> Self {
-        Self(seed)
-    }
-
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let x = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        let x = (x ^ (x >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        x ^ (x >> 31)
+        Self(Draw::new(seed))
     }
 
     /// Real and imaginary part independent, each with mean 0 and variance 1.
@@ -29,7 +23,7 @@ impl Noise {
         const HALVES: f32 = 2.0 * 65_535.0;
         // Four times the variance of 0..=65535, (2^32 - 1) / 12.
         const DEVIATION: f32 = 37_837.23;
-        let bits = self.next();
+        let bits = self.0.bits();
         let sum: u64 = (0..4).map(|part| bits >> (16 * part) & 0xFFFF).sum();
         (sum as f32 - HALVES) / DEVIATION
     }

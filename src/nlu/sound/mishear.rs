@@ -3,6 +3,7 @@
 use std::collections::{BTreeSet, HashMap};
 
 use super::{Milli, Sounds, Ways, nearest};
+use crate::draw::Draw;
 use crate::nlu::classify::Corrupt;
 
 /// Share of words that are misheard.
@@ -20,7 +21,7 @@ pub struct Mishearing<'s> {
     sounds: &'s Sounds,
     vocabulary: Vec<(String, Ways)>,
     alike: HashMap<String, Vec<usize>>,
-    state: u64,
+    chance: Draw,
 }
 
 impl<'s> Mishearing<'s> {
@@ -29,7 +30,7 @@ impl<'s> Mishearing<'s> {
         let words: BTreeSet<&str> = texts.flat_map(str::split_whitespace).collect();
         let voiced = |word: &str| Some((word.to_owned(), sounds.word(word)?));
         let vocabulary = words.into_iter().filter_map(voiced).collect();
-        Self { sounds, vocabulary, alike: HashMap::new(), state: seed }
+        Self { sounds, vocabulary, alike: HashMap::new(), chance: Draw::new(seed) }
     }
 
     fn alike(&mut self, word: &str) -> &[usize] {
@@ -48,15 +49,6 @@ impl<'s> Mishearing<'s> {
         }
         &self.alike[word]
     }
-
-    /// Evenly spread in 0..1: SplitMix64 (Steele, Lea & Flood 2014).
-    fn draw(&mut self) -> f32 {
-        self.state = self.state.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.state;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        ((z ^ (z >> 31)) >> 40) as f32 / (1u64 << 24) as f32
-    }
 }
 
 impl Corrupt for Mishearing<'_> {
@@ -64,11 +56,11 @@ impl Corrupt for Mishearing<'_> {
         let mut heard: Vec<String> = Vec::new();
         let mut changed = false;
         for word in text.split_whitespace() {
-            if self.draw() >= MISHEARD {
+            if self.chance.unit() >= MISHEARD {
                 heard.push(word.to_owned());
                 continue;
             }
-            let (kind, which) = (self.draw(), self.draw());
+            let (kind, which) = (self.chance.unit(), self.chance.unit());
             if kind < LOST {
                 changed = true;
                 continue;
