@@ -24,6 +24,9 @@ use crate::clock::Moment;
 /// command takes among a whole home's.
 pub(in crate::nlu) const MAX_WORK: u64 = 2_000_000;
 
+/// Where each entity that was heard from a place ends, with a number for its value.
+pub(super) type Ends = Rc<[(u16, u64)]>;
+
 /// Dearer than any limit.
 const NEVER: Milli = 1_000_000;
 
@@ -46,7 +49,7 @@ pub(super) struct Alignment<'a> {
     known: HashMap<(GraphId, u16), Rc<[WayId]>>,
     pub(super) numbers: HashMap<u16, Rc<[HeardNumber]>>,
     /// Entities as they were heard.
-    pub(super) entities: HashMap<(Entity, u16), Rc<[(u16, u64)]>>,
+    pub(super) entities: HashMap<(Entity, u16), Ends>,
     /// What the words from each place to the end cost at least, whatever is made of them.
     rest: Vec<Milli>,
     /// Distance of each word of the grammar from one and from two heard words at each place.

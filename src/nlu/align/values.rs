@@ -1,14 +1,13 @@
 //! Numbers, entities and any words among those heard.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::rc::Rc;
 
 use super::super::entities::{ENTITY_WORK, Entity, entities_at};
 use super::super::graph::{GraphId, SlotId};
 use super::super::ways::{Cost, WayId};
 use super::costs;
 use super::numbers::HeardNumber;
-use super::search::{Alignment, inside, mixed};
+use super::search::{Alignment, Ends, inside, mixed};
 use super::way::{Grid, Trace, Way};
 
 /// Smallest steps of the exact search that one of an alignment takes as long as.
@@ -97,7 +96,7 @@ impl Alignment<'_> {
 
     /// Entities that begin with the heard word at `from` as it is written: where each ends, and a
     /// number for its value.
-    pub(super) fn read(&mut self, kind: Entity, from: u16) -> Rc<[(u16, u64)]> {
+    pub(super) fn read(&mut self, kind: Entity, from: u16) -> Ends {
         if let Some(known) = self.entities.get(&(kind, from)) {
             return known.clone();
         }
@@ -116,7 +115,7 @@ impl Alignment<'_> {
                 }
             }
         }
-        let found: Rc<[(u16, u64)]> = found.into();
+        let found: Ends = found.into();
         self.entities.insert((kind, from), found.clone());
         found
     }
