@@ -28,6 +28,10 @@ pub use talk::{Said, Stop, Talk};
 const SKIP_COST: f32 = 2.0;
 /// Positions kept between utterances; then every place is found anew. Some 100 MB at most.
 const MAX_POSITIONS: usize = 4_000_000;
+/// Steps in one walk to the next words, ten times what a home with 5,000 names takes: parts that are
+/// glued together as they like make more words than anybody says. The words beyond are not listened
+/// for, only read.
+const MAX_WALK: usize = 200_000;
 
 /// A sentence that the context allows.
 struct Sentence {
@@ -171,7 +175,8 @@ impl Automaton {
         for phrase in self.skip_phrases() {
             walk.go(Position::in_skip(phrase, place), steps(SKIP_COST), 0);
         }
-        while let Some((position, cost, begun)) = walk.open.pop() {
+        for _ in 0..MAX_WALK {
+            let Some((position, cost, begun)) = walk.open.pop() else { break };
             if walk.is_current(position, cost, begun) {
                 self.leave(position, cost, begun, &mut walk);
             }

@@ -286,3 +286,13 @@ fn an_entity_is_said_in_the_usual_ways() {
     let length = walk(&mut automaton, start, "set a timer for").expect("words");
     assert_eq!(automaton.open(length), None);
 }
+
+#[test]
+fn glued_parts_make_a_bounded_number_of_words() {
+    let parts: String = ('a'..='z').map(|part| format!("[{part}]")).collect();
+    let grammar = sentences(&format!("          - \"say {parts}x\"\n"), "");
+    let (mut automaton, place) = whole(&grammar);
+    let [Edge { to, .. }] = *automaton.edges(place) else { panic!("one word begins it") };
+    let words = automaton.edges(to).len();
+    assert!((1_000..=MAX_WALK).contains(&words), "{words} words");
+}
