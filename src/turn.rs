@@ -58,6 +58,15 @@ pub enum EndReason {
     EndOfSound,
 }
 
+impl EndReason {
+    /// The longer utterance to hold against `span`, where a last word may have been so soft that it
+    /// was taken for others'. `decided_at` is where the waiting for more ended.
+    pub fn longer(self, span: Span, decided_at: SamplePos) -> Option<Span> {
+        let unsure = self == Self::OthersTalk && decided_at > span.end;
+        unsure.then(|| Span::new(span.start, decided_at))
+    }
+}
+
 impl Heard {
     /// Where in the sound this became known.
     pub fn at(&self) -> SamplePos {
@@ -89,4 +98,24 @@ pub enum Heard {
     Due { at: SamplePos },
     /// The source has no more sound.
     EndOfSound { at: SamplePos },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_others_may_have_hidden_is_held_against_something_longer() {
+        let (span, later) = (Span::new(SamplePos(100), SamplePos(900)), SamplePos(1500));
+        let longer = Span::new(SamplePos(100), later);
+        for (why, decided_at, expected) in [
+            (EndReason::OthersTalk, later, Some(longer)),
+            (EndReason::OthersTalk, span.end, None),
+            (EndReason::Silence, later, None),
+            (EndReason::TooLong, later, None),
+            (EndReason::EndOfSound, later, None),
+        ] {
+            assert_eq!(why.longer(span, decided_at), expected, "{why:?} at {decided_at:?}");
+        }
+    }
 }

@@ -85,18 +85,22 @@ impl Scene {
 
     /// The events of a replay of the question, wall times aside.
     fn replay(&self, more: &[&str]) -> Vec<Value> {
-        let arguments = [&["replay", "agent", "heard.wav", "--json"], more].concat();
-        let output = self.mynah(&arguments);
-        assert!(output.status.success(), "{}", stderr(&output));
-        let mut events: Vec<Value> = String::from_utf8(output.stdout)
-            .unwrap()
-            .lines()
-            .map(|line| serde_json::from_str(line).expect("a JSON line"))
-            .collect();
+        let mut events = self.events(&[&["replay", "agent", "heard.wav", "--json"], more].concat());
         for event in &mut events {
             event.as_object_mut().unwrap().remove("wall_ms");
         }
         events
+    }
+
+    /// What the program writes, line by line.
+    fn events(&self, arguments: &[&str]) -> Vec<Value> {
+        let output = self.mynah(arguments);
+        assert!(output.status.success(), "{}", stderr(&output));
+        String::from_utf8(output.stdout)
+            .unwrap()
+            .lines()
+            .map(|line| serde_json::from_str(line).expect("a JSON line"))
+            .collect()
     }
 }
 
@@ -211,6 +215,37 @@ fn a_drift_moves_a_long_reply_further_with_every_second() {
             assert!((shift - sign * wanted).abs() < 4.0, "{shift} samples, not {wanted} by {sign}");
         }
     }
+}
+
+#[test]
+#[cfg_attr(not(have_models), ignore = "needs models: run `make models`")]
+fn a_murmured_ending_is_heard_where_others_talk() {
+    let scene = Scene::new();
+    let order = scene.say("May I have a large latte with milk?", "order.wav");
+    let talk = scene.say(
+        "The museum was closed on that day, so we walked along the river for hours, and nobody \
+         knew where the others had gone. In the evening we met them again near the station.",
+        "talk.wav",
+    );
+    let (begin, fade) = (24_000, 2_400);
+    // "With milk", 12 dB below what comes before.
+    let murmur = begin + order.len() - 21_600;
+    let sound: Vec<f32> = (0..)
+        .zip(&talk)
+        .map(|(at, far)| {
+            let near = if at < begin { 0.0 } else { *order.get(at - begin).unwrap_or(&0.0) };
+            let faded = (at + fade).saturating_sub(murmur).min(fade) as f32 / fade as f32;
+            (1.0 - 0.75 * faded) * near + 0.1 * far
+        })
+        .collect();
+    file::write_wav(scene.path("heard.wav"), 24_000, &sound).unwrap();
+    let agent = Path::new(env!("CARGO_MANIFEST_DIR")).join("agents/coffee");
+    let agent = agent.to_str().unwrap();
+    let events = scene.events(&["replay", agent, "heard.wav", "--json", "--state-dir", "state"]);
+    let first = |name: &str| events.iter().find(|event| event["event"] == name).expect(name);
+    assert_eq!(first("speech_end")["why"], "others_talk");
+    let slots = &first("intent")["slots"];
+    assert!(slots["milkAmount"]["value"].is_string(), "{slots}");
 }
 
 /// None of this comes as far as the models.

@@ -178,6 +178,10 @@ impl<'a> Beam<'a> {
                 break;
             }
             let parent = &hypotheses[candidate.from];
+            let meaning = candidate.items[0].meaning();
+            if alike.get(&meaning).is_some_and(|(_, count)| *count == self.options.spellings) {
+                continue;
+            }
             // What is said over and over soon costs nothing more, whatever is heard.
             let mut tokens = self.tokens(parent.back);
             tokens.push(candidate.token);
@@ -185,10 +189,7 @@ impl<'a> Beam<'a> {
                 continue;
             }
             let new = alike.len();
-            let (question, count) = alike.entry(candidate.items[0].meaning()).or_insert((new, 0));
-            if *count == self.options.spellings {
-                continue;
-            }
+            let (question, count) = alike.entry(meaning).or_insert((new, 0));
             *count += 1;
             let back = self.trail.len() as u32;
             self.trail.push((candidate.token, parent.back));

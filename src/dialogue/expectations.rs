@@ -5,6 +5,7 @@
 //! likely costs nothing; nothing is forbidden.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use crate::agent::Agent;
 use crate::asr::{BeamOptions, Listening, Place, Spellings};
@@ -42,37 +43,32 @@ pub(super) struct Situation {
 /// What one agent's talk makes a recogniser expect. Belongs to one recogniser; grows with the
 /// situations met.
 pub struct Expectations {
+    agent: Arc<Agent>,
     automaton: Automaton,
     spellings: Spellings,
     starts: HashMap<Situation, Option<Place>>,
 }
 
 impl Expectations {
-    pub fn new(agent: &Agent) -> Self {
+    pub fn new(agent: Arc<Agent>) -> Self {
         let grammars = [&agent.grammar, agent.script.phrases.grammar()];
         // What is read afterwards is read without any context, too: an agent knows of none.
         let context = Context::new();
-        Self {
-            automaton: Automaton::new(&grammars, Talk::default(), &context),
-            spellings: Spellings::default(),
-            starts: HashMap::new(),
-        }
+        let automaton = Automaton::new(&grammars, Talk::default(), &context);
+        let (spellings, starts) = (Spellings::default(), HashMap::new());
+        Self { agent, automaton, spellings, starts }
     }
 
     /// What to listen for now; `None` when any words may be the answer.
-    pub fn listening(
-        &mut self,
-        agent: &Agent,
-        conversation: &Conversation,
-    ) -> Option<Listening<'_>> {
+    pub fn listening(&mut self, conversation: &Conversation) -> Option<Listening<'_>> {
         if self.automaton.is_full() {
-            *self = Self::new(agent);
+            *self = Self::new(Arc::clone(&self.agent));
         }
         let situation = conversation.situation();
         let start = match self.starts.get(&situation) {
             Some(start) => *start,
             None => {
-                let stop = describe(agent, &situation, self.automaton.talk());
+                let stop = describe(&self.agent, &situation, self.automaton.talk());
                 let start = stop.map(|stop| self.automaton.start(stop));
                 self.starts.insert(situation, start);
                 start

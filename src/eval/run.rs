@@ -10,11 +10,12 @@ use crate::asr::AsrError;
 use crate::cancel::CancelToken;
 use crate::clock::Clock;
 use crate::dialogue::{Conversation, Expectations};
-use crate::hear::{Ear, HearError};
+use crate::hear::{Ear, HearError, Speech};
+use crate::nlu::Decision;
 use crate::observe::StageTimes;
 use crate::runtime::source::ClipSource;
 use crate::runtime::{Engines, ReplayOptions, RuntimeError, replay};
-use crate::units::SAMPLE_RATE_HZ;
+use crate::units::{SAMPLE_RATE_HZ, SamplePos, Span};
 
 /// What a recording goes through.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,8 +55,9 @@ impl Evaluation {
         }
         let pause_ms = agent.settings.endpoint.pause_ms;
         let latencies = Latencies { pause_ms, output_period_ms };
-        let expectations = Expectations::new(&agent);
-        Self { engines, agent: Arc::new(agent), expectations, mode, latencies }
+        let agent = Arc::new(agent);
+        let expectations = Expectations::new(Arc::clone(&agent));
+        Self { engines, agent, expectations, mode, latencies }
     }
 
     /// Runs one recording; `sound` is mono at 16 kHz.
@@ -88,22 +90,31 @@ impl Evaluation {
     }
 
     fn whole(&mut self, row: &Row, sound: &[f32]) -> Result<Outcome, EvalError> {
-        let start = Instant::now();
         let conversation = Conversation::new(Arc::clone(&self.agent), Clock::default());
         let (silero, endpoint) = (Arc::clone(&self.engines.silero), &self.agent.settings.endpoint);
         let speech = Ear::speech(silero, endpoint.clone(), sound)?;
-        let sound = speech.map_or(sound, |span| &sound[span.start.0 as usize..span.end.0 as usize]);
-        let listening = self.expectations.listening(&self.agent, &conversation);
-        let never = CancelToken::never();
-        let recognition = self.engines.recognizer.listen(sound, listening, &never)?;
-        let recognised = Instant::now();
-        let decision = conversation.understand(&recognition);
-        let ms = |from: Instant, to: Instant| (to - from).as_secs_f32() * 1000.0;
-        let times = StageTimes {
-            recognise: ms(start, recognised),
-            interpret: ms(recognised, Instant::now()),
-            ..StageTimes::default()
+        let all = Span::new(SamplePos(0), SamplePos(sound.len() as u64));
+        let Speech { span, longer } = speech.unwrap_or(Speech { span: all, longer: None });
+        let mut times = StageTimes::default();
+        let mut hear = |span: Span| -> Result<Decision, AsrError> {
+            let sound = &sound[span.start.0 as usize..span.end.0 as usize];
+            let start = Instant::now();
+            let listening = self.expectations.listening(&conversation);
+            let never = CancelToken::never();
+            let recognition = self.engines.recognizer.listen(sound, listening, &never)?;
+            let recognised = Instant::now();
+            let decision = conversation.understand(&recognition);
+            times.recognise += (recognised - start).as_secs_f32() * 1000.0;
+            times.interpret += recognised.elapsed().as_secs_f32() * 1000.0;
+            Ok(decision)
         };
+        let mut decision = hear(span)?;
+        if let Some(longer) = longer {
+            let longer = hear(longer)?;
+            if longer.outweighs(&decision) {
+                decision = longer;
+            }
+        }
         Ok(Outcome::whole(row, &decision, times))
     }
 }

@@ -88,25 +88,23 @@ fn to_pcm(sample: f32) -> i16 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::draw::Draw;
 
     /// `.` digital silence, `n` quiet noise, `#` loud noise: something that fires the detector.
-    fn frame(kind: char, seed: &mut u32) -> Frame {
+    fn frame(kind: char, draw: &mut Draw) -> Frame {
         let level = match kind {
             '.' => 0.0,
             'n' => 1e-4,
             _ => 0.3,
         };
-        std::array::from_fn(|_| {
-            *seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-            level * ((*seed >> 8) as f32 / 8_388_608.0 - 1.0)
-        })
+        std::array::from_fn(|_| draw.between(-level, level))
     }
 
     fn passages(picture: &str, hold: bool) -> String {
-        let (mut gate, mut seed) = (Gate::default(), 1);
+        let (mut gate, mut draw) = (Gate::default(), Draw::new(1));
         picture
             .chars()
-            .map(|kind| match gate.push(&frame(kind, &mut seed), hold) {
+            .map(|kind| match gate.push(&frame(kind, &mut draw), hold) {
                 Passage::Closed => '_',
                 Passage::Opening => '<',
                 Passage::Open => '-',

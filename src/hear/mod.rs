@@ -59,6 +59,14 @@ pub struct Ear {
     next: Option<SamplePos>,
 }
 
+/// The speech of a whole recording.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Speech {
+    pub span: Span,
+    /// See [`EndReason::longer`](crate::turn::EndReason::longer).
+    pub longer: Option<Span>,
+}
+
 impl Ear {
     pub fn new(model: Arc<SileroModel>, settings: EndpointSettings) -> Result<Self, HearError> {
         let judge = SileroStream::new(model)?;
@@ -100,13 +108,14 @@ impl Ear {
         model: Arc<SileroModel>,
         settings: EndpointSettings,
         sound: &[f32],
-    ) -> Result<Option<Span>, HearError> {
+    ) -> Result<Option<Speech>, HearError> {
         let mut ear = Self::new(model, settings)?;
-        let mut utterances: Vec<(Span, f32)> = Vec::new();
+        let mut utterances: Vec<(Speech, f32)> = Vec::new();
         let mut take = |ear: &Self, heard: HeardNow| {
             for event in heard {
-                if let Heard::SpeechEnd { span, .. } = event {
-                    utterances.push((span, ear.policy.loudness(span.start)));
+                if let Heard::SpeechEnd { span, decided_at, why, .. } = event {
+                    let longer = why.longer(span, decided_at);
+                    utterances.push((Speech { span, longer }, ear.policy.loudness(span.start)));
                 }
             }
         };
@@ -117,10 +126,13 @@ impl Ear {
         let heard = ear.finish();
         take(&ear, heard);
         let loudest = utterances.iter().map(|(_, level)| *level).fold(f32::MIN, f32::max);
-        let near = |(_, level): &&(Span, f32)| *level >= loudest - foreground::LEAST_DB;
+        let near = |(_, level): &&(Speech, f32)| *level >= loudest - foreground::LEAST_DB;
         let first = utterances.iter().find(near);
         let last = utterances.iter().rfind(near);
-        Ok(first.zip(last).map(|((first, _), (last, _))| Span::new(first.start, last.end)))
+        Ok(first.zip(last).map(|((first, _), (last, _))| {
+            let until = |last: Span| Span::new(first.span.start, last.end);
+            Speech { span: until(last.span), longer: last.longer.map(until) }
+        }))
     }
 
     /// The sound is over: closes an open utterance and reports the end of sound.
@@ -132,6 +144,7 @@ impl Ear {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::draw::Draw;
     use crate::models::ModelStore;
     use crate::turn::EndReason;
 
@@ -191,11 +204,8 @@ mod tests {
     #[cfg_attr(not(have_models), ignore = "needs models: run `make models`")]
     fn neither_silence_nor_clicks_nor_noise_are_speech() {
         let sound = sound();
-        let mut seed = 1u32;
-        let mut noise = || {
-            seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-            (seed >> 8) as f32 / 8_388_608.0 - 1.0
-        };
+        let mut draw = Draw::new(1);
+        let mut noise = || draw.between(-1.0, 1.0);
         let silence = vec![0.0; seconds(3.0)];
         let hiss: Vec<f32> = (0..seconds(3.0)).map(|_| 0.05 * noise()).collect();
         let clicks: Vec<f32> =
@@ -237,7 +247,8 @@ mod tests {
         let audio = [vec![0.0; seconds(2.0)], speech.clone(), vec![0.0; seconds(3.0)]].concat();
         let found =
             |audio: &[f32]| Ear::speech(Arc::clone(&model), settings.clone(), audio).unwrap();
-        let span = found(&audio).expect("somebody speaks");
+        let Speech { span, longer } = found(&audio).expect("somebody speaks");
+        assert_eq!(longer, None, "nobody else talks");
         let start = 32_000 + *starts(&listen(&sound(), &speech)).first().unwrap();
         assert!(span.start.0.abs_diff(start) < seconds(0.4) as u64, "{span:?}, from {start}");
         assert!(span.end.0 > 32_000 + 100_000 && span.end.0 < 32_000 + 170_000, "{span:?}");

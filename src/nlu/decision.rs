@@ -4,6 +4,8 @@
 //! up. What wins is then held against free decoding, which is bound to no sentence: speech that is
 //! not for the agent fits the sentences far worse than it fits English.
 
+use std::borrow::Cow;
+
 use serde::Serialize;
 
 use super::classify::log_sum_exp;
@@ -31,6 +33,21 @@ pub struct Decision {
     pub text: String,
     /// What it rests on; `None` when it is not a sentence of the search.
     pub evidence: Option<SearchEvidence>,
+}
+
+impl Decision {
+    /// Whether this, on sound that goes on where that of `shorter` ends, is the one to believe.
+    /// What goes on saying the same need not be as sure: the shorter one is sure of what it heard,
+    /// and has nothing to say of what follows.
+    pub fn outweighs(&self, shorter: &Self) -> bool {
+        let (this, other) = (&self.interpretation, &shorter.interpretation);
+        let goes_on = this.intent == other.intent
+            && this.slots.len() > other.slots.len()
+            && other.slots.iter().all(|(name, slot)| {
+                this.slots.get(name).is_some_and(|this| this.value == slot.value)
+            });
+        this.confidence > other.confidence || (goes_on && this.status == Status::Accepted)
+    }
 }
 
 /// What a search says for its best interpretation.
@@ -78,7 +95,7 @@ impl Searched {
 /// Paths of equal meaning.
 struct Group<'r> {
     meaning: Interpretation,
-    paths: Vec<&'r Path>,
+    paths: Vec<Cow<'r, Path>>,
     score: f32,
 }
 
@@ -91,7 +108,7 @@ pub fn decide(
     read: impl Fn(&str) -> Interpretation,
     read_free: impl Fn(&str) -> Interpretation,
 ) -> Decision {
-    let groups = groups(&recognition.paths, read);
+    let groups = groups(recognition, read);
     let free = &recognition.best;
     let unsearched = || {
         let mut interpretation = read_free(&free.text);
@@ -137,7 +154,7 @@ pub fn searched(
     sounds: &Sounds,
     read: impl Fn(&str) -> Interpretation,
 ) -> Option<Searched> {
-    let groups = groups(&recognition.paths, read);
+    let groups = groups(recognition, read);
     let best = groups.first()?;
     Some(Searched {
         meaning: best.meaning.clone(),
@@ -159,11 +176,12 @@ fn evidence(groups: &[Group<'_>], recognition: &Recognition, sounds: &Sounds) ->
     }
 }
 
-/// The paths that mean something, by meaning, the best first.
-fn groups(paths: &[Path], read: impl Fn(&str) -> Interpretation) -> Vec<Group<'_>> {
+/// The paths that mean something, by meaning, the best first. What free decoding wrote is among
+/// them if it means anything: a search may have lost it on the way.
+fn groups(recognition: &Recognition, read: impl Fn(&str) -> Interpretation) -> Vec<Group<'_>> {
     let mut by_text: Vec<(&str, Option<usize>)> = Vec::new();
     let mut groups: Vec<Group<'_>> = Vec::new();
-    for path in paths {
+    for path in &recognition.paths {
         let known = by_text.iter().find(|(text, _)| *text == path.text).map(|(_, group)| *group);
         let group = known.unwrap_or_else(|| {
             let meaning = read(&path.text);
@@ -181,14 +199,44 @@ fn groups(paths: &[Path], read: impl Fn(&str) -> Interpretation) -> Vec<Group<'_
             group
         });
         if let Some(group) = group {
-            groups[group].paths.push(path);
+            groups[group].paths.push(Cow::Borrowed(path));
         }
     }
     for group in &mut groups {
         group.score = log_sum_exp(group.paths.iter().map(|path| path.score));
     }
+    groups.extend(lost(recognition, &groups, &read));
     groups.sort_by(|a, b| b.score.total_cmp(&a.score));
     groups
+}
+
+/// What free decoding wrote, if it means something that no path means: the search lost it on the
+/// way. The internal language model was not asked about it; a token is worth what it is worth in
+/// the best path.
+fn lost<'r>(
+    recognition: &'r Recognition,
+    found: &[Group<'r>],
+    read: impl Fn(&str) -> Interpretation,
+) -> Option<Group<'r>> {
+    let Recognition { best: free, paths, .. } = recognition;
+    let best = paths.iter().max_by(|a, b| a.score.total_cmp(&b.score))?;
+    let meaning = read(&free.text);
+    let (intent, slots) = (meaning.intent.as_deref(), &meaning.slots);
+    let known = found.iter().any(|group| group.meaning.means(intent, slots));
+    if meaning.status == Status::Rejected || known {
+        return None;
+    }
+    let worth = (best.score - best.log_prob) / best.tokens.len().max(1) as f32;
+    let score = free.log_prob + worth * free.tokens.len() as f32;
+    let path = Path {
+        text: free.text.clone(),
+        written: free.text.clone(),
+        tokens: free.tokens.clone(),
+        score,
+        log_prob: free.log_prob,
+        cost: best.cost,
+    };
+    Some(Group { meaning, paths: vec![Cow::Owned(path)], score })
 }
 
 /// See [`SearchEvidence::fit`].
@@ -202,7 +250,7 @@ fn spoken(group: &Group<'_>) -> String {
     likeliest(group).written.clone()
 }
 
-fn likeliest<'r>(group: &Group<'r>) -> &'r Path {
+fn likeliest<'g>(group: &'g Group<'_>) -> &'g Path {
     let best = group.paths.iter().max_by(|a, b| a.log_prob.total_cmp(&b.log_prob));
     best.expect("a group is made for a path")
 }
@@ -280,6 +328,52 @@ mod tests {
         assert_eq!(decision.interpretation.nbest.len(), 1);
         let all = decision.interpretation.confidence + decision.interpretation.nbest[0].confidence;
         assert!(decision.interpretation.confidence > 0.5 && all < 1.0 && all > 0.9, "{all}");
+    }
+
+    #[test]
+    fn what_free_decoding_wrote_may_win_where_the_search_lost_it() {
+        let lost = |log_prob, free: &str| {
+            let paths = vec![path("a latte", 3.0, log_prob), path("a tea", 0.0, log_prob)];
+            decide(&heard(paths, free, -1.0), read, read)
+        };
+        let decision = lost(-9.0, "a mocha");
+        assert_eq!((drink(&decision).as_str(), decision.text.as_str()), ("mocha", "a mocha"));
+        assert!(decision.interpretation.confidence > 0.5, "{decision:?}");
+        // It is weighed like any other, and one of its own words changes nothing.
+        assert_eq!(drink(&lost(-0.5, "a mocha")), "latte");
+        let lead = |decision: &Decision| decision.evidence.and_then(|e| e.margin);
+        assert_eq!(lead(&lost(-1.5, "one latte")), lead(&lost(-1.5, "of that nonsense")));
+    }
+
+    #[test]
+    fn of_two_lengths_the_surer_counts_and_what_says_more() {
+        let slots = |names: &[&str]| -> BTreeMap<String, Slot> {
+            let slot =
+                |name: &&str| Slot { value: SlotValue::Text((*name).into()), text: String::new() };
+            names.iter().map(|name| ((*name).to_owned(), slot(name))).collect()
+        };
+        let decision = |names: &[&str], confidence: f32| Decision {
+            interpretation: Interpretation {
+                confidence,
+                slots: slots(names),
+                status: if confidence < 0.5 { Status::Confirm } else { Status::Accepted },
+                ..read("a latte")
+            },
+            text: String::new(),
+            evidence: None,
+        };
+        let shorter = decision(&["drink"], 0.9);
+        for (slots, confidence, outweighs) in [
+            (&["drink"][..], 0.95, true),
+            (&["drink"], 0.9, false),
+            (&["drink", "milk"], 0.6, true),
+            (&["drink", "milk"], 0.4, false),
+            (&["size", "milk"], 0.8, false),
+            (&[], 0.8, false),
+        ] {
+            let longer = decision(slots, confidence);
+            assert_eq!(longer.outweighs(&shorter), outweighs, "{slots:?} {confidence}");
+        }
     }
 
     #[test]

@@ -28,8 +28,9 @@ const MAX_OTHERS: usize = 4;
 /// Said when a turn failed inside and nothing better can be.
 const APOLOGY: &str = "Sorry, something went wrong. Please say that again.";
 
-/// An answer prepared at a pause, good if nothing more is said.
-struct Speculation {
+/// What the sound of `span` was taken for. Prepared at a pause, it is good if nothing more is said.
+struct Understood {
+    span: Span,
     recognition: Recognition,
     decision: Decision,
     times: StageTimes,
@@ -45,7 +46,7 @@ pub struct Thinker<'m> {
     mouth: Mouth,
     actions: ActionRunner,
     report: Reporter,
-    speculation: Option<Speculation>,
+    speculation: Option<Understood>,
     turns: u64,
     not_understood: u64,
 }
@@ -61,7 +62,7 @@ impl<'m> Thinker<'m> {
     ) -> Self {
         Self {
             conversation: Conversation::new(Arc::clone(&agent), clock),
-            expectations: Expectations::new(&agent),
+            expectations: Expectations::new(Arc::clone(&agent)),
             engines,
             agent,
             link,
@@ -139,39 +140,31 @@ impl<'m> Thinker<'m> {
         }
     }
 
-    fn speculate(&mut self, span: Span) -> Option<Speculation> {
+    fn speculate(&mut self, span: Span) -> Option<Understood> {
         let token = self.link.shared.cancel.token();
-        let mut times = StageTimes::default();
         // What fails here comes back at the end of the utterance, where failure is reported.
-        let recognition = self.recognise(span, &token, &mut times).ok()?;
-        let decision = self.interpret(&recognition, &mut times);
+        let understood = self.understand(span, &token).ok()?;
         self.link.shared.set_view(View {
             span,
-            completeness: decision.interpretation.completeness,
+            completeness: understood.decision.interpretation.completeness,
             expected: self.conversation.expected(),
         });
-        Some(Speculation { recognition, decision, times })
+        Some(understood)
     }
 
-    fn recognise(
-        &mut self,
-        span: Span,
-        cancel: &CancelToken,
-        times: &mut StageTimes,
-    ) -> Result<Recognition, AsrError> {
+    fn understand(&mut self, span: Span, cancel: &CancelToken) -> Result<Understood, AsrError> {
         let sound = self.memory.slice(span);
         let start = Instant::now();
-        let listening = self.expectations.listening(&self.agent, &self.conversation);
-        let recognition = self.engines.recognizer.listen(&sound, listening, cancel);
-        times.recognise = ms_since(start);
-        recognition
-    }
-
-    fn interpret(&self, heard: &Recognition, times: &mut StageTimes) -> Decision {
-        let start = Instant::now();
-        let decision = self.conversation.understand(heard);
-        times.interpret = ms_since(start);
-        decision
+        let listening = self.expectations.listening(&self.conversation);
+        let recognition = self.engines.recognizer.listen(&sound, listening, cancel)?;
+        let recognised = Instant::now();
+        let decision = self.conversation.understand(&recognition);
+        let times = StageTimes {
+            recognise: (recognised - start).as_secs_f32() * 1000.0,
+            interpret: ms_since(recognised),
+            ..StageTimes::default()
+        };
+        Ok(Understood { span, recognition, decision, times })
     }
 
     /// One whole turn: the utterance in `span` is over.
@@ -179,13 +172,9 @@ impl<'m> Thinker<'m> {
         let start = Instant::now();
         let true_silence_ms = decided_at.ms_since(last_speech);
         self.report.send(Event::SpeechEnd { at: decided_at, why, true_silence_ms });
-        let prepared = self.speculation.take();
-        let answer = match prepared {
-            Some(ready) => Ok((ready.recognition, ready.decision, ready.times)),
-            None => self.understand(span),
-        };
-        let (recognition, decision, mut times) = match answer {
-            Ok(answer) => answer,
+        let understood = self.understand_whole(span, decided_at, why);
+        let Understood { span, recognition, decision, mut times } = match understood {
+            Ok(understood) => understood,
             Err(error) => return self.fail_turn(decided_at, &error),
         };
         let Decision { interpretation, text, evidence } = decision;
@@ -222,12 +211,28 @@ impl<'m> Thinker<'m> {
         });
     }
 
-    fn understand(&mut self, span: Span) -> Result<(Recognition, Decision, StageTimes), AsrError> {
-        let mut times = StageTimes::default();
-        let recognition = self.recognise(span, &CancelToken::never(), &mut times)?;
-        times.recognise_after_end = times.recognise;
-        let decision = self.interpret(&recognition, &mut times);
-        Ok((recognition, decision, times))
+    /// What an utterance means, now that it is over.
+    fn understand_whole(
+        &mut self,
+        span: Span,
+        decided_at: SamplePos,
+        why: EndReason,
+    ) -> Result<Understood, AsrError> {
+        let never = CancelToken::never();
+        let mut after_end = 0.0;
+        let mut late = |understood: &Understood| after_end += understood.times.recognise;
+        let mut understood = match self.speculation.take() {
+            Some(ready) => ready,
+            None => self.understand(span, &never).inspect(&mut late)?,
+        };
+        if let Some(longer) = why.longer(span, decided_at) {
+            let longer = self.understand(longer, &never).inspect(&mut late)?;
+            if longer.decision.outweighs(&understood.decision) {
+                understood = longer;
+            }
+        }
+        understood.times.recognise_after_end = after_end;
+        Ok(understood)
     }
 
     fn fail_turn(&mut self, at: SamplePos, error: &AsrError) {

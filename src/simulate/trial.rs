@@ -24,7 +24,6 @@ pub enum SimulateError {
 pub struct Trials {
     conversation: Conversation,
     expectations: Expectations,
-    agent: Arc<Agent>,
     studio: Studio,
 }
 
@@ -33,8 +32,7 @@ impl Trials {
     pub fn new(agent: Arc<Agent>, seed: u64) -> Self {
         Self {
             conversation: Conversation::new(Arc::clone(&agent), Clock::default()),
-            expectations: Expectations::new(&agent),
-            agent,
+            expectations: Expectations::new(agent),
             studio: Studio::new(seed),
         }
     }
@@ -47,7 +45,7 @@ impl Trials {
         recognizer: &mut Recognizer,
     ) -> Result<Option<Observed>, SimulateError> {
         let sound = self.studio.utterance(voice, &sentence.text)?;
-        let listening = self.expectations.listening(&self.agent, &self.conversation);
+        let listening = self.expectations.listening(&self.conversation);
         let heard = recognizer.listen(&sound, listening, &CancelToken::never())?;
         let Some(found) = self.conversation.searched(&heard) else { return Ok(None) };
         let meant = self.conversation.interpret_as_written(&sentence.text);

@@ -18,7 +18,6 @@ const DRAWS: u64 = 200;
 
 /// The beginning of a conversation, and what is said there.
 pub struct Orders {
-    agent: Arc<Agent>,
     conversation: Conversation,
     expectations: Expectations,
     /// At 16 kHz.
@@ -48,9 +47,9 @@ impl Orders {
             }
             sounds.push(Clip { rate_hz: VOICE_RATE_HZ, samples }.to_rate(SAMPLE_RATE_HZ).samples);
         }
-        let expectations = Expectations::new(&agent);
         let conversation = Conversation::new(Arc::clone(&agent), Clock::default());
-        Ok(Self { agent, conversation, expectations, sounds })
+        let expectations = Expectations::new(agent);
+        Ok(Self { conversation, expectations, sounds })
     }
 
     pub fn len(&self) -> usize {
@@ -64,7 +63,7 @@ impl Orders {
         searching: bool,
     ) -> Result<(), anyhow::Error> {
         for sound in &self.sounds {
-            let listening = self.expectations.listening(&self.agent, &self.conversation);
+            let listening = self.expectations.listening(&self.conversation);
             let listening = listening.filter(|_| searching);
             recognizer.listen(sound, listening, &CancelToken::never())?;
         }

@@ -16,6 +16,7 @@ use crate::agent::training::train;
 use crate::asr::{Branch, Cross, Decoder, Encoder, Meta, Recognizer};
 use crate::audio::file::{self, Clip};
 use crate::cancel::CancelToken;
+use crate::draw::Draw;
 use crate::hear::silero::SileroStream;
 use crate::hear::{Ear, SileroModel};
 use crate::models::ModelStore;
@@ -453,12 +454,8 @@ fn as_much_as_fits(clauses: &[Vec<f32>], length: usize) -> Vec<f32> {
 
 /// A quiet room: faint white noise, the same every time.
 fn hiss(seconds: u32) -> Vec<Frame> {
-    let mut seed = 1u32;
-    let mut sample = || {
-        // The generator of Numerical Recipes (Press et al., 2007, 7.1).
-        seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-        QUIET * ((seed >> 8) as f32 / 8_388_608.0 - 1.0)
-    };
+    let mut draw = Draw::new(1);
+    let mut sample = || draw.between(-QUIET, QUIET);
     let frames = (seconds * SAMPLE_RATE_HZ) as usize / FRAME_LEN;
     (0..frames).map(|_| std::array::from_fn(|_| sample())).collect()
 }

@@ -18,7 +18,6 @@ use crate::nlu::Interpretation;
 
 /// Listens as the agent does to the first words of a conversation, every time.
 pub struct Listener {
-    agent: Arc<Agent>,
     conversation: Conversation,
     expectations: Expectations,
 }
@@ -52,8 +51,7 @@ impl Listener {
                 Arc::clone(&agent),
                 now.map_or(Clock::Machine, Clock::From),
             ),
-            expectations: Expectations::new(&agent),
-            agent,
+            expectations: Expectations::new(agent),
         })
     }
 
@@ -63,7 +61,7 @@ impl Listener {
         recognizer: &mut Recognizer,
         sound: &[f32],
     ) -> Result<(Hypothesis, Meant), AsrError> {
-        let listening = self.expectations.listening(&self.agent, &self.conversation);
+        let listening = self.expectations.listening(&self.conversation);
         let heard = recognizer.listen(sound, listening, &CancelToken::never())?;
         let decision = self.conversation.understand(&heard);
         let meant = Meant {
