@@ -19,9 +19,10 @@ const TIMES: usize = 6;
 const MOST_SAID: usize = 6_000;
 /// Most words that are put into a slot, in front of a sentence or behind it.
 const MOST_WORDS: usize = 4;
-/// Shares of the sentences that have talk in front of them, and behind.
+/// Shares of the sentences that have talk in front of them, behind, and between their words.
 const LED_IN: f32 = 0.4;
 const LED_OUT: f32 = 0.2;
+const BROKEN: f32 = 0.4;
 /// Values of one list that are learned as known: the first.
 const MOST_VALUES: usize = 1_000;
 const SEED: u64 = 3;
@@ -118,8 +119,18 @@ impl Talk<'_> {
         said
     }
 
-    /// Talk before and behind, now and then.
+    /// Talk before, behind and between, now and then; never inside the words of a slot.
     fn around<'a>(&mut self, mut said: Said<'a>) -> Said<'a> {
+        if self.draw.chance(BROKEN) {
+            let gaps: Vec<usize> = said.text.match_indices(' ').map(|(at, _)| at).collect();
+            let at = gaps.get(self.draw.below(gaps.len().max(1))).copied().unwrap_or(0);
+            let (before, behind) = said.text.split_at(at);
+            let broken = format!("{before} {}{behind}", self.words());
+            let whole = |words: &String| format!(" {broken} ").contains(&format!(" {words} "));
+            if at > 0 && said.slots.values().all(whole) {
+                said.text = broken;
+            }
+        }
         if self.draw.chance(LED_IN) {
             said.text = format!("{} {}", self.words(), said.text);
         }
