@@ -31,6 +31,8 @@ pub struct Likeness {
     pub probability: f32,
     /// Probability that it is any.
     pub in_scope: f32,
+    /// It is too little like any.
+    pub refused: bool,
     pub slots: BTreeMap<String, ToldSlot>,
     /// Other intents, the likelier first.
     #[serde(skip)]
@@ -76,7 +78,7 @@ impl Examples {
         text: &str,
         exact: Interpretation,
     ) -> Interpretation {
-        let Some(like) = self.likeness(grammar, text).filter(|like| like.in_scope >= 0.5) else {
+        let Some(like) = self.likeness(grammar, text).filter(|like| !like.refused) else {
             return exact;
         };
         let plain = |slots: BTreeMap<String, ToldSlot>| -> Slots {
@@ -118,6 +120,7 @@ impl Examples {
         Some(Likeness {
             probability,
             in_scope: 1.0 - verdict.out_of_scope,
+            refused: verdict.refused,
             slots: self.slots(grammar, &intent, text),
             intent,
             others: others.into_iter().map(|(other, p)| (named(other), p)).collect(),

@@ -119,25 +119,36 @@ impl Talk<'_> {
         said
     }
 
-    /// Talk before, behind and between, now and then; never inside the words of a slot.
+    /// Talk before, behind and between, now and then.
     fn around<'a>(&mut self, mut said: Said<'a>) -> Said<'a> {
         if self.draw.chance(BROKEN) {
             let gaps: Vec<usize> = said.text.match_indices(' ').map(|(at, _)| at).collect();
-            let at = gaps.get(self.draw.below(gaps.len().max(1))).copied().unwrap_or(0);
-            let (before, behind) = said.text.split_at(at);
-            let broken = format!("{before} {}{behind}", self.words());
-            let whole = |words: &String| format!(" {broken} ").contains(&format!(" {words} "));
-            if at > 0 && said.slots.values().all(whole) {
-                said.text = broken;
+            if !gaps.is_empty() {
+                let at = gaps[self.draw.below(gaps.len())];
+                self.talk_at(at, &mut said);
             }
         }
         if self.draw.chance(LED_IN) {
-            said.text = format!("{} {}", self.words(), said.text);
+            self.talk_at(0, &mut said);
         }
         if self.draw.chance(LED_OUT) {
-            said.text = format!("{} {}", said.text, self.words());
+            self.talk_at(said.text.len(), &mut said);
         }
         said
+    }
+
+    /// Puts talk in between, but not where it touches the words of a slot, which are no other words.
+    fn talk_at(&mut self, at: usize, said: &mut Said<'_>) {
+        let (before, behind) = said.text.split_at(at);
+        let (before, behind) = (format!(" {before} "), format!(" {} ", behind.trim_start()));
+        let apart = |words: &String| {
+            let words = format!(" {words} ");
+            let inside = before.contains(&words) || behind.contains(&words);
+            inside && !before.ends_with(&words) && !behind.starts_with(&words)
+        };
+        if said.slots.values().all(apart) {
+            said.text = format!("{before}{}{behind}", self.words()).trim().to_owned();
+        }
     }
 }
 
