@@ -22,11 +22,11 @@ pub struct Calibration {
 #[derive(Clone, Copy)]
 pub enum Judge<'a> {
     /// The odds beforehand give way until the bound is where both are as probable.
-    Meaning,
-    /// The odds stay even: spelling alone cannot tell what other intents say, and no other odds would
-    /// be more honest. `fewer`: texts in scope where a tenth fewer were learned than for `inside`. The
+    GivingWay,
+    /// The odds stay even: the spelling of few texts cannot tell what other intents say, and no other
+    /// odds would be more honest. `fewer`: texts in scope where a tenth fewer were learned than for `inside`. The
     /// last tenth adds about as much again, and the bound moves along.
-    Spelling { fewer: &'a [Held] },
+    Even { fewer: &'a [Held] },
 }
 
 /// Scores of a text that was held out, and what it is.
@@ -72,8 +72,8 @@ impl Calibration {
         let (even, weights) = tell_apart(mixed);
         let bound = bound(inside, &weights);
         let (offset, bound) = match judge {
-            Judge::Meaning => (even.min(bound), even.min(bound)),
-            Judge::Spelling { fewer } => {
+            Judge::GivingWay => (even.min(bound), even.min(bound)),
+            Judge::Even { fewer } => {
                 (even, bound + middle(inside, &weights) - middle(fewer, &weights))
             }
         };
@@ -286,7 +286,7 @@ mod tests {
     }
 
     fn fitted(held: &[Held]) -> Calibration {
-        Calibration::fit(held, held, Judge::Meaning)
+        Calibration::fit(held, held, Judge::GivingWay)
     }
 
     #[test]

@@ -112,10 +112,14 @@ impl IntentModel {
                 let coarse = parts(FOLDS);
                 let (mixed, inside) = (holding.intents_out(&coarse), holding.texts_out(&coarse));
                 calibration = Some(match senses {
-                    Some(_) => Calibration::fit(&mixed, &inside, Judge::Meaning),
+                    Some(_) => Calibration::fit(&mixed, &inside, Judge::GivingWay),
+                    // Many texts tell enough by their spelling, too.
+                    None if labels.len() > MANY_TEXTS => {
+                        Calibration::fit(&mixed, &inside, Judge::GivingWay)
+                    }
                     None => {
                         let more = holding.texts_out(&parts(2 * FOLDS));
-                        Calibration::fit(&mixed, &more, Judge::Spelling { fewer: &inside })
+                        Calibration::fit(&mixed, &more, Judge::Even { fewer: &inside })
                     }
                 });
             },
