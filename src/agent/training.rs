@@ -2,15 +2,16 @@
 //! is to be believed.
 
 mod kept;
+mod open_slots;
 mod sentences;
 mod sounding;
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use super::Agent;
 use crate::nlu::{
-    ClassifyError, Example, Examples, IntentModel, Mishearing, SentenceEncoder, Training,
+    ClassifyError, Example, Examples, IntentModel, Mark, Mishearing, SentenceEncoder, Training,
 };
 use crate::nn::Team;
 
@@ -50,22 +51,31 @@ pub fn train(
     team: &Team,
 ) -> Result<Trained, TrainError> {
     let samples = samples(agent);
-    let texts = || samples.iter().map(|(text, _)| text.as_str());
+    let texts = || samples.iter().map(|sample| sample.text.as_str());
     let mut mishearing = Mishearing::new(agent.interpreter.sounds(), texts(), SEED);
     let examples: Vec<Example<'_>> =
-        samples.iter().map(|(text, intent)| Example { text, intent }).collect();
+        samples.iter().map(|Sample { text, intent, .. }| Example { text, intent }).collect();
     let texts = examples.len();
     let sound = sounding::fit(agent, &mut mishearing);
     let training = Training { examples, ..Training::default() };
     let model = IntentModel::train(training, encoder, team)?;
-    Ok(Trained { learned: Learned { model, sound, search: None }, texts })
+    let tagger = open_slots::fit(agent, &samples);
+    Ok(Trained { learned: Learned { model, tagger, sound, search: None }, texts })
+}
+
+/// What may be said for an intent.
+struct Sample<'a> {
+    text: String,
+    intent: &'a str,
+    /// Words of an example that fill open slots; `None` where a template says it.
+    marks: Option<&'a [Mark]>,
 }
 
 /// Sentences of every intent, drawn from its templates, and its examples, in an order that is the
 /// same every time.
-fn samples(agent: &Agent) -> Vec<(String, String)> {
+fn samples(agent: &Agent) -> Vec<Sample<'_>> {
     let intents: Vec<&str> = agent.grammar.intents().collect();
-    let mut drawn: Vec<BTreeSet<String>> = vec![BTreeSet::new(); intents.len()];
+    let mut drawn: Vec<BTreeMap<String, Option<&[Mark]>>> = vec![BTreeMap::new(); intents.len()];
     let draws = DRAWS * SENTENCES as u64 * intents.len() as u64;
     for draw in 0..draws {
         if drawn.iter().all(|texts| texts.len() >= SENTENCES) {
@@ -76,15 +86,19 @@ fn samples(agent: &Agent) -> Vec<(String, String)> {
         if let Some(texts) = intent.map(|intent| &mut drawn[intent])
             && texts.len() < SENTENCES
         {
-            texts.insert(sample.text);
+            texts.insert(sample.text, None);
         }
     }
-    for (of, text) in agent.grammar.examples() {
+    for (of, text, marks) in agent.grammar.examples() {
         let intent = intents.iter().position(|intent| *intent == of);
-        drawn[intent.expect("every intent with examples is one")].insert(text.to_owned());
+        let texts = &mut drawn[intent.expect("every intent with examples is one")];
+        texts.insert(text.to_owned(), Some(marks));
     }
-    let named = intents.iter().zip(drawn);
-    named.flat_map(|(i, texts)| texts.into_iter().map(|text| (text, (*i).to_owned()))).collect()
+    let named = intents.into_iter().zip(drawn);
+    let samples = named.flat_map(|(intent, texts)| {
+        texts.into_iter().map(move |(text, marks)| Sample { text, intent, marks })
+    });
+    samples.collect()
 }
 
 impl Agent {
@@ -95,7 +109,7 @@ impl Agent {
         encoder: Option<SentenceEncoder>,
     ) -> Result<(), TrainError> {
         self.interpreter.set_calibration(learned.calibration());
-        self.interpreter.set_examples(Examples::new(learned.model, encoder)?);
+        self.interpreter.set_examples(Examples::new(learned.model, learned.tagger, encoder)?);
         Ok(())
     }
 }

@@ -113,6 +113,7 @@ pub fn run(args: &Args, context: &Context) -> Result<(), Failure> {
             intent,
             probability,
             out_of_scope: verdict.out_of_scope,
+            refused: verdict.refused,
             slots,
         });
     }

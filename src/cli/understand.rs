@@ -9,7 +9,8 @@ use serde::Serialize;
 use super::{Context, Failure};
 use crate::agent::Agent;
 use crate::nlu::{
-    self, Aligned, Closest, Explanation, Interpretation, Match, SlotValue, Slots, Status,
+    self, Aligned, Closest, Explanation, Interpretation, Likeness, Match, Origin, SlotValue, Slots,
+    Status,
 };
 use crate::turn::Completeness;
 
@@ -71,6 +72,9 @@ struct Line<'a> {
     /// With `--explain`: the sentences that sound most like the text, best first.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     by_sound: Vec<Sounding<'a>>,
+    /// With `--explain`, where no template matches: what the text is most like.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    by_example: Option<&'a Likeness>,
 }
 
 /// A sentence that sounds like the text.
@@ -119,6 +123,21 @@ fn explain_sound(reading: &Aligned) -> String {
     )
 }
 
+fn explain_likeness(like: &Likeness) -> String {
+    let Likeness { intent, probability, in_scope, slots, .. } = like;
+    let mut shown = format!(
+        "\n  is like examples of {intent}: {probability:.2}, if it is for this agent: {in_scope:.2}"
+    );
+    for (name, told) in slots {
+        let from = match &told.from {
+            Origin::List(list) => format!("a value of {{{list}}}"),
+            Origin::Tagger => "an open slot, told by the words around it".to_owned(),
+        };
+        shown.push_str(&format!("\n    {name}={}: {from}", value(&told.slot.value)));
+    }
+    shown
+}
+
 /// What is printed for one text.
 fn answer(
     agent: &Agent,
@@ -133,20 +152,24 @@ fn answer(
         true => agent.interpreter.aligner().align(text, &nothing).unwrap_or_default(),
         false => Vec::new(),
     };
+    let unmatched = matches!(&explanation, Some(e) if !matches!(e, Explanation::Matched(_)));
+    let by_example = unmatched.then(|| agent.interpreter.likeness(text)).flatten();
     if context.json {
         let line = Line {
             text,
             heard: &heard,
             explanation: explanation.as_ref(),
             by_sound: by_sound.iter().map(Sounding::from).collect(),
+            by_example: by_example.as_ref(),
         };
         return serde_json::to_string(&line).context("an interpretation is always JSON");
     }
     let mut shown = format!("{text}\n{}", summary(&heard));
     if let Some(explanation) = &explanation {
         shown.push_str(&explain(explanation));
-        if !matches!(explanation, Explanation::Matched(_)) {
+        if unmatched {
             by_sound.iter().for_each(|reading| shown.push_str(&explain_sound(reading)));
+            by_example.iter().for_each(|like| shown.push_str(&explain_likeness(like)));
         }
     }
     Ok(shown)

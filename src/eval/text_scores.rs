@@ -13,8 +13,6 @@ use crate::nlu::SlotValue;
 
 /// Share of texts in scope that may be refused where the share of caught ones is counted.
 pub const FALSE_REJECTS: f64 = 0.05;
-/// From this probability on a text is taken to be out of scope.
-pub const REFUSED_FROM: f32 = 0.5;
 
 /// One text, as it should be and as it was understood.
 #[derive(Clone, Debug)]
@@ -27,14 +25,11 @@ pub struct TextOutcome {
     pub probability: f32,
     /// Probability that the text is out of scope.
     pub out_of_scope: f32,
+    pub refused: bool,
     pub slots: BTreeMap<String, String>,
 }
 
 impl TextOutcome {
-    fn refused(&self) -> bool {
-        self.out_of_scope >= REFUSED_FROM
-    }
-
     /// The intent is the right one, refused or not; `None` out of scope.
     fn intent_is_right(&self) -> Option<bool> {
         self.gold.as_ref().map(|gold| gold.intent == self.intent)
@@ -43,15 +38,15 @@ impl TextOutcome {
     /// The decision is right: the intent, or to refuse.
     fn decision_is_right(&self) -> bool {
         match self.intent_is_right() {
-            Some(right) => right && !self.refused(),
-            None => self.refused(),
+            Some(right) => right && !self.refused,
+            None => self.refused,
         }
     }
 
     /// Probability that the decision is right, as the model sees it.
     fn confidence(&self) -> f32 {
         let accepted = 1.0 - self.out_of_scope;
-        if self.refused() { self.out_of_scope } else { accepted * self.probability }
+        if self.refused { self.out_of_scope } else { accepted * self.probability }
     }
 }
 
@@ -98,8 +93,8 @@ impl TextScores {
             in_scope: in_scope().count(),
             intent_accuracy: rate(outcomes.iter().map(|o| o.decision_is_right())),
             in_scope_accuracy: rate(outcomes.iter().filter_map(|o| o.intent_is_right())),
-            false_reject_rate: rate(in_scope().map(|o| o.refused())),
-            oos_recall: rate(outcomes.iter().filter(|o| o.gold.is_none()).map(|o| o.refused())),
+            false_reject_rate: rate(in_scope().map(|o| o.refused)),
+            oos_recall: rate(outcomes.iter().filter(|o| o.gold.is_none()).map(|o| o.refused)),
             oos_auroc: auroc(&inside, &outside),
             oos_caught_at_5: caught(&inside, &outside),
             slot_f1: slot_f1(outcomes),

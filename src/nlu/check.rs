@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
-use super::draft::{Block, Draft, ListKind, Phrase, Place, Template};
+use super::draft::{Block, Draft, ListKind, Mark, Phrase, Place, Template};
 use super::graph::MAX_REQUIREMENTS;
 use super::sound::spoken;
 use super::template::{Expr, ListName, ListRef, Node};
@@ -40,20 +40,40 @@ pub(super) fn check(
         }
     }
     checker.unused();
-    examples(sources, draft, problems);
+    examples(sources, draft, &slots_of, problems);
     slots_of
 }
 
-/// The same words cannot teach two intents.
-fn examples(sources: &[Source], draft: &Draft, problems: &mut Vec<Diagnostic>) {
+/// The same words cannot teach two intents, and what they mark is what the sentences leave open.
+fn examples(
+    sources: &[Source],
+    draft: &Draft,
+    slots_of: &BTreeMap<String, SlotLists>,
+    problems: &mut Vec<Diagnostic>,
+) {
     let mut taught: BTreeMap<String, (&str, &Place)> = BTreeMap::new();
     for intent in &draft.intents {
-        for Phrase { text, place } in &intent.examples {
+        let slots = &slots_of[&intent.name];
+        for Phrase { text, marks, place } in &intent.examples {
             let first = *taught.entry(Words::new(text).text).or_insert((&intent.name, place));
             if first.0 != intent.name {
                 let message = format!("this is an example of {} as well", first.0);
                 let help = format!("it stands at {}; keep one of them", first.1.show(sources));
                 problems.push(place.wrong(sources, message).help(help));
+            }
+            for Mark { slot, .. } in marks {
+                let Some(lists) = slots.get(slot) else {
+                    let message = format!("no sentence of {} has a slot `{slot}`", intent.name);
+                    let near = nearest(slot, slots.keys().map(String::as_str));
+                    let help = near.map(|near| format!("did you mean `{near}`?"));
+                    problems.push(place.wrong(sources, message).help_if(help));
+                    continue;
+                };
+                if !lists.iter().any(|list| draft.takes_any_words(list)) {
+                    let message = format!("`{slot}` is filled from a list, not by any words");
+                    let help = "write the words without the mark: values are found by themselves";
+                    problems.push(place.wrong(sources, message).help(help));
+                }
             }
         }
     }

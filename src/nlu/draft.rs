@@ -169,7 +169,16 @@ pub(super) struct Block {
 #[derive(Clone, Debug)]
 pub(super) struct Phrase {
     pub text: String,
+    /// What of it fills open slots.
+    pub marks: Vec<Mark>,
     pub place: Place,
+}
+
+/// Words of an example that fill a slot.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mark {
+    pub slot: String,
+    pub words: String,
 }
 
 #[derive(Clone, Debug)]
@@ -192,6 +201,14 @@ pub(super) struct Draft {
 }
 
 impl Draft {
+    /// Is `list` a wildcard? Shared lists come before those of blocks.
+    pub fn takes_any_words(&self, list: &str) -> bool {
+        let blocks = self.intents.iter().flat_map(|intent| &intent.blocks);
+        let of_blocks = blocks.filter_map(|block| block.lists.get(list));
+        let kind = self.lists.get(list).into_iter().chain(of_blocks).map(|list| &list.kind).next();
+        matches!(kind, Some(ListKind::Wildcard))
+    }
+
     pub fn intent(&mut self, name: &str) -> &mut Intent {
         let index = match self.intents.iter().position(|i| i.name == name) {
             Some(index) => index,

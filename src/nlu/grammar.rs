@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::check::{SlotLists, check};
 use super::compile::compile;
-use super::draft::{Context, Draft};
+use super::draft::{Context, Draft, Mark};
 use super::given::{self, Entry};
 use super::graph::{BlockInfo, Machine, Sentence, SlotId, Step};
 use super::interpretation::{Alternative, Interpretation, Slot, SlotValue, Slots, Status};
@@ -206,10 +206,12 @@ impl Grammar {
         self.read(&mut self.search(words), context)
     }
 
-    /// What may be said for each intent beyond its sentences: intent and phrase.
-    pub fn examples(&self) -> impl Iterator<Item = (&str, &str)> {
+    /// What may be said for each intent beyond its sentences: intent, phrase, and the words of it
+    /// that fill open slots.
+    pub fn examples(&self) -> impl Iterator<Item = (&str, &str, &[Mark])> {
         let intents = self.draft.1.intents.iter();
-        intents.flat_map(|intent| intent.examples.iter().map(|e| (&*intent.name, &*e.text)))
+        intents
+            .flat_map(|intent| intent.examples.iter().map(|e| (&*intent.name, &*e.text, &*e.marks)))
     }
 
     /// All intents, in the order of the files.
@@ -247,6 +249,18 @@ impl Grammar {
     pub fn is_entity(&self, list: &str) -> bool {
         let arc = self.machine.lists.get(list).map(|info| &info.arc);
         matches!(arc, Some(Step::Entity { .. }))
+    }
+
+    /// Is `list` a wildcard?
+    pub fn takes_any_words(&self, list: &str) -> bool {
+        let arc = self.machine.lists.get(list).map(|info| &info.arc);
+        matches!(arc, Some(Step::Wild { .. }))
+    }
+
+    /// The slots of `intent` that any words can fill, in name order.
+    pub fn open_slots_of(&self, intent: &str) -> impl Iterator<Item = &str> {
+        let open = |slot: &SlotInfo<'_>| slot.lists.iter().any(|list| self.takes_any_words(list));
+        self.slots_of(intent).filter(open).map(|slot| slot.name)
     }
 
     /// Readings, best first; the search then knows whether more words could make a sentence.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::align::{Aligned, Aligner};
 use super::confidence::{Calibration, Observed, SOUND};
 use super::draft::Context;
-use super::examples::Examples;
+use super::examples::{Examples, Likeness};
 use super::grammar::Grammar;
 use super::interpretation::{Alternative, Interpretation, Slots, Status};
 use super::sound::Sounds;
@@ -86,6 +86,12 @@ impl Interpreter {
             Some(examples) if exact.gave_up.is_none() => examples.interpret(grammar, text, exact),
             _ => exact,
         }
+    }
+
+    /// The intent that a text is most like, whether it is like it enough or not; `None` where nothing
+    /// was learned.
+    pub fn likeness(&self, text: &str) -> Option<Likeness> {
+        self.examples.as_ref()?.likeness(&self.grammar, text)
     }
 
     /// What a text sounds like, as an example for a fit: `is_right` tells by intent and slots. `None`

@@ -36,8 +36,8 @@ pub use automaton::{Automaton, Said, Stop, Talk};
 pub use classify::{ClassifyError, Example, IntentModel, SentenceEncoder, Training};
 pub use confidence::{Calibration, Observed, SEARCH, SOUND, Trust};
 pub use decision::{Decision, SearchEvidence, Searched, decide, searched};
-pub use draft::Context;
-pub use examples::Examples;
+pub use draft::{Context, Mark};
+pub use examples::{Examples, Likeness, Origin, ToldSlot};
 pub use explain::{Closest, Explanation, Match, Piece, Withheld};
 pub use given::Entry;
 pub use grammar::{Grammar, ListItem, Reading, SlotInfo};
@@ -47,6 +47,7 @@ pub use overlaps::Overlap;
 pub use sample::Sample;
 pub use sound::{Mishearing, Phone, Pronounce, Sounds, Spelled, Unsounded, distance};
 pub use unspoken::Unspoken;
+pub(crate) use words::normal;
 
 #[cfg(test)]
 mod tests;

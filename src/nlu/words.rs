@@ -74,6 +74,11 @@ impl<'a> Words<'a> {
     }
 }
 
+/// A text in normal spelling.
+pub fn normal(said: &str) -> String {
+    Words::new(said).text
+}
+
 /// What the ends of a text touch.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Edges {

@@ -1,7 +1,7 @@
 //! Where what an agent learned is kept.
 //!
-//! `AGENT/.mynah/` holds the intent model (`intents.bin`) with a stamp of what it was made from
-//! (`trained.json`), and what evidence is worth (`confidence.json`) with a stamp of its own: the
+//! `AGENT/.mynah/` holds the intent model (`intents.bin`), the slot tagger where a slot is open
+//! (`slots.bin`), a stamp of what both were made from (`trained.json`), and what evidence is worth (`confidence.json`) with a stamp of its own: the
 //! agent's sentences, the models, the program, the layout. Whatever does not fit its stamp is made
 //! anew.
 
@@ -13,10 +13,11 @@ use serde::{Deserialize, Serialize};
 use super::TrainError;
 use crate::agent::Agent;
 use crate::models::{ModelStore, sha256};
+use crate::nlu::classify::SlotTagger;
 use crate::nlu::{Calibration, IntentModel, SEARCH, SOUND, Trust};
 
 /// Layout of what is kept; another one is made anew.
-const FORMAT: u32 = 2;
+const FORMAT: u32 = 3;
 
 /// What was made of what.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -29,6 +30,16 @@ struct Stamp {
     /// Of the intent model beside it, which may be of another training that was cut off.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     intents_sha256: Option<String>,
+    /// Of the slot tagger, if there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    slots_sha256: Option<String>,
+}
+
+/// What is kept of a training on text.
+#[derive(Clone, Copy, Default)]
+struct Bytes<'a> {
+    intents: Option<&'a [u8]>,
+    slots: Option<&'a [u8]>,
 }
 
 /// What evidence is worth, learned from so many examples.
@@ -51,6 +62,8 @@ struct Confidence {
 /// All that was learned.
 pub struct Learned {
     pub model: IntentModel,
+    /// `None` where no slot is open.
+    pub tagger: Option<SlotTagger>,
     pub sound: Fit<SOUND>,
     /// `None` until the agent has been trained on speech.
     pub search: Option<Fit<SEARCH>>,
@@ -88,6 +101,10 @@ impl Kept {
         self.folder.join("intents.bin")
     }
 
+    fn tagger_file(&self) -> PathBuf {
+        self.folder.join("slots.bin")
+    }
+
     fn confidence_file(&self) -> PathBuf {
         self.folder.join("confidence.json")
     }
@@ -96,13 +113,22 @@ impl Kept {
     /// again, whatever the reason.
     pub fn load(&self, agent: &Agent, models: &ModelStore) -> Option<Learned> {
         let stamp: Stamp = read(&self.stamp_file())?;
-        let bytes = std::fs::read(self.model_file()).ok()?;
-        if stamp != Stamp::new(agent, models, Some(&bytes)) {
+        let intents = std::fs::read(self.model_file()).ok()?;
+        let slots = match stamp.slots_sha256 {
+            Some(_) => Some(std::fs::read(self.tagger_file()).ok()?),
+            None => None,
+        };
+        let bytes = Bytes { intents: Some(&intents), slots: slots.as_deref() };
+        if stamp != Stamp::new(agent, models, bytes) {
             return None;
         }
         let Confidence { sound, search, .. } = self.confidence(agent, models)?;
-        let model = IntentModel::from_bytes(&bytes).ok()?;
-        Some(Learned { model, sound, search })
+        let model = IntentModel::from_bytes(&intents).ok()?;
+        let tagger = match slots {
+            Some(slots) => Some(SlotTagger::from_bytes(&slots).ok()?),
+            None => None,
+        };
+        Some(Learned { model, tagger, sound, search })
     }
 
     /// What was learned from speech, if it is of just this agent and these models.
@@ -117,7 +143,7 @@ impl Kept {
 
     fn confidence(&self, agent: &Agent, models: &ModelStore) -> Option<Confidence> {
         let kept: Confidence = read(&self.confidence_file())?;
-        (kept.stamp == Stamp::new(agent, models, None)).then_some(kept)
+        (kept.stamp == Stamp::new(agent, models, Bytes::default())).then_some(kept)
     }
 
     /// Keeps what was learned. A training that is cut off leaves the one before it, or none.
@@ -127,12 +153,17 @@ impl Kept {
         models: &ModelStore,
         learned: &Learned,
     ) -> Result<(), TrainError> {
-        let bytes = learned.model.to_bytes();
+        let intents = learned.model.to_bytes();
+        let slots = learned.tagger.as_ref().map(SlotTagger::to_bytes);
         std::fs::create_dir_all(&self.folder)
             .map_err(|source| TrainError::Keep { path: self.folder.clone(), source })?;
-        keep(&self.model_file(), &bytes)?;
+        keep(&self.model_file(), &intents)?;
+        if let Some(slots) = &slots {
+            keep(&self.tagger_file(), slots)?;
+        }
         self.store_confidence(agent, models, learned.sound, learned.search)?;
-        keep(&self.stamp_file(), &json(&Stamp::new(agent, models, Some(&bytes))))
+        let bytes = Bytes { intents: Some(&intents), slots: slots.as_deref() };
+        keep(&self.stamp_file(), &json(&Stamp::new(agent, models, bytes)))
     }
 
     /// Keeps what evidence is worth beside the intent model that is there.
@@ -143,7 +174,7 @@ impl Kept {
         sound: Fit<SOUND>,
         search: Option<Fit<SEARCH>>,
     ) -> Result<(), TrainError> {
-        let stamp = Stamp::new(agent, models, None);
+        let stamp = Stamp::new(agent, models, Bytes::default());
         keep(&self.confidence_file(), &json(&Confidence { stamp, sound, search }))
     }
 }
@@ -173,13 +204,14 @@ fn replace(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
 }
 
 impl Stamp {
-    fn new(agent: &Agent, models: &ModelStore, intents: Option<&[u8]>) -> Self {
+    fn new(agent: &Agent, models: &ModelStore, bytes: Bytes<'_>) -> Self {
         Self {
             format: FORMAT,
             program: env!("CARGO_PKG_VERSION").to_owned(),
             agent_sha256: agent.fingerprint.clone(),
             models_sha256: models.fingerprint(),
-            intents_sha256: intents.map(sha256),
+            intents_sha256: bytes.intents.map(sha256),
+            slots_sha256: bytes.slots.map(sha256),
         }
     }
 }

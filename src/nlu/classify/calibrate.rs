@@ -14,6 +14,19 @@ pub struct Calibration {
     /// Log odds of out-of-scope: `offset - Σ weight · sign`.
     pub offset: f32,
     pub weights: Signs,
+    /// Texts without more evidence than this are refused.
+    pub bound: f32,
+}
+
+/// How a probability and a bound of refusal come from what was held out.
+#[derive(Clone, Copy)]
+pub enum Judge<'a> {
+    /// The odds beforehand give way until the bound is where both are as probable.
+    GivingWay,
+    /// The odds stay even: the spelling of few texts cannot tell what other intents say, and no other
+    /// odds would be more honest. `fewer`: texts in scope where a tenth fewer were learned than for `inside`. The
+    /// last tenth adds about as much again, and the bound moves along.
+    Even { fewer: &'a [Held] },
 }
 
 /// Scores of a text that was held out, and what it is.
@@ -51,16 +64,28 @@ const NEWTON_STEPS: usize = 30;
 impl Calibration {
     /// `mixed` holds texts in and out of scope where some intents were not learned, `inside` texts
     /// in scope where all were.
-    pub fn fit(mixed: &[Held], inside: &[Held]) -> Self {
+    pub fn fit(mixed: &[Held], inside: &[Held], judge: Judge<'_>) -> Self {
         let temperature = TEMPERATURES
             .map(|step| 1.12_f32.powi(step))
             .min_by(|a, b| surprise(inside, *a).total_cmp(&surprise(inside, *b)))
             .expect("there are temperatures");
-        let (offset, weights) = tell_apart(mixed);
-        Self { temperature, offset: offset.min(bound(inside, &weights)), weights }
+        let (even, weights) = tell_apart(mixed);
+        let bound = bound(inside, &weights);
+        let (offset, bound) = match judge {
+            Judge::GivingWay => (even.min(bound), even.min(bound)),
+            Judge::Even { fewer } => {
+                (even, bound + middle(inside, &weights) - middle(fewer, &weights))
+            }
+        };
+        Self { temperature, offset, weights, bound }
     }
 
-    /// Probability that a text is out of scope; 0.5 or more refuses it.
+    /// Is there too little evidence that the text is in scope?
+    pub fn refuses(&self, signs: &Signs) -> bool {
+        evidence(&self.weights, signs) <= self.bound
+    }
+
+    /// Probability that a text is out of scope.
     pub fn out_of_scope(&self, signs: &Signs) -> f32 {
         1.0 / (1.0 + (evidence(&self.weights, signs) - self.offset).exp())
     }
@@ -74,15 +99,17 @@ impl Calibration {
     }
 
     pub fn write(&self, out: &mut Writer) {
-        out.floats(&[self.temperature, self.offset]);
+        out.floats(&[self.temperature, self.offset, self.bound]);
         out.floats(&self.weights);
     }
 
     pub fn read(from: &mut Reader) -> Result<Self, String> {
-        let (two, weights) = (from.floats()?, from.floats()?);
+        let (three, weights) = (from.floats()?, from.floats()?);
         let weights = weights.try_into().map_err(|_| "another number of signs")?;
-        match two[..] {
-            [temperature, offset] if temperature > 0.0 => Ok(Self { temperature, offset, weights }),
+        match three[..] {
+            [temperature, offset, bound] if temperature > 0.0 => {
+                Ok(Self { temperature, offset, weights, bound })
+            }
             _ => Err("it has no temperature".into()),
         }
     }
@@ -107,11 +134,23 @@ pub fn log_sum_exp(scores: impl Iterator<Item = f32> + Clone) -> f32 {
     highest + scores.map(|x| (x - highest).exp()).sum::<f32>().ln()
 }
 
-/// The evidence that all but [`FALSE_REJECTS`] of the texts in scope have.
-fn bound(held: &[Held], weights: &Signs) -> f32 {
+/// The evidence that half of the texts in scope have.
+fn middle(held: &[Held], weights: &Signs) -> f32 {
+    let evidence = in_scope(held, weights);
+    evidence.get(evidence.len() / 2).copied().unwrap_or(0.0)
+}
+
+/// The evidence of the texts in scope, the least first.
+fn in_scope(held: &[Held], weights: &Signs) -> Vec<f32> {
     let inside = held.iter().filter(|text| matches!(text.kind, Kind::Intent(_)));
     let mut evidence: Vec<f32> = inside.map(|text| evidence(weights, &text.signs)).collect();
     evidence.sort_by(f32::total_cmp);
+    evidence
+}
+
+/// The evidence that all but [`FALSE_REJECTS`] of the texts in scope have.
+fn bound(held: &[Held], weights: &Signs) -> f32 {
+    let evidence = in_scope(held, weights);
     let refused = (evidence.len() as f64 * FALSE_REJECTS) as usize;
     evidence.get(refused).map_or(f32::MAX, |bound| bound - 1e-6 * bound.abs())
 }
@@ -247,7 +286,7 @@ mod tests {
     }
 
     fn fitted(held: &[Held]) -> Calibration {
-        Calibration::fit(held, held)
+        Calibration::fit(held, held, Judge::GivingWay)
     }
 
     #[test]

@@ -13,7 +13,7 @@ use crate::nn::kernels::{Activation, Kernel};
 use crate::nn::linear::{ByteLinear, InputBits, LinearScratch, Quantised};
 
 /// Begins a stored model; the last byte is the version of its layout.
-const MAGIC: [u8; 8] = *b"mynahIM\x02";
+const MAGIC: [u8; 8] = *b"mynahIM\x03";
 
 /// What a text is taken for.
 #[derive(Debug, Clone, PartialEq)]
@@ -22,6 +22,8 @@ pub struct Verdict {
     pub probabilities: Vec<f32>,
     /// Probability that it is none of them, as likely as not beforehand.
     pub out_of_scope: f32,
+    /// It is to be taken for none of them.
+    pub refused: bool,
 }
 
 impl Verdict {
@@ -145,7 +147,8 @@ impl IntentModel {
         };
         self.calibration.probabilities(&mut scores);
         let out_of_scope = self.calibration.out_of_scope(&signs);
-        Ok(Verdict { probabilities: scores, out_of_scope })
+        let refused = self.calibration.refuses(&signs);
+        Ok(Verdict { probabilities: scores, out_of_scope, refused })
     }
 
     fn piece_scores(&self, pieces: &Sparse) -> Vec<f32> {

@@ -7,16 +7,18 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 use super::ClassifyError;
+use super::bytes::byte_rows;
 use super::features::{Features, KnownValues};
 use super::head::Shuffle;
 use super::stored::{Reader, Writer};
 use super::tokens::{Token, tokens};
 
 /// Begins a stored tagger; the last byte is the version of its layout.
-const MAGIC: [u8; 8] = *b"mynahST\x01";
+const MAGIC: [u8; 8] = *b"mynahST\x02";
 /// Passes over the examples.
 const EPOCHS: usize = 10;
-/// Weights there are, as a power of two: about one per feature and tag that can meet.
+/// Weights there are, as a power of two: about one per feature and tag that can meet, and a megabyte
+/// at most.
 const TABLE_BITS: Range<u32> = 12..21;
 /// Longest text that is tagged; nobody's request has more words.
 const MAX_TOKENS: usize = 200;
@@ -48,8 +50,9 @@ pub struct SlotTagger {
     /// The tags that occur in texts of each intent.
     tags_of: BTreeMap<String, Vec<u16>>,
     known: KnownValues,
-    /// By hash of feature and tag; a power of two of them.
-    weights: Vec<f32>,
+    /// Signed bytes by hash of feature and tag; a power of two of them. They are only compared with
+    /// one another, so that no scale belongs to them.
+    weights: Vec<u8>,
 }
 
 /// One example, ready for the chain.
@@ -99,6 +102,7 @@ impl SlotTagger {
             prepared.push(Prepared { features, tags: &tags_of[example.intent], gold });
         }
         let weights = learn(&prepared);
+        let (weights, _) = byte_rows(&weights, weights.len());
         Self { slots, tags_of, known, weights }
     }
 
@@ -111,7 +115,9 @@ impl SlotTagger {
         words.truncate(MAX_TOKENS);
         let features = Features::of(&words, &self.known, &[]);
         let mut found: Vec<Tagged> = Vec::new();
-        for (tag, word) in best_chain(&self.weights, &features, tags).into_iter().zip(&words) {
+        let weights = |place: usize| f32::from(self.weights[place].cast_signed());
+        let chain = best_chain(&weights, self.weights.len(), &features, tags);
+        for (tag, word) in chain.into_iter().zip(&words) {
             if tag == OUTSIDE {
                 continue;
             }
@@ -136,13 +142,7 @@ impl SlotTagger {
             out.words(tags.iter().map(|tag| u32::from(*tag)));
         }
         self.known.write(&mut out);
-        let used = self.weights.iter().filter(|w| **w != 0.0).count();
-        out.word(self.weights.len() as u32);
-        out.word(used as u32);
-        for (place, weight) in self.weights.iter().enumerate().filter(|(_, w)| **w != 0.0) {
-            out.word(place as u32);
-            out.word(weight.to_bits());
-        }
+        out.raw(&self.weights);
         out.bytes
     }
 
@@ -170,15 +170,13 @@ impl SlotTagger {
             tags_of.insert(intent, tags);
         }
         let known = KnownValues::read(from, slots.len())?;
-        let (size, used) = (from.word()? as usize, from.word()?);
+        let weights = from.raw()?.to_vec();
+        let size = weights.len();
         if !size.is_power_of_two() || size >= 1 << TABLE_BITS.end {
             return Err(format!("{size} weights"));
         }
-        let mut weights = vec![0.0; size];
-        for _ in 0..used {
-            let (place, weight) = (from.word()? as usize, f32::from_bits(from.word()?));
-            let slot = weights.get_mut(place).ok_or("a weight beyond the last")?;
-            *slot = weight;
+        if !from.rest.is_empty() {
+            return Err(format!("{} bytes too many", from.rest.len()));
         }
         Ok(Self { slots, tags_of, known, weights })
     }
@@ -249,7 +247,7 @@ fn learn(examples: &[Prepared]) -> Vec<f32> {
         shuffle.apply(&mut order);
         for number in &order {
             let Prepared { features, tags, gold } = &examples[*number];
-            let guess = best_chain(&weights, features, tags);
+            let guess = best_chain(&|place| weights[place], size, features, tags);
             let mut reward = |place: usize, by: f32| {
                 weights[place] += by;
                 // The average is taken at the end, from the sum of changes times their age.
@@ -276,14 +274,18 @@ fn learn(examples: &[Prepared]) -> Vec<f32> {
     averaged.collect()
 }
 
-/// The best sequence of tags (Viterbi).
-fn best_chain(weights: &[f32], features: &Features, tags: &[u16]) -> Vec<u16> {
-    let size = weights.len();
+/// The best sequence of tags (Viterbi), by one of `size` weights at each place.
+fn best_chain(
+    weights: &impl Fn(usize) -> f32,
+    size: usize,
+    features: &Features,
+    tags: &[u16],
+) -> Vec<u16> {
     let pairs: Vec<f32> = tags
         .iter()
         .flat_map(|before| tags.iter().map(move |tag| (*before, *tag)))
         .map(|(before, tag)| match follows(before, tag) {
-            true => weights[pair_of(before, tag, size)],
+            true => weights(pair_of(before, tag, size)),
             false => f32::NEG_INFINITY,
         })
         .collect();
@@ -291,11 +293,11 @@ fn best_chain(weights: &[f32], features: &Features, tags: &[u16]) -> Vec<u16> {
     let mut from: Vec<u16> = Vec::with_capacity(features.len() * tags.len());
     for at in 0..features.len() {
         let emit = |tag: &u16| -> f32 {
-            features.at(at).iter().map(|f| weights[slot_of(*f, *tag, size)]).sum()
+            features.at(at).iter().map(|f| weights(slot_of(*f, *tag, size))).sum()
         };
         let next = tags.iter().enumerate().map(|(t, tag)| {
             if at == 0 {
-                let start = weights[pair_of(BEGIN, *tag, size)];
+                let start = weights(pair_of(BEGIN, *tag, size));
                 let possible = follows(OUTSIDE, *tag);
                 from.push(0);
                 return if possible { emit(tag) + start } else { f32::NEG_INFINITY };

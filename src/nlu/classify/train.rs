@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::ClassifyError;
-use super::calibrate::{Calibration, Held, Kind};
+use super::calibrate::{Calibration, Held, Judge, Kind};
 use super::closeness::Closeness;
 use super::encoder::{EMBEDDING_LEN, SENSE_LEN, SentenceEncoder};
 use super::everyday::EVERYDAY;
@@ -101,13 +101,28 @@ impl IntentModel {
         };
         let kernel = Kernel::current().map_err(NnError::from)?;
         let chosen: Vec<u32> = (0..inside as u32).collect();
-        let parts = parts(&origins, &labels[..training.examples.len()]);
-        let holding = Holding { kernel, texts: &texts, senses, parts: &parts, outside: &outside };
+        let labels = &labels[..training.examples.len()];
+        let parts = |count| Parts::new(count, &origins, labels);
+        let holding = Holding { kernel, texts: &texts, senses, outside: &outside };
         let (mut head, mut calibration) = (None, None);
         team.join(
             true,
             || head = Some(Head::fit(kernel, &texts, &chosen)),
-            || calibration = Some(Calibration::fit(&holding.intents_out(), &holding.texts_out())),
+            || {
+                let coarse = parts(FOLDS);
+                let (mixed, inside) = (holding.intents_out(&coarse), holding.texts_out(&coarse));
+                calibration = Some(match senses {
+                    Some(_) => Calibration::fit(&mixed, &inside, Judge::GivingWay),
+                    // Many texts tell enough by their spelling, too.
+                    None if labels.len() > MANY_TEXTS => {
+                        Calibration::fit(&mixed, &inside, Judge::GivingWay)
+                    }
+                    None => {
+                        let more = holding.texts_out(&parts(2 * FOLDS));
+                        Calibration::fit(&mixed, &more, Judge::Even { fewer: &inside })
+                    }
+                });
+            },
         );
         let (head, calibration) = head.zip(calibration).expect("both were computed");
         let closeness = holding.closeness(&chosen);
@@ -125,19 +140,32 @@ fn copies(training: &mut Training) -> Vec<(String, usize)> {
     copies
 }
 
-/// The part of every text: its own example's, or a copy would be known by the example it is of.
-/// Every intent deals its examples out in turn, so that each part has some of each.
-fn parts(origins: &[usize], labels: &[u32]) -> Vec<usize> {
-    let mut mixed: Vec<usize> = (0..labels.len()).collect();
-    Shuffle(0x9e37_79b9_7f4a_7c15).apply(&mut mixed);
-    let mut dealt = BTreeMap::<u32, usize>::new();
-    let mut part = vec![0; labels.len()];
-    for example in mixed {
-        let turn = dealt.entry(labels[example]).or_default();
-        part[example] = *turn % FOLDS;
-        *turn += 1;
+/// Which part of the texts each is in.
+struct Parts {
+    count: usize,
+    of: Vec<usize>,
+}
+
+impl Parts {
+    /// A copy is in the part of its example, or it would be known by the example it is of. Every
+    /// intent deals its examples out in turn, so that each part has some of each.
+    fn new(count: usize, origins: &[usize], labels: &[u32]) -> Self {
+        let mut mixed: Vec<usize> = (0..labels.len()).collect();
+        Shuffle(0x9e37_79b9_7f4a_7c15).apply(&mut mixed);
+        let mut dealt = BTreeMap::<u32, usize>::new();
+        let mut part = vec![0; labels.len()];
+        for example in mixed {
+            let turn = dealt.entry(labels[example]).or_default();
+            part[example] = *turn % count;
+            *turn += 1;
+        }
+        Self { count, of: origins.iter().map(|example| part[*example]).collect() }
     }
-    origins.iter().map(|example| part[*example]).collect()
+
+    /// Parts that are held out, one at a time.
+    fn held_out(&self) -> std::ops::Range<usize> {
+        0..if self.of.len() > MANY_TEXTS { 1 } else { self.count }
+    }
 }
 
 /// Whether a text is close to one of the first `inside`.
@@ -170,8 +198,6 @@ struct Holding<'a> {
     kernel: Kernel,
     texts: &'a Texts<'a>,
     senses: Option<&'a [f32]>,
-    /// Of every text of an intent.
-    parts: &'a [usize],
     /// Texts of no intent.
     outside: &'a [u32],
 }
@@ -191,30 +217,31 @@ impl Holding<'_> {
         Some(Closeness::learn(self.kernel, &texts, self.texts.classes))
     }
 
-    fn folds(&self) -> usize {
-        if self.parts.len() > MANY_TEXTS { 1 } else { FOLDS }
-    }
-
     /// Texts held out of all intents: what a text in scope looks like to the model to be.
-    fn texts_out(&self) -> Vec<Held> {
-        (0..self.folds()).flat_map(|fold| self.out(fold, |_| false, &[])).collect()
+    fn texts_out(&self, parts: &Parts) -> Vec<Held> {
+        parts.held_out().flat_map(|part| self.out(parts, part, |_| false, &[])).collect()
     }
 
     /// Texts held out of the intents that were learned, all texts of the intents that were not,
     /// which are out of scope to what was learned, and texts of no intent.
-    fn intents_out(&self) -> Vec<Held> {
+    fn intents_out(&self, parts: &Parts) -> Vec<Held> {
         let few = self.texts.classes <= FOLDS;
-        let folds = 0..self.folds();
-        let unknown = |fold| move |label: u32| !few && label as usize % FOLDS == fold;
-        folds.flat_map(|fold| self.out(fold, unknown(fold), self.outside)).collect()
+        let unknown = |part| move |label: u32| !few && label as usize % FOLDS == part;
+        let held_out = parts.held_out();
+        held_out.flat_map(|part| self.out(parts, part, unknown(part), self.outside)).collect()
     }
 
-    fn out(&self, fold: usize, unknown: impl Fn(u32) -> bool, outside: &[u32]) -> Vec<Held> {
+    fn out(
+        &self,
+        parts: &Parts,
+        part: usize,
+        unknown: impl Fn(u32) -> bool,
+        outside: &[u32],
+    ) -> Vec<Held> {
         let Self { kernel, texts, .. } = *self;
-        let known = |text: &u32| {
-            self.parts[*text as usize] != fold && !unknown(texts.labels[*text as usize])
-        };
-        let (learned, others): (Vec<u32>, Vec<u32>) = (0..self.parts.len() as u32).partition(known);
+        let known =
+            |text: &u32| parts.of[*text as usize] != part && !unknown(texts.labels[*text as usize]);
+        let (learned, others): (Vec<u32>, Vec<u32>) = (0..parts.of.len() as u32).partition(known);
         let head = Head::fit(kernel, texts, &learned);
         let closeness = self.closeness(&learned);
         let hold = |(text, kind): (u32, Kind)| {

@@ -11,6 +11,9 @@ use crate::config::yaml::{Kind, Typed, Yaml};
 
 mod fields;
 mod lists;
+mod marks;
+
+use marks::Unmarked;
 
 /// Reads all files into one draft; mistakes go to `problems`, and what they touch is left out.
 pub(super) fn read(sources: &[Source], problems: &mut Vec<Diagnostic>) -> Draft {
@@ -147,21 +150,23 @@ impl Reader<'_> {
         (folder != "intents").then(|| folder.to_owned())
     }
 
-    /// `- a phrase`, as people say it.
+    /// `- a phrase`, as people say it, with the words of open slots marked.
     fn phrases(&mut self, yaml: &Yaml) -> Vec<Phrase> {
         let mut phrases = Vec::new();
         for item in self.items(yaml, "`examples`", "phrases") {
             let Some(text) = self.text(item, "an example") else { continue };
-            if Words::new(&text).text.is_empty() {
-                self.wrong(item, "this example has no words", "write what somebody may say");
-            } else if template::is_template(&text) {
-                self.wrong(
+            let place = self.place(item);
+            match marks::unmark(&text) {
+                Some(Unmarked { text, .. }) if Words::new(&text).text.is_empty() => {
+                    self.wrong(item, "this example has no words", "write what somebody may say");
+                }
+                Some(Unmarked { text, marks }) => phrases.push(Phrase { text, marks, place }),
+                None => self.wrong(
                     item,
                     "an example is learned as it is written, and this is a template",
-                    "write one phrase without brackets, or move it to `sentences`",
-                );
-            } else {
-                phrases.push(Phrase { text, place: self.place(item) });
+                    "write one phrase, with brackets only as in `buy {item=oat milk}`, or move it to \
+                     `sentences`",
+                ),
             }
         }
         phrases

@@ -116,7 +116,19 @@ fn yaml_mistakes() {
         (
             "intents: {I: {examples: [\"the [big] lamp\"]}}",
             "1:26 an example is learned as it is written, and this is a template",
-            "write one phrase without brackets, or move it to `sentences`",
+            "write one phrase, with brackets only as in `buy {item=oat milk}`, or move it to `sentences`",
+        ),
+        (
+            "intents: {I: {data: [{sentences: [\"buy {item}\"]}], examples: [\"{items=milk} is out\"]}}\n\
+             lists: {item: {wildcard: true}}",
+            "1:63 no sentence of I has a slot `items`",
+            "did you mean `item`?",
+        ),
+        (
+            "intents: {I: {data: [{sentences: [\"a {size}\"]}], examples: [\"{size=big} is best\"]}}\n\
+             lists: {size: {values: [big]}}",
+            "1:61 `size` is filled from a list, not by any words",
+            "write the words without the mark: values are found by themselves",
         ),
         (
             "intents: {I: {examples: [a lamp]}, J: {examples: [The lamp, A lamp]}}",
