@@ -16,6 +16,7 @@ mod process;
 mod reading;
 mod script;
 mod template;
+mod understanding;
 
 pub use action::{ActionOutcome, ActionRequest, ActionResult, ActionRunner, Program};
 pub use conversation::{ACTS, Conversation, Step};
@@ -25,3 +26,4 @@ pub use script::{
     Action, Confirm, IntentScript, Prompts, Replies, Reply, Script, SlotScript, Then,
 };
 pub use template::{Facts, Template, TemplateError, parts_of_now};
+pub use understanding::Understood;

@@ -9,7 +9,7 @@ use crate::agent::Agent;
 use crate::asr::AsrError;
 use crate::cancel::CancelToken;
 use crate::clock::Clock;
-use crate::dialogue::{Conversation, Expectations};
+use crate::dialogue::{Conversation, Expectations, Understood};
 use crate::hear::{Ear, HearError, Speech};
 use crate::nlu::Decision;
 use crate::observe::StageTimes;
@@ -98,14 +98,11 @@ impl Evaluation {
         let mut times = StageTimes::default();
         let mut hear = |span: Span| -> Result<Decision, AsrError> {
             let sound = &sound[span.start.0 as usize..span.end.0 as usize];
-            let start = Instant::now();
-            let listening = self.expectations.listening(&conversation);
-            let never = CancelToken::never();
-            let recognition = self.engines.recognizer.listen(sound, listening, &never)?;
-            let recognised = Instant::now();
-            let decision = conversation.understand(&recognition);
-            times.recognise += (recognised - start).as_secs_f32() * 1000.0;
-            times.interpret += recognised.elapsed().as_secs_f32() * 1000.0;
+            let (recognizer, never) = (&mut self.engines.recognizer, CancelToken::never());
+            let Understood { decision, recognising, interpreting, .. } =
+                self.expectations.understand(&conversation, recognizer, sound, &never)?;
+            times.recognise += recognising.as_secs_f32() * 1000.0;
+            times.interpret += interpreting.as_secs_f32() * 1000.0;
             Ok(decision)
         };
         let mut decision = hear(span)?;

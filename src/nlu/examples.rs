@@ -8,6 +8,8 @@ use serde::Serialize;
 use super::classify::{ClassifyError, IntentModel, SentenceEncoder, SlotTagger};
 use super::grammar::Grammar;
 use super::interpretation::{Alternative, Interpretation, Slot, SlotValue, Slots, Status};
+use super::sound::Sounds;
+use super::spot::spot;
 use super::words::Words;
 
 /// Other intents that are reported beside the best, and how probable they must be.
@@ -51,7 +53,7 @@ pub struct ToldSlot {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Origin {
-    /// A value of this list.
+    /// A value of this list, or what sounds like one.
     List(String),
     /// The words around it: the slot is open.
     Tagger,
@@ -75,17 +77,18 @@ impl Examples {
     pub fn interpret(
         &self,
         grammar: &Grammar,
+        sounds: &Sounds,
         text: &str,
         exact: Interpretation,
     ) -> Interpretation {
-        let Some(like) = self.likeness(grammar, text).filter(|like| !like.refused) else {
+        let Some(like) = self.likeness(grammar, sounds, text).filter(|like| !like.refused) else {
             return exact;
         };
         let plain = |slots: BTreeMap<String, ToldSlot>| -> Slots {
             slots.into_iter().map(|(name, told)| (name, told.slot)).collect()
         };
         let nbest = like.others.into_iter().map(|(intent, probability)| Alternative {
-            slots: plain(self.slots(grammar, &intent, text)),
+            slots: plain(self.slots(grammar, sounds, &intent, text)),
             intent,
             confidence: probability * like.in_scope,
         });
@@ -102,7 +105,7 @@ impl Examples {
 
     /// What `text` is most like, in scope or not; `None` for a text that the encoder cannot take,
     /// which means nothing to the agent.
-    pub fn likeness(&self, grammar: &Grammar, text: &str) -> Option<Likeness> {
+    pub fn likeness(&self, grammar: &Grammar, sounds: &Sounds, text: &str) -> Option<Likeness> {
         let mut encoder = self
             .encoder
             .as_ref()
@@ -121,19 +124,25 @@ impl Examples {
             probability,
             in_scope: 1.0 - verdict.out_of_scope,
             refused: verdict.refused,
-            slots: self.slots(grammar, &intent, text),
+            slots: self.slots(grammar, sounds, &intent, text),
             intent,
             others: others.into_iter().map(|(other, p)| (named(other), p)).collect(),
         })
     }
 
-    /// The values of an intent's lists that are said anywhere in `text`; then the words that fill its
-    /// open slots.
-    fn slots(&self, grammar: &Grammar, intent: &str, text: &str) -> BTreeMap<String, ToldSlot> {
+    /// The values of an intent's lists that are said anywhere in `text`, or that some of its words
+    /// sound like; then the words that fill its open slots.
+    fn slots(
+        &self,
+        grammar: &Grammar,
+        sounds: &Sounds,
+        intent: &str,
+        text: &str,
+    ) -> BTreeMap<String, ToldSlot> {
         let mut told: BTreeMap<String, ToldSlot> = BTreeMap::new();
         for slot in grammar.slots_of(intent) {
             let values = slot.lists.iter().filter_map(|list| {
-                let slot = grammar.spot_value(list, text)?;
+                let slot = spot(grammar, sounds, list, text)?;
                 Some(ToldSlot { slot, from: Origin::List((*list).to_owned()) })
             });
             let longest = values.max_by_key(|value| value.slot.text.len());

@@ -83,7 +83,9 @@ impl Interpreter {
         exact: Interpretation,
     ) -> Interpretation {
         match &self.examples {
-            Some(examples) if exact.gave_up.is_none() => examples.interpret(grammar, text, exact),
+            Some(examples) if exact.gave_up.is_none() => {
+                examples.interpret(grammar, self.sounds(), text, exact)
+            }
             _ => exact,
         }
     }
@@ -91,7 +93,7 @@ impl Interpreter {
     /// The intent that a text is most like, whether it is like it enough or not; `None` where nothing
     /// was learned.
     pub fn likeness(&self, text: &str) -> Option<Likeness> {
-        self.examples.as_ref()?.likeness(&self.grammar, text)
+        self.examples.as_ref()?.likeness(&self.grammar, self.sounds(), text)
     }
 
     /// What a text sounds like, as an example for a fit: `is_right` tells by intent and slots. `None`

@@ -25,6 +25,7 @@ mod read;
 mod sample;
 mod search;
 mod sound;
+mod spot;
 mod template;
 mod unspoken;
 mod ways;

@@ -12,7 +12,7 @@ use crate::agent::Agent;
 use crate::asr::{AsrError, Recognition};
 use crate::cancel::CancelToken;
 use crate::clock::Clock;
-use crate::dialogue::{ActionOutcome, ActionRunner, Conversation, Expectations, Step};
+use crate::dialogue::{ActionOutcome, ActionRunner, Conversation, Expectations, Step, Understood};
 use crate::nlu::{Decision, Status};
 use crate::observe::{Event, StageTimes};
 use crate::tts::{Style, TtsError};
@@ -29,11 +29,9 @@ const MAX_OTHERS: usize = 4;
 const APOLOGY: &str = "Sorry, something went wrong. Please say that again.";
 
 /// What the sound of `span` was taken for. Prepared at a pause, it is good if nothing more is said.
-struct Understood {
+struct Utterance {
     span: Span,
-    recognition: Recognition,
-    decision: Decision,
-    times: StageTimes,
+    understood: Understood,
 }
 
 pub struct Thinker<'m> {
@@ -46,7 +44,7 @@ pub struct Thinker<'m> {
     mouth: Mouth,
     actions: ActionRunner,
     report: Reporter,
-    speculation: Option<Understood>,
+    speculation: Option<Utterance>,
     turns: u64,
     not_understood: u64,
 }
@@ -118,7 +116,7 @@ impl<'m> Thinker<'m> {
             Heard::Pause { span } => self.speculation = self.speculate(span),
             Heard::Resume { at } => {
                 if let Some(speculation) = self.speculation.take() {
-                    let text = speculation.recognition.best.text;
+                    let text = speculation.understood.recognition.best.text;
                     self.report.send(Event::Partial { at, text });
                 }
             }
@@ -140,31 +138,24 @@ impl<'m> Thinker<'m> {
         }
     }
 
-    fn speculate(&mut self, span: Span) -> Option<Understood> {
+    fn speculate(&mut self, span: Span) -> Option<Utterance> {
         let token = self.link.shared.cancel.token();
         // What fails here comes back at the end of the utterance, where failure is reported.
-        let understood = self.understand(span, &token).ok()?;
+        let utterance = self.understand(span, &token).ok()?;
         self.link.shared.set_view(View {
             span,
-            completeness: understood.decision.interpretation.completeness,
+            completeness: utterance.understood.decision.interpretation.completeness,
             expected: self.conversation.expected(),
         });
-        Some(understood)
+        Some(utterance)
     }
 
-    fn understand(&mut self, span: Span, cancel: &CancelToken) -> Result<Understood, AsrError> {
+    fn understand(&mut self, span: Span, cancel: &CancelToken) -> Result<Utterance, AsrError> {
         let sound = self.memory.slice(span);
-        let start = Instant::now();
-        let listening = self.expectations.listening(&self.conversation);
-        let recognition = self.engines.recognizer.listen(&sound, listening, cancel)?;
-        let recognised = Instant::now();
-        let decision = self.conversation.understand(&recognition);
-        let times = StageTimes {
-            recognise: (recognised - start).as_secs_f32() * 1000.0,
-            interpret: ms_since(recognised),
-            ..StageTimes::default()
-        };
-        Ok(Understood { span, recognition, decision, times })
+        let recognizer = &mut self.engines.recognizer;
+        let understood =
+            self.expectations.understand(&self.conversation, recognizer, &sound, cancel)?;
+        Ok(Utterance { span, understood })
     }
 
     /// One whole turn: the utterance in `span` is over.
@@ -172,11 +163,12 @@ impl<'m> Thinker<'m> {
         let start = Instant::now();
         let true_silence_ms = decided_at.ms_since(last_speech);
         self.report.send(Event::SpeechEnd { at: decided_at, why, true_silence_ms });
-        let understood = self.understand_whole(span, decided_at, why);
-        let Understood { span, recognition, decision, mut times } = match understood {
-            Ok(understood) => understood,
+        let mut times = StageTimes::default();
+        let utterance = match self.understand_whole(span, decided_at, why, &mut times) {
+            Ok(utterance) => utterance,
             Err(error) => return self.fail_turn(decided_at, &error),
         };
+        let Utterance { span, understood: Understood { recognition, decision, .. } } = utterance;
         let Decision { interpretation, text, evidence } = decision;
         self.report.send(Event::Transcript {
             text: text.clone(),
@@ -217,22 +209,27 @@ impl<'m> Thinker<'m> {
         span: Span,
         decided_at: SamplePos,
         why: EndReason,
-    ) -> Result<Understood, AsrError> {
+        times: &mut StageTimes,
+    ) -> Result<Utterance, AsrError> {
         let never = CancelToken::never();
-        let mut after_end = 0.0;
-        let mut late = |understood: &Understood| after_end += understood.times.recognise;
-        let mut understood = match self.speculation.take() {
-            Some(ready) => ready,
-            None => self.understand(span, &never).inspect(&mut late)?,
+        let mut spend = |understood: &Understood, late: bool| {
+            let ms = |time: Duration| time.as_secs_f32() * 1000.0;
+            times.recognise += ms(understood.recognising);
+            times.interpret += ms(understood.interpreting);
+            times.recognise_after_end += if late { ms(understood.recognising) } else { 0.0 };
         };
+        let ready = self.speculation.take();
+        let late = ready.is_none();
+        let mut utterance = ready.map_or_else(|| self.understand(span, &never), Ok)?;
+        spend(&utterance.understood, late);
         if let Some(longer) = why.longer(span, decided_at) {
-            let longer = self.understand(longer, &never).inspect(&mut late)?;
-            if longer.decision.outweighs(&understood.decision) {
-                understood = longer;
+            let longer = self.understand(longer, &never)?;
+            spend(&longer.understood, true);
+            if longer.understood.decision.outweighs(&utterance.understood.decision) {
+                utterance = longer;
             }
         }
-        understood.times.recognise_after_end = after_end;
-        Ok(understood)
+        Ok(utterance)
     }
 
     fn fail_turn(&mut self, at: SamplePos, error: &AsrError) {

@@ -12,7 +12,7 @@ use crate::agent::Agent;
 use crate::asr::{AsrError, Hypothesis, Recognizer};
 use crate::cancel::CancelToken;
 use crate::clock::{Clock, Moment};
-use crate::dialogue::{Conversation, Expectations};
+use crate::dialogue::{Conversation, Expectations, Understood};
 use crate::models::ModelStore;
 use crate::nlu::Interpretation;
 
@@ -61,9 +61,9 @@ impl Listener {
         recognizer: &mut Recognizer,
         sound: &[f32],
     ) -> Result<(Hypothesis, Meant), AsrError> {
-        let listening = self.expectations.listening(&self.conversation);
-        let heard = recognizer.listen(sound, listening, &CancelToken::never())?;
-        let decision = self.conversation.understand(&heard);
+        let never = CancelToken::never();
+        let Understood { recognition: heard, decision, .. } =
+            self.expectations.understand(&self.conversation, recognizer, sound, &never)?;
         let meant = Meant {
             text: decision.text,
             free_text: heard.best.text.clone(),
