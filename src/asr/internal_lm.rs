@@ -8,7 +8,6 @@
 use std::collections::HashMap;
 
 use super::{AsrError, Branch, Cache, Cross, Decoder};
-use crate::draw::Draw;
 use crate::nn::kernels::Kernel;
 use crate::nn::tree::Node;
 use crate::units::SAMPLE_RATE_HZ;
@@ -119,12 +118,17 @@ impl InternalLm {
     }
 }
 
-/// Two seconds of white noise near the threshold of hearing, the same every time.
+/// Two seconds of white noise near the threshold of hearing, the same every time: what evidence of
+/// the search is worth was fitted with these very samples, and others move scores by tenths of a nat.
 pub(super) fn quiet_noise() -> Vec<f32> {
-    let mut draw = Draw::new(1);
-    // Of 12 uniform numbers the sum is all but normal, with a deviation of one.
-    let mut normal = || (0..12).map(|_| draw.between(-0.5, 0.5)).sum::<f32>();
-    (0..2 * SAMPLE_RATE_HZ).map(|_| NOISE_LEVEL * normal()).collect()
+    let mut state = 1u32;
+    let mut uniform = || {
+        // Numerical Recipes' linear congruential generator; only the high bits are used.
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        (state >> 8) as f32 / (1 << 24) as f32 - 0.5
+    };
+    // The sum of twelve uniform numbers is all but normal, with a deviation of one.
+    (0..2 * SAMPLE_RATE_HZ).map(|_| NOISE_LEVEL * (0..12).map(|_| uniform()).sum::<f32>()).collect()
 }
 
 #[cfg(test)]
