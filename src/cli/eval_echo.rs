@@ -258,7 +258,8 @@ impl fmt::Display for Report {
             )?;
         }
         for heard in &self.self_hearing {
-            let SelfHearing { condition, cancelled, minutes, triggers, echo, cpu_share } = heard;
+            let SelfHearing { condition, cancelled, minutes, triggers_s, echo, cpu_share } = heard;
+            let triggers = triggers_s.len();
             let cancelled = if *cancelled { "yes" } else { "no" };
             write!(f, "{condition:32} {cancelled:>9} {minutes:>8} {triggers:>9}")?;
             match echo {

@@ -144,8 +144,8 @@ pub struct SelfHearing {
     pub condition: String,
     pub cancelled: bool,
     pub minutes: f32,
-    /// Times it took itself for a visitor.
-    pub triggers: usize,
+    /// When it took itself for a visitor, in seconds.
+    pub triggers_s: Vec<f32>,
     /// How the canceller fared at the end.
     pub echo: Option<EchoState>,
     /// Time the canceller took, of that of the sound.
@@ -167,7 +167,7 @@ pub fn self_hearing(
         cancel.then(|| (EchoCanceller::new(VOICE_RATE_HZ), echo.tap()));
     let mut ear = Ear::new(silero, endpoint)?;
     let (mut track, mut draw) = (Track::default(), Draw::new(1));
-    let mut triggers = 0;
+    let mut triggers_s = Vec::new();
     let mut spent = Duration::ZERO;
     for index in 0..frames {
         let at = SamplePos((index * FRAME_LEN) as u64);
@@ -180,17 +180,23 @@ pub fn self_hearing(
         if let Some((canceller, reference)) = &mut canceller {
             let begin = Instant::now();
             reference.read(|played| canceller.play(played));
-            canceller.clean(&mut frame, reference.since_asked());
+            // As the listener does.
+            if !canceller.clean(&mut frame, reference.since_asked()) {
+                frame = [0.0; FRAME_LEN];
+            }
             spent += begin.elapsed();
         }
-        let heard = ear.push(at, &frame, None);
-        triggers += heard.iter().filter(|h| matches!(h, Heard::SpeechStart { .. })).count();
+        for heard in ear.push(at, &frame, None) {
+            if let Heard::SpeechStart { at } = heard {
+                triggers_s.push(at.ms() as f32 / 1000.0);
+            }
+        }
     }
     Ok(SelfHearing {
         condition: condition.name(),
         cancelled: cancel,
         minutes,
-        triggers,
+        triggers_s,
         echo: canceller.map(|(canceller, _)| canceller.state()),
         cpu_share: spent.as_secs_f32() / (minutes * 60.0),
     })

@@ -13,7 +13,7 @@ use sonora_aec3::block::Block;
 use sonora_aec3::block_processor::BlockProcessor;
 use sonora_aec3::config::EchoCanceller3Config;
 
-use crate::units::{FRAME_LEN, Frame, SAMPLE_RATE_HZ, rms_dbfs};
+use crate::units::{FRAME_LEN, FRAME_MS, Frame, SAMPLE_RATE_HZ, rms_dbfs};
 
 mod align;
 mod clock;
@@ -34,8 +34,17 @@ const CLIPPED: f32 = 0.998;
 const SLEEP_AFTER_MS: u32 = 1_000;
 /// A frame of ours at least this loud counts in the measure of what is taken out.
 const SPOKEN_DBFS: f32 = -50.0;
-/// How fast levels are forgotten, per frame: within about a second.
+/// How fast levels are forgotten, per frame: within about a second, and within a syllable.
 const FORGET: f32 = 0.98;
+const FORGET_SOON: f32 = 0.75;
+/// Our voice is in what is heard for this long after it was last played: the room goes on.
+const ROOM_FRAMES: u32 = 400 / FRAME_MS;
+/// The way to the microphone is known once the echo was made this much softer, in decibels. Before,
+/// and on devices where that is never reached, what is heard while we speak may all be ours.
+const KNOWN_DB: f32 = 15.0;
+/// What is softer than what was heard by more than this is what is left of our voice, in decibels.
+/// A visitor whom the canceller leaves alone is 10 dB below a voice that is 10 dB louder.
+const OURS_DB: f32 = 20.0;
 
 /// How the canceller fares.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
@@ -64,8 +73,13 @@ pub struct EchoCanceller {
     /// cleaned.
     late: [f32; BLOCK],
     awake: bool,
-    /// Mean power of what was heard and of what was handed on, while we spoke.
+    /// Mean power of what was heard and of what was handed on, while we spoke; the same of the last
+    /// moment.
     power: (f32, f32),
+    recent: (f32, f32),
+    /// Frames since our voice was last played.
+    since_spoken: u32,
+    known: bool,
     jumps: u32,
 }
 
@@ -86,6 +100,9 @@ impl EchoCanceller {
             late: [0.0; BLOCK],
             awake: false,
             power: (0.0, 0.0),
+            recent: (0.0, 0.0),
+            since_spoken: ROOM_FRAMES,
+            known: false,
             jumps: 0,
         }
     }
@@ -94,6 +111,7 @@ impl EchoCanceller {
     pub fn restart(&mut self, reference_hz: u32) {
         self.aligner = Aligner::new(reference_hz);
         self.tracker.restart();
+        self.known = false;
     }
 
     /// Takes what the speaker was given since the last time, silence included, mono at its rate.
@@ -103,7 +121,10 @@ impl EchoCanceller {
 
     /// Takes the echo out of the next frame of the microphone, and delays it by 4 ms.
     /// `since_asked` counts samples that the speaker has played on since it took the last of those.
-    pub fn clean(&mut self, frame: &mut Frame, since_asked: f64) {
+    ///
+    /// Returns whether somebody else may be in it: false where it holds nothing but what is left of
+    /// our voice.
+    pub fn clean(&mut self, frame: &mut Frame, since_asked: f64) -> bool {
         let awake = self.aligner.sounded_within(SLEEP_AFTER_MS);
         let was_awake = std::mem::replace(&mut self.awake, awake);
         let reference = self.aligner.next(awake || was_awake, since_asked);
@@ -111,7 +132,7 @@ impl EchoCanceller {
         let passed = self.pass(&heard);
         if !awake && !was_awake {
             *frame = passed;
-            return;
+            return true;
         }
         if reference.moved {
             self.tracker.restart();
@@ -120,11 +141,7 @@ impl EchoCanceller {
         if self.tracker.push(&reference.frame, &heard).is_some() {
             self.jumps += 1;
         }
-        if rms_dbfs(&reference.frame) > SPOKEN_DBFS {
-            let mean = |sound: &Frame| sound.iter().map(|s| s * s).sum::<f32>() / FRAME_LEN as f32;
-            self.power.0 = FORGET * self.power.0 + (1.0 - FORGET) * mean(&heard);
-            self.power.1 = FORGET * self.power.1 + (1.0 - FORGET) * mean(frame);
-        }
+        self.measure(&reference.frame, &passed, frame);
         // Falling asleep and waking up are heard as little as everything else.
         if awake != was_awake {
             for (i, (sample, passed)) in frame.iter_mut().zip(&passed).enumerate() {
@@ -133,15 +150,37 @@ impl EchoCanceller {
                 *sample = share * *sample + (1.0 - share) * passed;
             }
         }
+        self.somebody()
+    }
+
+    /// Takes the levels of a frame played, of what was heard and of what is left of it.
+    fn measure(&mut self, played: &Frame, heard: &Frame, left: &Frame) {
+        let mean = |sound: &Frame| sound.iter().map(|s| s * s).sum::<f32>() / FRAME_LEN as f32;
+        let now = (mean(heard), mean(left));
+        let smooth = |kept: &mut (f32, f32), keep: f32| {
+            kept.0 = keep * kept.0 + (1.0 - keep) * now.0;
+            kept.1 = keep * kept.1 + (1.0 - keep) * now.1;
+        };
+        smooth(&mut self.recent, FORGET_SOON);
+        self.since_spoken = self.since_spoken.saturating_add(1);
+        if rms_dbfs(played) > SPOKEN_DBFS {
+            self.since_spoken = 0;
+            smooth(&mut self.power, FORGET);
+            self.known |= self.tracker.delay().is_some() && softer_db(self.power) > KNOWN_DB;
+        }
+    }
+
+    fn somebody(&self) -> bool {
+        let ours = self.since_spoken < ROOM_FRAMES;
+        !ours || (self.known && softer_db(self.recent) < OURS_DB)
     }
 
     pub fn state(&self) -> EchoState {
-        let (heard, left) = self.power;
         let lag = self.tracker.delay().map(|lag| lag * 1000.0 / SAMPLE_RATE_HZ as f32);
         EchoState {
             delay_ms: lag.map(|lag| lag + self.aligner.held_ms()),
             drift_ppm: self.aligner.drift_ppm(),
-            reduction_db: 10.0 * ((heard + 1e-10) / (left + 1e-10)).log10(),
+            reduction_db: softer_db(self.power),
             asleep: !self.awake,
             jumps: self.jumps,
         }
@@ -166,6 +205,11 @@ impl EchoCanceller {
             scale(self.heard.view(0, 0), 1.0 / PCM, heard);
         }
     }
+}
+
+/// By how much the second power lies below the first, in decibels.
+fn softer_db((heard, left): (f32, f32)) -> f32 {
+    10.0 * ((heard + 1e-10) / (left + 1e-10)).log10()
 }
 
 fn scale(from: &[f32], by: f32, to: &mut [f32]) {

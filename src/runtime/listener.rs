@@ -59,11 +59,10 @@ impl<S: Source> Listener<S> {
         while !self.link.shared.is_stopped() {
             match self.source.next_frame() {
                 Next::Frame(mut frame) => {
-                    if self.duplex == Duplex::Cancelled {
-                        self.clean(&mut frame.samples);
-                    }
+                    let somebody =
+                        self.duplex != Duplex::Cancelled || self.clean(&mut frame.samples);
                     self.link.push_frame(&frame)?;
-                    self.hear(frame.at, &frame.samples)?;
+                    self.hear(frame.at, &frame.samples, somebody)?;
                     self.link.keep_deadline(frame.at + FRAME_LEN as u64)?;
                 }
                 Next::Waiting => {}
@@ -77,8 +76,8 @@ impl<S: Source> Listener<S> {
         Ok(())
     }
 
-    /// Takes our own voice out of a frame.
-    fn clean(&mut self, frame: &mut Frame) {
+    /// Takes our own voice out of a frame. Whether anybody else may be in it.
+    fn clean(&mut self, frame: &mut Frame) -> bool {
         if let Some(reference) = self.link.shared.take_reference() {
             let rate_hz = reference.rate_hz();
             let canceller = match self.echo.take() {
@@ -90,18 +89,20 @@ impl<S: Source> Listener<S> {
             };
             self.echo = Some((canceller, reference));
         }
-        let Some((canceller, reference)) = &mut self.echo else { return };
+        let Some((canceller, reference)) = &mut self.echo else { return true };
         reference.read(|played| canceller.play(played));
-        canceller.clean(frame, reference.since_asked());
+        let somebody = canceller.clean(frame, reference.since_asked());
         self.link.shared.set_echo(canceller.state());
+        somebody
     }
 
-    fn hear(&mut self, at: SamplePos, samples: &Frame) -> Result<(), Disconnected> {
+    /// `somebody`: whether anybody but us may be heard.
+    fn hear(&mut self, at: SamplePos, samples: &Frame, somebody: bool) -> Result<(), Disconnected> {
         let speaking_until = self.link.shared.speaking_until();
         let speaking = at < speaking_until;
         let echoing =
             speaking_until.0 > 0 && at < speaking_until + SamplePos::from_ms(ECHO_TAIL_MS).0;
-        let deaf = self.duplex == Duplex::Half && echoing;
+        let deaf = !somebody || (self.duplex == Duplex::Half && echoing);
         let frame = if deaf { &[0.0; FRAME_LEN] } else { samples };
         let view = self.link.shared.view();
         for heard in self.ear.push(at, frame, view.as_ref()) {

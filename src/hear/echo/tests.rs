@@ -33,6 +33,8 @@ struct Scene {
     canceller: EchoCanceller,
     draw: Draw,
     at: u64,
+    /// `#` for each frame that somebody may be in.
+    somebody: String,
 }
 
 impl Scene {
@@ -42,7 +44,15 @@ impl Scene {
         let mut track = Track::default();
         track.put(0, said);
         let canceller = EchoCanceller::new(TRACK_HZ);
-        Self { echo, track, reference, canceller, draw: Draw::new(5), at: 0 }
+        Self {
+            echo,
+            track,
+            reference,
+            canceller,
+            draw: Draw::new(5),
+            at: 0,
+            somebody: String::new(),
+        }
     }
 
     /// What is heard and what is left of it, with `visitor` on top.
@@ -60,7 +70,8 @@ impl Scene {
             heard.extend(frame);
             let canceller = &mut self.canceller;
             self.reference.read(|played| canceller.play(played));
-            canceller.clean(&mut frame, 0.0);
+            let somebody = canceller.clean(&mut frame, 0.0);
+            self.somebody.push(if somebody { '#' } else { '.' });
             left.extend(frame);
         }
         (heard, left)
@@ -155,4 +166,21 @@ fn what_the_filter_learned_outlives_its_sleep() {
     let (heard, left) = scene.run(15.0, &[]);
     let taken = reduction(seconds(&heard, 12.04, 13.0), seconds(&left, 12.04, 13.0));
     assert!(taken > 15.0, "from the first second on: {taken} dB");
+}
+
+#[test]
+fn while_we_speak_only_a_visitor_counts_as_somebody() {
+    let said = voice(12.0, 10);
+    let mut scene = Scene::new(EchoPath::plain(room(), 40), &said);
+    let (heard, _) = scene.run(8.0, &[]);
+    let alone = scene.somebody.split_off(5);
+    // In the pauses there is nothing to tell us from.
+    assert!(alone.matches('#').count() < alone.len() / 8, "{alone}");
+    // 10 dB below us.
+    let loud = 10f32.powf((rms_dbfs(&heard) - 10.0) / 20.0);
+    let tone = |i: usize| 1.4 * loud * (i as f32 * 0.1).sin() * (i as f32 * 0.001).sin();
+    let visitor: Vec<f32> = (0..16_000 * 2).map(tone).collect();
+    scene.somebody.clear();
+    scene.run(2.0, &visitor);
+    assert!(scene.somebody.matches('#').count() > 25, "{}", scene.somebody);
 }
