@@ -42,9 +42,12 @@ const ROOM_FRAMES: u32 = 400 / FRAME_MS;
 /// The way to the microphone is known once the echo was made this much softer, in decibels. Before,
 /// and on devices where that is never reached, what is heard while we speak may all be ours.
 const KNOWN_DB: f32 = 15.0;
+/// And no sooner than our voice was played for so long: in its first seconds the canceller mutes
+/// all there is, and then for a moment lets too much through.
+const LEARN_FRAMES: u32 = 3_000 / FRAME_MS;
 /// What is softer than what was heard by more than this is what is left of our voice, in decibels.
 /// A visitor whom the canceller leaves alone is 10 dB below a voice that is 10 dB louder.
-const OURS_DB: f32 = 20.0;
+const OURS_DB: f32 = 14.0;
 
 /// How the canceller fares.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
@@ -79,6 +82,8 @@ pub struct EchoCanceller {
     recent: (f32, f32),
     /// Frames since our voice was last played.
     since_spoken: u32,
+    /// Frames that our voice was played in, since the speaker was opened.
+    spoken: u32,
     known: bool,
     jumps: u32,
 }
@@ -102,6 +107,7 @@ impl EchoCanceller {
             power: (0.0, 0.0),
             recent: (0.0, 0.0),
             since_spoken: ROOM_FRAMES,
+            spoken: 0,
             known: false,
             jumps: 0,
         }
@@ -111,6 +117,7 @@ impl EchoCanceller {
     pub fn restart(&mut self, reference_hz: u32) {
         self.aligner = Aligner::new(reference_hz);
         self.tracker.restart();
+        self.spoken = 0;
         self.known = false;
     }
 
@@ -166,7 +173,9 @@ impl EchoCanceller {
         if rms_dbfs(played) > SPOKEN_DBFS {
             self.since_spoken = 0;
             smooth(&mut self.power, FORGET);
-            self.known |= self.tracker.delay().is_some() && softer_db(self.power) > KNOWN_DB;
+            self.spoken = self.spoken.saturating_add(1);
+            let learned = self.spoken > LEARN_FRAMES && self.tracker.delay().is_some();
+            self.known |= learned && softer_db(self.power) > KNOWN_DB;
         }
     }
 
