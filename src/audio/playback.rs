@@ -11,6 +11,7 @@ use ringbuf::{HeapProd, HeapRb};
 
 use super::devices::{DeviceChoice, DeviceError, Direction};
 use super::line::Line;
+use super::reference::{self, Reference, Tap};
 pub use super::render::{FADE_MS, GAIN_RAMP_MS, PlaybackControl, Renderer};
 use super::resample::Resampler;
 use super::stream::{Format, Health, Picked, StreamWish};
@@ -45,7 +46,7 @@ pub fn channel(rate_hz: u32, channels: u16) -> (Feeder, Output) {
         control: control.clone(),
     };
     let renderer = Renderer::new(end, control);
-    (feeder, Output { renderer, channels: channels.into(), health: Arc::default() })
+    (feeder, Output { renderer, channels: channels.into(), tap: None, health: Arc::default() })
 }
 
 /// The speaking thread's side.
@@ -138,10 +139,20 @@ impl Feeder {
 pub struct Output {
     renderer: Renderer,
     channels: usize,
+    /// Whoever takes the echo out wants to know what was played.
+    tap: Option<Tap>,
     health: Arc<Health>,
 }
 
 impl Output {
+    /// Hands everything that is played from here on, after gain and fades, to the reference that is
+    /// returned, too.
+    pub fn tap(&mut self) -> Reference {
+        let (tap, reference) = reference::channel(self.renderer.control().rate_hz());
+        self.tap = Some(tap);
+        reference
+    }
+
     /// Fills what a data callback asks for: interleaved samples of whole device frames, heard
     /// `latency` from now. The first two channels carry the same sound, any others silence.
     pub fn give<T: SizedSample + FromSample<f32>>(&mut self, out: &mut [T], latency: Duration) {
@@ -151,9 +162,13 @@ impl Output {
         for frames in out.chunks_mut(mono.len() * self.channels) {
             let mono = &mut mono[..frames.len() / self.channels];
             self.renderer.render(mono);
+            mono.iter_mut().for_each(|sample| *sample = sample.clamp(-1.0, 1.0));
+            if let Some(tap) = &mut self.tap {
+                tap.push(mono);
+            }
             for (frame, sample) in frames.chunks_exact_mut(self.channels).zip(mono) {
                 let (front, rest) = frame.split_at_mut(self.channels.min(2));
-                front.fill(T::from_sample(sample.clamp(-1.0, 1.0)));
+                front.fill(T::from_sample(*sample));
                 rest.fill(T::EQUILIBRIUM);
             }
         }
@@ -178,6 +193,7 @@ pub struct Playback {
     /// Keeps the callbacks coming.
     _stream: cpal::Stream,
     feeder: Feeder,
+    reference: Option<Reference>,
     health: Arc<Health>,
     line: Line,
 }
@@ -185,8 +201,14 @@ pub struct Playback {
 impl Playback {
     /// Opens a device and starts it; it plays silence until speech is pushed.
     pub fn open(choice: &DeviceChoice, wish: &StreamWish) -> Result<Self, DeviceError> {
-        let ((stream, feeder, health), line) = Line::open(Direction::Play, choice, wish, start)?;
-        Ok(Self { _stream: stream, feeder, health, line })
+        let ((stream, feeder, reference, health), line) =
+            Line::open(Direction::Play, choice, wish, start)?;
+        Ok(Self { _stream: stream, feeder, reference: Some(reference), health, line })
+    }
+
+    /// What is played from the opening on, for whoever takes its echo out; once.
+    pub fn take_reference(&mut self) -> Option<Reference> {
+        self.reference.take()
     }
 
     /// Where speech goes in.
@@ -225,11 +247,12 @@ impl Playback {
     }
 }
 
-type Started = (cpal::Stream, Feeder, Arc<Health>);
+type Started = (cpal::Stream, Feeder, Reference, Arc<Health>);
 
 fn start(device: &cpal::Device, picked: &Picked) -> Result<Started, cpal::Error> {
     use cpal::SampleFormat as S;
     let (feeder, mut output) = channel(picked.format.rate_hz, picked.format.channels);
+    let reference = output.tap();
     let health = output.health.clone();
     let failing = health.clone();
     let errors = move |error: cpal::Error| failing.failed(error.kind());
@@ -262,7 +285,7 @@ fn start(device: &cpal::Device, picked: &Picked) -> Result<Started, cpal::Error>
         _ => Err(cpal::Error::new(ErrorKind::UnsupportedConfig)),
     }?;
     stream.play()?;
-    Ok((stream, feeder, health))
+    Ok((stream, feeder, reference, health))
 }
 
 #[cfg(test)]
@@ -382,6 +405,25 @@ mod tests {
         check(3u64 << 62);
         check(0.5f32);
         check(0.5f64);
+    }
+
+    #[test]
+    fn the_reference_is_what_was_played() {
+        let (mut feeder, mut output) = channel(24_000, 2);
+        let mut reference = output.tap();
+        feeder.begin();
+        feeder.push(&speech(4_800)).unwrap();
+        feeder.control().set_gain(0.3);
+        let mut played = Vec::new();
+        for callback in [1, 7, 480, 2_000, 5_000] {
+            let out = render(&mut output, 2 * callback);
+            played.extend(out.chunks_exact(2).map(|frame| frame[0]));
+            feeder.control().flush();
+        }
+        let mut heard = Vec::new();
+        reference.read(|part| heard.extend_from_slice(part));
+        assert_eq!(heard, played);
+        assert_eq!(reference.rate_hz(), 24_000);
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::file::{self, AudioFileError};
+use crate::draw::Draw;
 use crate::units::SAMPLE_RATE_HZ;
 
 /// Longest response, in seconds: a church.
@@ -15,7 +16,7 @@ const SILENT: f32 = 1e-5;
 /// A room impulse response: mono, at [`SAMPLE_RATE_HZ`], gain applied.
 #[derive(Clone, Debug, PartialEq)]
 pub struct RoomResponse {
-    /// Where it was read.
+    /// Where it was read, or what was made up.
     pub path: PathBuf,
     pub samples: Vec<f32>,
 }
@@ -66,6 +67,30 @@ impl RoomResponse {
     }
 }
 
+impl RoomResponse {
+    /// A made-up room, in which a sound dies away by 60 dB in `rt60_s`: the direct sound, then
+    /// noise that decays, softer than it by `direct_db` in all. The same `seed` makes the same room.
+    pub fn made(rt60_s: f32, direct_db: f32, seed: u64) -> Self {
+        let mut draw = Draw::new(seed);
+        let rate = SAMPLE_RATE_HZ as f32;
+        let mut samples: Vec<f32> = (0..(rt60_s * rate) as usize)
+            .map(|i| {
+                let decay = 10f32.powf(-3.0 * i as f32 / (rt60_s * rate));
+                // Nothing is reflected before it has gone there and back.
+                if i < FIRST_REFLECTION { 0.0 } else { decay * draw.between(-1.0, 1.0) }
+            })
+            .collect();
+        let power: f32 = samples.iter().map(|sample| sample * sample).sum();
+        let gain = 10f32.powf(-direct_db / 20.0) / power.max(f32::MIN_POSITIVE).sqrt();
+        samples.iter_mut().for_each(|sample| *sample *= gain);
+        samples.insert(0, 1.0);
+        Self { path: PathBuf::from(format!("a made-up room of {rt60_s} s")), samples }
+    }
+}
+
+/// In samples: the nearest surface is half a metre away.
+const FIRST_REFLECTION: usize = 3 * SAMPLE_RATE_HZ as usize / 1000;
+
 /// Path and gain. A colon may be part of the path: then nothing but a path stands behind it.
 fn split(text: &str) -> Result<(&Path, f32), RoomResponseError> {
     let Some((path, gain)) = text.rsplit_once(':') else { return Ok((Path::new(text), 0.0)) };
@@ -108,6 +133,20 @@ mod tests {
                 let sum: f32 = response.samples.iter().sum();
                 assert!((sum / wanted - 1.0).abs() < 0.01, "{rate_hz} Hz{gain}: {sum}");
             }
+        }
+    }
+
+    #[test]
+    fn a_made_up_room_dies_away_as_long_and_as_loud_as_it_should() {
+        for rt60_s in [0.3, 0.5, 0.8] {
+            let room = RoomResponse::made(rt60_s, 6.0, 1).samples;
+            let power = |part: &[f32]| part.iter().map(|s| s * s).sum::<f32>();
+            assert_eq!(room[0], 1.0);
+            assert!((10.0 * power(&room[1..]).log10() + 6.0).abs() < 0.01);
+            // Over half the time it falls by 30 dB.
+            let (at, len) = (room.len() / 4, room.len() / 10);
+            let fall = power(&room[at..at + len]) / power(&room[3 * at..3 * at + len]);
+            assert!((10.0 * fall.log10() - 30.0).abs() < 2.5, "{rt60_s}: {fall}");
         }
     }
 

@@ -14,6 +14,7 @@ mod check;
 mod demo;
 mod devices;
 mod eval;
+mod eval_echo;
 mod eval_text;
 mod new;
 mod output;
@@ -106,6 +107,7 @@ enum Command {
     Devices(devices::Args),
     Eval(eval::Args),
     EvalText(eval_text::Args),
+    EvalEcho(eval_echo::Args),
     Bench(bench::Args),
 }
 
@@ -155,6 +157,7 @@ pub fn main() -> ExitCode {
         Command::Devices(args) => devices::run(args, context),
         Command::Eval(args) => eval::run(args, context),
         Command::EvalText(args) => eval_text::run(args, context),
+        Command::EvalEcho(args) => eval_echo::run(args, context),
         Command::Bench(args) => bench::run(args, context),
     };
     let (error, code) = match result {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use super::train::{Hears, prepare};
 use super::{Context, Failure, output};
 use crate::agent::Agent;
-use crate::audio::echo_path::EchoPath;
+use crate::audio::echo_path::{DelayJump, EchoPath, LONGEST_DELAY_MS};
 use crate::audio::file;
 use crate::audio::room_response::RoomResponse;
 use crate::clock::{Clock, Moment};
@@ -14,7 +14,7 @@ use crate::runtime::listener::Duplex;
 use crate::runtime::source::{ClipSource, Echoing, Paced, Source};
 use crate::runtime::{Engines, Pace, ReplayOptions, replay};
 use crate::tts::VOICE_RATE_HZ;
-use crate::units::SAMPLE_RATE_HZ;
+use crate::units::{SAMPLE_RATE_HZ, SamplePos};
 
 /// Run the whole pipeline on a recording instead of a microphone
 ///
@@ -28,14 +28,15 @@ Examples:
   mynah replay agents/coffee order.wav --now 2026-03-05T14:30
   mynah replay agents/coffee order.wav --realtime --json | grep turn
   mynah replay agents/coffee order.wav --echo kitchen.wav:-10 --delay-ms 60
+  mynah replay agents/coffee order.wav --echo kitchen.wav --drift-ppm 80 --delay-jump 20
   mynah replay agents/coffee order.wav --echo kitchen.wav --headset    hears itself
 
 With --echo the agent speaks into a room: the microphone hears what it says, through the
-room's impulse response, delay and clocks. As in `run`, it is deaf while it speaks and a
-quarter of a second after; an echo that comes later than that is taken for a visitor. With
---headset it listens all the time and takes its own voice for a visitor who interrupts. No
-echo is cancelled yet. When the recording is over, so is the hearing: let it end in
-silence.")]
+room's impulse response, delay and clocks. As in `run`, its own voice is taken out again,
+if the board profile says so, and visitors may interrupt. With --half-duplex it is deaf
+instead while it speaks and a quarter of a second after; with --headset it takes its own
+voice for a visitor who interrupts. When the recording is over, so is the hearing: let it
+end in silence.")]
 pub struct Args {
     /// Agent folder.
     agent: PathBuf,
@@ -68,9 +69,22 @@ pub struct Args {
     #[arg(long, value_name = "PPM", requires = "echo", allow_negative_numbers = true)]
     #[arg(value_parser = clap::value_parser!(i32).range(-1_000..=1_000))]
     drift_ppm: Option<i32>,
+    /// Milliseconds by which the delay is longer (or shorter) from the middle of the recording on,
+    /// as when a sound server changes its buffers.
+    #[arg(long, value_name = "MS", requires = "echo", allow_negative_numbers = true)]
+    #[arg(value_parser = clap::value_parser!(i32).range(-2_000..=2_000))]
+    delay_jump: Option<i32>,
+    /// The loudspeaker cannot get louder than this, in decibels below full scale, and distorts
+    /// what should be, 0 to 60 (default: 0).
+    #[arg(long, value_name = "DB", requires = "echo")]
+    #[arg(value_parser = clap::value_parser!(u32).range(0..=60))]
+    clip: Option<u32>,
     /// Listen while speaking, as `run --headset` does; without --echo a replay always does.
     #[arg(long)]
     headset: bool,
+    /// Be deaf while speaking, as `run --half-duplex` is.
+    #[arg(long, requires = "echo", conflicts_with = "headset")]
+    half_duplex: bool,
 }
 
 /// Two periods of 20 ms, one on the way out and one on the way in.
@@ -81,18 +95,36 @@ impl Args {
         let Some(response) = &self.echo else { return Ok(None) };
         let response = RoomResponse::open(response)
             .map_err(|error| Failure::Input(anyhow::Error::from(error).context("--echo")))?;
+        let delay_ms = self.delay_ms.unwrap_or(DEFAULT_DELAY_MS);
         Ok(Some(EchoPath {
-            response,
-            delay_ms: self.delay_ms.unwrap_or(DEFAULT_DELAY_MS),
             drift_ppm: self.drift_ppm.unwrap_or(0).into(),
+            clip: 10f32.powf(-(self.clip.unwrap_or(0) as f32) / 20.0),
+            ..EchoPath::plain(response, delay_ms)
         }))
     }
 
-    fn options(&self) -> ReplayOptions {
+    /// The jump of the delay in a recording of `samples`.
+    fn jump(&self, path: &EchoPath, samples: usize) -> Result<Option<DelayJump>, Failure> {
+        let Some(by) = self.delay_jump else { return Ok(None) };
+        let delay_ms = path.delay_ms.checked_add_signed(by);
+        let delay_ms = delay_ms.filter(|ms| *ms <= LONGEST_DELAY_MS).ok_or_else(|| {
+            Failure::Input(anyhow::anyhow!(
+                "--delay-jump {by} makes {} ms of a delay of {} ms; it must stay within 0 to \
+                 {LONGEST_DELAY_MS} ms",
+                i64::from(path.delay_ms) + i64::from(by),
+                path.delay_ms
+            ))
+        })?;
+        Ok(Some(DelayJump { at: SamplePos(samples as u64 / 2), delay_ms }))
+    }
+
+    fn options(&self, board: &Board) -> ReplayOptions {
+        let headset = self.echo.is_none() || self.headset;
         ReplayOptions {
             pace: if self.realtime { Pace::Free } else { Pace::LockStep },
             clock: self.now.clone().map_or_else(Clock::default, Clock::From),
-            duplex: if self.echo.is_none() || self.headset { Duplex::Full } else { Duplex::Half },
+            duplex: Duplex::of(headset, self.half_duplex, board.echo),
+            ..ReplayOptions::default()
         }
     }
 }
@@ -102,7 +134,7 @@ fn same_file(a: &Path, b: &Path) -> bool {
 }
 
 pub fn run(args: &Args, context: &Context) -> Result<(), Failure> {
-    let echo = args.echo_path()?;
+    let mut echo = args.echo_path()?;
     let response = echo.as_ref().map(|path| path.response.path.as_path());
     for (read, what) in [(Some(args.input.as_path()), "input"), (response, "room of --echo")] {
         if let (Some(out), Some(read)) = (&args.out, read)
@@ -117,29 +149,33 @@ pub fn run(args: &Args, context: &Context) -> Result<(), Failure> {
     let mut agent = Agent::load(&args.agent).map_err(Failure::input)?;
     let answer = args.out.as_deref().map(|out| output::create(out, VOICE_RATE_HZ)).transpose()?;
     let clip = file::read(&args.input).map_err(Failure::input)?.to_rate(SAMPLE_RATE_HZ);
-    let threads = Board::default_for_build().cpu.encoder_threads;
+    if let Some(path) = &mut echo {
+        path.jump = args.jump(path, clip.samples.len())?;
+    }
+    let board = Board::default_for_build();
     let models = context.models()?;
     prepare(&mut agent, &models, &args.state, Hears::Speech)?;
     let agent = Arc::new(agent);
-    let mut engines = Engines::load(&models, threads).map_err(Failure::input)?;
+    let mut engines = Engines::load(&models, board.cpu.encoder_threads).map_err(Failure::input)?;
     if args.realtime {
         engines.warm_up().map_err(anyhow::Error::from)?;
     }
     let mut console = Console::new(context.json);
-    let make_source = |_: &_, speaker: &Arc<_>| -> Box<dyn Source> {
+    let make_source = |shared: &Arc<_>, speaker: &Arc<_>| -> Box<dyn Source> {
         let clip = ClipSource::new(clip.samples);
-        match (&echo, args.realtime) {
+        match (echo, args.realtime) {
             (None, false) => Box::new(clip),
             (None, true) => Box::new(Paced::new(clip)),
-            (Some(path), false) => Box::new(Echoing::new(clip, path, Arc::clone(speaker))),
+            (Some(path), false) => Box::new(Echoing::new(clip, path, Arc::clone(speaker), shared)),
             // Paced inside, so that the echo is of what is said when the frame is over.
             (Some(path), true) => {
-                Box::new(Echoing::new(Paced::new(clip), path, Arc::clone(speaker)))
+                Box::new(Echoing::new(Paced::new(clip), path, Arc::clone(speaker), shared))
             }
         }
     };
-    let track = replay(&mut engines, &agent, args.options(), make_source, |e| console.show(e))
-        .map_err(anyhow::Error::from)?;
+    let track =
+        replay(&mut engines, &agent, args.options(&board), make_source, |e| console.show(e))
+            .map_err(anyhow::Error::from)?;
     console.finish().map_err(anyhow::Error::from)?;
     if let Some(mut answer) = answer {
         answer.push(&track).and_then(|()| answer.finish()).map_err(output::failure)?;

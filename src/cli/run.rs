@@ -28,7 +28,7 @@ Examples:
   mynah run agents/coffee
   mynah run agents/coffee --mic \"USB Audio\" --speaker default
   mynah run agents/coffee --board raspberry-pi-5 --json
-  mynah run agents/coffee --headset    the agent may be interrupted")]
+  mynah run agents/coffee --headset    no echo is expected")]
 pub struct Args {
     /// Agent folder.
     agent: PathBuf,
@@ -43,10 +43,13 @@ pub struct Args {
     /// Speaker, likewise.
     #[arg(long, value_name = "NAME")]
     speaker: Option<DeviceChoice>,
-    /// The microphone cannot hear the speaker: listen while speaking, and let the visitor
-    /// interrupt. Without this the agent is deaf to everything while it speaks.
+    /// The microphone cannot hear the speaker: listen while speaking, without taking the agent's
+    /// own voice out of what is heard.
     #[arg(long)]
     headset: bool,
+    /// Be deaf while speaking, whatever the board profile says about echo.
+    #[arg(long, conflicts_with = "headset")]
+    half_duplex: bool,
 }
 
 impl Args {
@@ -59,6 +62,7 @@ impl Args {
             mic: None,
             speaker: None,
             headset: false,
+            half_duplex: false,
         }
     }
 
@@ -98,7 +102,7 @@ pub fn run(args: &Args, context: &Context) -> Result<(), Failure> {
         microphone: device(&args.mic, &board.audio.capture_device),
         speaker: device(&args.speaker, &board.audio.playback_device),
         period_ms: board.audio.period_ms,
-        duplex: if args.headset { Duplex::Full } else { Duplex::Half },
+        duplex: Duplex::of(args.headset, args.half_duplex, board.echo),
         threads: board.threads.clone(),
         started,
     };

@@ -11,7 +11,7 @@ mod placement;
 mod profile;
 
 pub use placement::PlacementError;
-pub use profile::{AudioDevices, Board, BoardError, Budget, Cpu, Placement, Threads};
+pub use profile::{AudioDevices, Board, BoardError, Budget, Cpu, EchoSettings, Placement, Threads};
 
 // DEFAULT_BOARD, a name, and BOARDS, every (name, text): written and checked by build.rs.
 include!(concat!(env!("OUT_DIR"), "/boards.rs"));

@@ -240,7 +240,7 @@ fn largest_frame_energy(sound: &[f64]) -> f64 {
     sound.chunks_exact(LONG_FRAME).map(energy).fold(0.0, f64::max)
 }
 
-fn active_power(sound: &[f64]) -> f64 {
+pub(super) fn active_power(sound: &[f64]) -> f64 {
     let whole = sound.len().max(SHORT_FRAME) / SHORT_FRAME * SHORT_FRAME;
     let powers: Vec<f64> = sound[..whole.min(sound.len())]
         .chunks(SHORT_FRAME)

@@ -3,6 +3,7 @@
 //! [`scores`] and [`reliability`] count, [`report`] prints. [`text`] and [`text_scores`] do the same for written text.
 
 pub mod dataset;
+pub mod echo;
 pub mod home_assistant;
 pub mod mix;
 pub mod outcome;

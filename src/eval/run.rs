@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::dataset::Row;
+use super::echo::Condition;
 use super::outcome::{Latencies, Outcome};
 use crate::agent::Agent;
 use crate::asr::AsrError;
@@ -12,8 +13,9 @@ use crate::clock::Clock;
 use crate::dialogue::{Conversation, Expectations, Understood};
 use crate::hear::{Ear, HearError, Speech};
 use crate::nlu::Decision;
-use crate::observe::StageTimes;
-use crate::runtime::source::ClipSource;
+use crate::observe::{Event, StageTimes};
+use crate::runtime::listener::Duplex;
+use crate::runtime::source::{ClipSource, Echoing, Source};
 use crate::runtime::{Engines, ReplayOptions, RuntimeError, replay};
 use crate::units::{SAMPLE_RATE_HZ, SamplePos, Span};
 
@@ -87,6 +89,40 @@ impl Evaluation {
             |event| events.push(event.clone()),
         )?;
         Ok(Outcome::streamed(row, &events, self.latencies))
+    }
+
+    /// Runs a recording while the agent says `said` in `condition`, until it is interrupted, and
+    /// returns where that was; `sound` begins with [`LEAD_MS`](super::echo::LEAD_MS) without
+    /// the visitor. With `condition` `None` nothing is said.
+    pub fn over_our_voice(
+        &mut self,
+        row: &Row,
+        sound: &[f32],
+        said: &[f32],
+        condition: Option<Condition>,
+        duplex: Duplex,
+    ) -> Result<(Outcome, Option<SamplePos>), EvalError> {
+        let mut events = Vec::new();
+        let clip = ClipSource::new(sound.to_vec());
+        let path = condition.map(|condition| condition.path(said, sound.len()));
+        let opening = if path.is_some() { said.to_vec() } else { Vec::new() };
+        replay(
+            &mut self.engines,
+            &self.agent,
+            ReplayOptions { duplex, opening, ..ReplayOptions::default() },
+            |shared, speaker| -> Box<dyn Source> {
+                match path {
+                    None => Box::new(clip),
+                    Some(path) => Box::new(Echoing::new(clip, path, Arc::clone(speaker), shared)),
+                }
+            },
+            |event| events.push(event.clone()),
+        )?;
+        let interrupted = events.iter().find_map(|event| match event {
+            Event::BargeIn { at } => Some(*at),
+            _ => None,
+        });
+        Ok((Outcome::streamed(row, &events, self.latencies), interrupted))
     }
 
     fn whole(&mut self, row: &Row, sound: &[f32]) -> Result<Outcome, EvalError> {

@@ -11,6 +11,7 @@ use crate::nn::NnError;
 use crate::turn::{Heard, View};
 use crate::units::{FRAME_LEN, FRAME_MS, Frame, SamplePos, Span};
 
+pub mod echo;
 pub mod endpoint;
 mod foreground;
 pub mod gate;

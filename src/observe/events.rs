@@ -5,6 +5,7 @@
 
 use serde::Serialize;
 
+use crate::hear::echo::EchoState;
 use crate::nlu::{Alternative, GaveUp, SearchEvidence, Slots, Status};
 use crate::turn::{Completeness, EndReason};
 use crate::units::{SamplePos, Span};
@@ -69,7 +70,15 @@ pub enum Event {
     /// Something is wrong, and what to do about it.
     Fault { what: String, hint: String },
     /// Counters since start.
-    Metrics { turns: u64, not_understood: u64, dropped_samples: u64, dropped_events: u64 },
+    Metrics {
+        turns: u64,
+        not_understood: u64,
+        dropped_samples: u64,
+        dropped_events: u64,
+        /// How the echo canceller fares, where there is one.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        echo: Option<EchoState>,
+    },
 }
 
 /// Wall-clock milliseconds of one turn, by stage.

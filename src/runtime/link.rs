@@ -7,6 +7,7 @@
 //! | gaps | SPSC ring of spans | [`GAP_QUEUE`] | the gap grows until there is room |
 //! | events | bounded channel of [`Heard`] | [`EVENT_QUEUE`] | kept in order by the listener, retried each frame |
 //! | view, deadline, positions | latest value | 1 | overwritten |
+//! | reference of a speaker that was opened | latest value | 1 | the older one is dropped: its speaker is gone |
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -19,7 +20,9 @@ use ringbuf::traits::{Consumer, Observer, Producer, Split};
 
 use crate::audio::frames::TimedFrame;
 use crate::audio::playback::PlaybackControl;
+use crate::audio::reference::Reference;
 use crate::cancel::CancelEpoch;
+use crate::hear::echo::EchoState;
 use crate::turn::{Heard, View};
 use crate::units::{FRAME_LEN, SAMPLE_RATE_HZ, SamplePos, Span};
 
@@ -50,7 +53,6 @@ pub enum Pace {
 pub struct Disconnected;
 
 /// Latest values, each written by one side only.
-#[derive(Debug)]
 pub struct Shared {
     /// Thinker → listener: what it makes of the sound so far.
     view: AtomicCell<Option<View>>,
@@ -65,6 +67,10 @@ pub struct Shared {
     /// Thinker → listener: the controls of the open speaker. Locked for a copy only, and never by
     /// a callback.
     speaker: Mutex<Option<Arc<PlaybackControl>>>,
+    /// Whoever opens a speaker → listener: what it plays.
+    reference: AtomicCell<Option<Box<Reference>>>,
+    /// Listener → anybody: how the echo canceller fares, if there is one.
+    echo: AtomicCell<Option<EchoState>>,
     /// Anybody → both: wind up.
     stop: AtomicBool,
     lost_samples: AtomicU64,
@@ -108,6 +114,25 @@ impl Shared {
         self.speaker.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// A speaker was opened, and this is what it plays.
+    pub fn set_reference(&self, reference: Reference) {
+        self.reference.store(Some(Box::new(reference)));
+    }
+
+    /// The reference of a speaker that was opened since the last time.
+    pub fn take_reference(&self) -> Option<Box<Reference>> {
+        self.reference.take()
+    }
+
+    pub fn set_echo(&self, state: EchoState) {
+        self.echo.store(Some(state));
+    }
+
+    /// How the echo canceller fares; `None` without one.
+    pub fn echo(&self) -> Option<EchoState> {
+        self.echo.load()
+    }
+
     pub fn stop(&self) {
         self.stop.store(true, Relaxed);
     }
@@ -140,6 +165,8 @@ pub fn link(pace: Pace) -> (ListenerEnd, ThinkerEnd) {
         heard_until: AtomicU64::new(0),
         cancel: CancelEpoch::default(),
         speaker: Mutex::new(None),
+        reference: AtomicCell::new(None),
+        echo: AtomicCell::new(None),
         stop: AtomicBool::new(false),
         lost_samples: AtomicU64::new(0),
         lost_events: AtomicU64::new(0),

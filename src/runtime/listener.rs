@@ -3,7 +3,10 @@
 
 use super::link::{Disconnected, ListenerEnd};
 use super::source::{Next, Source};
+use crate::audio::reference::Reference;
+use crate::config::board::EchoSettings;
 use crate::hear::Ear;
+use crate::hear::echo::EchoCanceller;
 use crate::turn::Heard;
 use crate::units::{FRAME_LEN, Frame, SamplePos};
 
@@ -14,6 +17,19 @@ pub enum Duplex {
     Full,
     /// It hears silence until the reply and its echo are over.
     Half,
+    /// It hears through, and our echo is taken out of what it hears.
+    Cancelled,
+}
+
+impl Duplex {
+    /// What was asked for, or else what the board profile says.
+    pub fn of(headset: bool, half: bool, echo: EchoSettings) -> Self {
+        match (headset, half, echo.cancel) {
+            (true, _, _) => Self::Full,
+            (false, true, _) | (false, false, false) => Self::Half,
+            (false, false, true) => Self::Cancelled,
+        }
+    }
 }
 
 /// How long a room keeps sounding after our voice ended, plus what the sound card still holds.
@@ -24,11 +40,13 @@ pub struct Listener<S> {
     ear: Ear,
     link: ListenerEnd,
     duplex: Duplex,
+    /// From the first speaker on.
+    echo: Option<(EchoCanceller, Box<Reference>)>,
 }
 
 impl<S: Source> Listener<S> {
     pub fn new(source: S, ear: Ear, link: ListenerEnd, duplex: Duplex) -> Self {
-        Self { source, ear, link, duplex }
+        Self { source, ear, link, duplex, echo: None }
     }
 
     /// Listens until the sound or the thinker ends.
@@ -40,9 +58,11 @@ impl<S: Source> Listener<S> {
     fn listen(&mut self) -> Result<(), Disconnected> {
         while !self.link.shared.is_stopped() {
             match self.source.next_frame() {
-                Next::Frame(frame) => {
+                Next::Frame(mut frame) => {
+                    let somebody =
+                        self.duplex != Duplex::Cancelled || self.clean(&mut frame.samples);
                     self.link.push_frame(&frame)?;
-                    self.hear(frame.at, &frame.samples)?;
+                    self.hear(frame.at, &frame.samples, somebody)?;
                     self.link.keep_deadline(frame.at + FRAME_LEN as u64)?;
                 }
                 Next::Waiting => {}
@@ -56,12 +76,33 @@ impl<S: Source> Listener<S> {
         Ok(())
     }
 
-    fn hear(&mut self, at: SamplePos, samples: &Frame) -> Result<(), Disconnected> {
+    /// Takes our own voice out of a frame. Whether anybody else may be in it.
+    fn clean(&mut self, frame: &mut Frame) -> bool {
+        if let Some(reference) = self.link.shared.take_reference() {
+            let rate_hz = reference.rate_hz();
+            let canceller = match self.echo.take() {
+                Some((mut canceller, _)) => {
+                    canceller.restart(rate_hz);
+                    canceller
+                }
+                None => EchoCanceller::new(rate_hz),
+            };
+            self.echo = Some((canceller, reference));
+        }
+        let Some((canceller, reference)) = &mut self.echo else { return true };
+        reference.read(|played| canceller.play(played));
+        let somebody = canceller.clean(frame, reference.since_asked());
+        self.link.shared.set_echo(canceller.state());
+        somebody
+    }
+
+    /// `somebody`: whether anybody but us may be heard.
+    fn hear(&mut self, at: SamplePos, samples: &Frame, somebody: bool) -> Result<(), Disconnected> {
         let speaking_until = self.link.shared.speaking_until();
         let speaking = at < speaking_until;
         let echoing =
             speaking_until.0 > 0 && at < speaking_until + SamplePos::from_ms(ECHO_TAIL_MS).0;
-        let deaf = self.duplex == Duplex::Half && echoing;
+        let deaf = !somebody || (self.duplex == Duplex::Half && echoing);
         let frame = if deaf { &[0.0; FRAME_LEN] } else { samples };
         let view = self.link.shared.view();
         for heard in self.ear.push(at, frame, view.as_ref()) {

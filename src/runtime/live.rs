@@ -65,7 +65,7 @@ pub fn live(
     mut on_event: impl FnMut(&Event),
 ) -> Result<(), RuntimeError> {
     let capture = Capture::open(&options.microphone, &options.wish())?;
-    let playback = Playback::open(&options.speaker, &options.wish())?;
+    let mut playback = Playback::open(&options.speaker, &options.wish())?;
     on_event(&Event::Ready {
         microphone: capture.device().into(),
         speaker: playback.device().into(),
@@ -78,6 +78,9 @@ pub fn live(
     let (listener_report, thinker_report) = (report.clone(), report.clone());
     let microphone = Microphone::new(capture, options.clone(), report.clone());
     shared.set_speaker(Some(Arc::clone(playback.control())));
+    if let Some(reference) = playback.take_reference() {
+        shared.set_reference(reference);
+    }
     let silero = Arc::clone(&engines.silero);
     let settings = agent.settings.endpoint.clone();
     let duplex = options.duplex;

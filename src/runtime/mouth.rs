@@ -8,6 +8,7 @@ use super::back_off::BackOff;
 use crate::audio::aside;
 use crate::audio::devices::DeviceError;
 use crate::audio::playback::{Flushed, Playback, PlaybackControl};
+use crate::audio::reference::Reference;
 use crate::audio::track::Track;
 use crate::tts::VOICE_RATE_HZ;
 use crate::units::{FRAME_LEN, SAMPLE_RATE_HZ, SamplePos};
@@ -33,8 +34,8 @@ pub type Reopen = Box<dyn FnMut() -> Result<Playback, DeviceError> + Send>;
 pub enum Change {
     None,
     Lost(DeviceError),
-    /// The speaker is back, with new controls.
-    Back(Arc<PlaybackControl>),
+    /// The speaker is back, with new controls and a new reference.
+    Back(Arc<PlaybackControl>, Option<Reference>),
 }
 
 /// The thinker's mouth: clauses go in, positions of begin and end come out.
@@ -171,10 +172,11 @@ impl Mouth {
                     return Change::None;
                 }
                 match self.reopen.as_mut().map(|open| open()) {
-                    Some(Ok(playback)) => {
+                    Some(Ok(mut playback)) => {
                         let control = Arc::clone(playback.control());
+                        let reference = playback.take_reference();
                         self.output = Output::Device(Box::new(playback));
-                        Change::Back(control)
+                        Change::Back(control, reference)
                     }
                     Some(Err(_)) | None => Change::None,
                 }

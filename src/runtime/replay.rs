@@ -15,6 +15,7 @@ use crate::audio::track::Track;
 use crate::clock::Clock;
 use crate::hear::Ear;
 use crate::observe::Event;
+use crate::units::SamplePos;
 
 /// How a replay runs. By default as fast as it can, on a fixed clock, with an ear that hears
 /// through our own voice because the source does not carry it.
@@ -26,11 +27,18 @@ pub struct ReplayOptions {
     /// What time it is for the agent.
     pub clock: Clock,
     pub duplex: Duplex,
+    /// What the agent is saying when the sound begins, mono at [`crate::tts::VOICE_RATE_HZ`].
+    pub opening: Vec<f32>,
 }
 
 impl Default for ReplayOptions {
     fn default() -> Self {
-        Self { pace: Pace::LockStep, clock: Clock::default(), duplex: Duplex::Full }
+        Self {
+            pace: Pace::LockStep,
+            clock: Clock::default(),
+            duplex: Duplex::Full,
+            opening: Vec::new(),
+        }
     }
 }
 
@@ -46,14 +54,21 @@ pub fn replay<S: Source>(
     make_source: impl FnOnce(&Arc<Shared>, &Arc<Mutex<Track>>) -> S,
     mut on_event: impl FnMut(&Event),
 ) -> Result<Vec<f32>, RuntimeError> {
-    let ReplayOptions { pace, clock, duplex } = options;
+    let ReplayOptions { pace, clock, duplex, opening } = options;
     let (listener_end, thinker_end) = link(pace);
     let (report, events) = reporter(pace);
     let track = Arc::default();
     let source = make_source(&listener_end.shared, &track);
     let silero = Arc::clone(&engines.silero);
     let settings = agent.settings.endpoint.clone();
-    let mouth = Mouth::track(Arc::clone(&track));
+    let mut mouth = Mouth::track(Arc::clone(&track));
+    if !opening.is_empty() {
+        mouth.say(SamplePos(0), &opening);
+        mouth.finish();
+        if let Some(ends) = mouth.ends() {
+            listener_end.shared.set_speaking_until(ends);
+        }
+    }
     let thinker = Thinker::new(engines, Arc::clone(agent), clock, thinker_end, mouth, report);
     std::thread::scope(|scope| {
         let listening = scope.spawn(move || {

@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use super::link::Shared;
 use super::mouth::lock;
 use crate::audio::echo_path::{Echo, EchoPath};
 use crate::audio::frames::TimedFrame;
@@ -57,7 +58,8 @@ impl Source for ClipSource {
     }
 }
 
-/// Another source in a room where our own voice is heard, too.
+/// Another source in a room where our own voice is heard, too. What the speaker there plays can be
+/// had as the reference of an echo canceller.
 pub struct Echoing<S> {
     inner: S,
     echo: Echo,
@@ -65,9 +67,12 @@ pub struct Echoing<S> {
 }
 
 impl<S> Echoing<S> {
-    /// `speaker` is what the agent says, as it says it, at [`VOICE_RATE_HZ`].
-    pub fn new(inner: S, path: &EchoPath, speaker: Arc<Mutex<Track>>) -> Self {
-        Self { inner, echo: Echo::new(path, VOICE_RATE_HZ), speaker }
+    /// `speaker` is what the agent says, as it says it, at [`VOICE_RATE_HZ`]; the listener finds
+    /// the reference in `shared`.
+    pub fn new(inner: S, path: EchoPath, speaker: Arc<Mutex<Track>>, shared: &Shared) -> Self {
+        let mut echo = Echo::new(path, VOICE_RATE_HZ);
+        shared.set_reference(echo.tap());
+        Self { inner, echo, speaker }
     }
 }
 

@@ -97,6 +97,7 @@ impl<'m> Thinker<'m> {
             not_understood: self.not_understood,
             dropped_samples: self.link.shared.lost_samples(),
             dropped_events: self.link.shared.lost_events() + self.report.dropped(),
+            echo: self.link.shared.echo(),
         });
         self.mouth
     }
@@ -363,7 +364,12 @@ impl<'m> Thinker<'m> {
                         .into(),
                 });
             }
-            Change::Back(control) => self.link.shared.set_speaker(Some(control)),
+            Change::Back(control, reference) => {
+                self.link.shared.set_speaker(Some(control));
+                if let Some(reference) = reference {
+                    self.link.shared.set_reference(reference);
+                }
+            }
         }
     }
 

@@ -17,6 +17,7 @@ pub struct Board {
     /// One line for people.
     pub description: String,
     pub audio: AudioDevices,
+    pub echo: EchoSettings,
     pub threads: Threads,
     pub cpu: Cpu,
     pub budget: Budget,
@@ -30,6 +31,13 @@ pub struct AudioDevices {
     pub playback_device: String,
     /// Length of sound asked for per callback, in milliseconds.
     pub period_ms: u32,
+}
+
+/// What is done about our own voice in the microphone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EchoSettings {
+    /// Take it out and listen while speaking. Otherwise the agent is deaf while it speaks.
+    pub cancel: bool,
 }
 
 /// Placement of our two threads.
@@ -93,6 +101,7 @@ struct Written {
     name: Spanned<String>,
     description: Spanned<String>,
     audio: WrittenAudio,
+    echo: WrittenEcho,
     threads: WrittenThreads,
     cpu: WrittenCpu,
     budget: WrittenBudget,
@@ -104,6 +113,12 @@ struct WrittenAudio {
     capture_device: Spanned<String>,
     playback_device: Spanned<String>,
     period_ms: Spanned<i64>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WrittenEcho {
+    cancel: bool,
 }
 
 #[derive(Deserialize)]
@@ -164,6 +179,7 @@ impl Board {
                 // scheduler; above 100 ms an interruption is heard too late to be polite.
                 period_ms: source.number("audio.period_ms", written.audio.period_ms, 5..=100)?,
             },
+            echo: EchoSettings { cancel: written.echo.cancel },
             threads: Threads {
                 listener: source.placement(
                     "threads.listener.nice",

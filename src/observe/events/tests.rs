@@ -41,7 +41,13 @@ fn one_of_each() -> Vec<Event> {
         Event::BargeIn { at },
         Event::Turn { at, endpoint_ms: 1, wall_ms: StageTimes::default() },
         Event::Fault { what: "w".into(), hint: "h".into() },
-        Event::Metrics { turns: 1, not_understood: 0, dropped_samples: 0, dropped_events: 0 },
+        Event::Metrics {
+            turns: 1,
+            not_understood: 0,
+            dropped_samples: 0,
+            dropped_events: 0,
+            echo: Some(EchoState::default()),
+        },
     ];
     // A kind that is added does not compile here until it has its place in the list above.
     let kinds: BTreeSet<usize> = events

@@ -1,0 +1,186 @@
+use super::*;
+use crate::audio::echo_path::{DelayJump, Echo, EchoPath};
+use crate::audio::room_response::RoomResponse;
+use crate::audio::track::Track;
+use crate::draw::Draw;
+use crate::units::SamplePos;
+
+const TRACK_HZ: u32 = 24_000;
+
+/// Sound like a voice: a buzz whose colour changes with every syllable, and pauses.
+fn voice(seconds: f32, seed: u64) -> Vec<f32> {
+    let mut draw = Draw::new(seed);
+    let (mut state, mut colour) = ((0.0, 0.0), 0.0);
+    (0..(seconds * TRACK_HZ as f32) as usize)
+        .map(|i| {
+            if i % 4_800 == 0 {
+                colour = draw.between(0.1, 0.6);
+            }
+            let pulse = if i % 173 == 0 { 0.5 } else { draw.between(-0.02, 0.02) };
+            let next = pulse + 1.9 * f32::cos(colour) * state.0 - 0.9 * state.1;
+            state = (next, state.0);
+            let syllable = (i % 4_800) as f32 / 4_800.0 * std::f32::consts::PI;
+            0.1 * next * if i % 24_000 < 19_200 { syllable.sin() } else { 0.0 }
+        })
+        .collect()
+}
+
+/// A room, our voice in it and the canceller.
+struct Scene {
+    echo: Echo,
+    track: Track,
+    reference: crate::audio::reference::Reference,
+    canceller: EchoCanceller,
+    draw: Draw,
+    at: u64,
+    /// `#` for each frame that somebody may be in.
+    somebody: String,
+}
+
+impl Scene {
+    fn new(path: EchoPath, said: &[f32]) -> Self {
+        let mut echo = Echo::new(path, TRACK_HZ);
+        let reference = echo.tap();
+        let mut track = Track::default();
+        track.put(0, said);
+        let canceller = EchoCanceller::new(TRACK_HZ);
+        Self {
+            echo,
+            track,
+            reference,
+            canceller,
+            draw: Draw::new(5),
+            at: 0,
+            somebody: String::new(),
+        }
+    }
+
+    /// What is heard and what is left of it, with `visitor` on top.
+    fn run(&mut self, seconds: f32, visitor: &[f32]) -> (Vec<f32>, Vec<f32>) {
+        let (mut heard, mut left) = (Vec::new(), Vec::new());
+        let frames = (seconds * 50.0) as usize;
+        for index in 0..frames {
+            let mut frame = [0.0; FRAME_LEN];
+            for (i, sample) in frame.iter_mut().enumerate() {
+                let visitor = visitor.get(index * FRAME_LEN + i).copied().unwrap_or(0.0);
+                *sample = visitor + self.draw.between(-2e-4, 2e-4);
+            }
+            self.echo.add_to(SamplePos(self.at), &mut frame, &mut self.track);
+            self.at += FRAME_LEN as u64;
+            heard.extend(frame);
+            let canceller = &mut self.canceller;
+            self.reference.read(|played| canceller.play(played));
+            let somebody = canceller.clean(&mut frame, 0.0);
+            self.somebody.push(if somebody { '#' } else { '.' });
+            left.extend(frame);
+        }
+        (heard, left)
+    }
+}
+
+fn room() -> RoomResponse {
+    RoomResponse::made(0.3, 6.0, 7)
+}
+
+/// By how many decibels `left` is softer.
+fn reduction(heard: &[f32], left: &[f32]) -> f32 {
+    rms_dbfs(heard) - rms_dbfs(left)
+}
+
+fn seconds(sound: &[f32], from: f32, to: f32) -> &[f32] {
+    let at = |s: f32| (s * SAMPLE_RATE_HZ as f32) as usize;
+    &sound[at(from)..at(to).min(sound.len())]
+}
+
+#[test]
+fn our_voice_is_taken_out_whatever_the_clocks_do() {
+    let said = voice(14.0, 1);
+    for ppm in [0.0, 100.0, -100.0] {
+        let path = EchoPath { drift_ppm: ppm, ..EchoPath::plain(room(), 40) };
+        let mut scene = Scene::new(path, &said);
+        let (heard, left) = scene.run(14.0, &[]);
+        let taken = reduction(seconds(&heard, 6.0, 14.0), seconds(&left, 6.0, 14.0));
+        assert!(taken > 20.0, "{ppm} ppm: {taken} dB");
+        let state = scene.canceller.state();
+        assert!((f64::from(state.drift_ppm) - ppm).abs() < 10.0, "{ppm} ppm: {state:?}");
+        assert!(state.reduction_db > 15.0, "{state:?}");
+        let delay = state.delay_ms.expect("an echo was heard");
+        // The speaker of a replay is a frame behind.
+        assert!((delay - 20.0).abs() < 2.0, "{ppm} ppm: {state:?}");
+    }
+}
+
+#[test]
+fn a_jump_of_the_delay_is_noticed_and_mended() {
+    let said = voice(16.0, 2);
+    let jump = Some(DelayJump { at: SamplePos::from_ms(8_000), delay_ms: 80 });
+    let path = EchoPath { jump, ..EchoPath::plain(room(), 40) };
+    let mut scene = Scene::new(path, &said);
+    let (heard, left) = scene.run(16.0, &[]);
+    let taken = reduction(seconds(&heard, 11.0, 16.0), seconds(&left, 11.0, 16.0));
+    assert!(taken > 20.0, "{taken} dB");
+    let state = scene.canceller.state();
+    assert_eq!(state.jumps, 2, "found, and found again: {state:?}");
+    assert!((state.delay_ms.unwrap() - 60.0).abs() < 2.0, "{state:?}");
+}
+
+#[test]
+fn a_loudspeaker_that_distorts_is_still_made_soft() {
+    let said = voice(12.0, 3);
+    let loudest = said.iter().fold(0.0f32, |peak, s| peak.max(s.abs()));
+    let path = EchoPath { clip: 0.5 * loudest, ..EchoPath::plain(room(), 40) };
+    let (heard, left) = Scene::new(path, &said).run(12.0, &[]);
+    let taken = reduction(seconds(&heard, 6.0, 12.0), seconds(&left, 6.0, 12.0));
+    assert!(taken > 15.0, "{taken} dB");
+}
+
+#[test]
+fn the_visitor_stays_when_nothing_is_played() {
+    let visitor = voice(3.0, 4);
+    let path = EchoPath::plain(room(), 40);
+    let mut scene = Scene::new(path, &voice(2.0, 5));
+    // Asleep again a second after the voice and its echo.
+    let (_, _) = scene.run(4.0, &[]);
+    assert!(scene.canceller.state().asleep);
+    let (heard, left) = scene.run(2.0, &visitor);
+    assert_eq!(heard[..heard.len() - BLOCK], left[BLOCK..], "the same, 4 ms later");
+}
+
+#[test]
+fn falling_asleep_and_waking_leave_no_trace() {
+    // A steady tone of the visitor's; our voice is much softer.
+    let tone = |i: usize| 0.2 * (i as f32 * 0.05).sin();
+    let visitor: Vec<f32> = (0..16_000 * 6).map(tone).collect();
+    let mut said = vec![0.0; 24_000 * 3];
+    said.extend(voice(0.3, 6).iter().map(|s| 0.02 * s));
+    let mut scene = Scene::new(EchoPath::plain(room(), 40), &said);
+    let (_, left) = scene.run(6.0, &visitor);
+    let steepest = left.windows(2).map(|pair| (pair[1] - pair[0]).abs()).fold(0.0, f32::max);
+    assert!(steepest < 0.03, "no click: {steepest}");
+}
+
+#[test]
+fn what_the_filter_learned_outlives_its_sleep() {
+    let said = [voice(8.0, 8), vec![0.0; 24_000 * 4], voice(3.0, 9)].concat();
+    let mut scene = Scene::new(EchoPath::plain(room(), 40), &said);
+    let (heard, left) = scene.run(15.0, &[]);
+    let taken = reduction(seconds(&heard, 12.04, 13.0), seconds(&left, 12.04, 13.0));
+    assert!(taken > 15.0, "from the first second on: {taken} dB");
+}
+
+#[test]
+fn while_we_speak_only_a_visitor_counts_as_somebody() {
+    let said = voice(12.0, 10);
+    let mut scene = Scene::new(EchoPath::plain(room(), 40), &said);
+    let (heard, _) = scene.run(8.0, &[]);
+    let alone = scene.somebody.split_off(5);
+    // In the pauses there is nothing to tell us from.
+    assert!(alone.matches('#').count() < alone.len() / 8, "{alone}");
+    // 10 dB below us.
+    let loud = 10f32.powf((rms_dbfs(&heard) - 10.0) / 20.0);
+    let tone = |i: usize| 1.4 * loud * (i as f32 * 0.1).sin() * (i as f32 * 0.001).sin();
+    let visitor: Vec<f32> = (0..16_000 * 2).map(tone).collect();
+    scene.somebody.clear();
+    scene.run(2.0, &visitor);
+    assert!(scene.somebody.matches('#').count() > 25, "{}", scene.somebody);
+}
