@@ -40,7 +40,11 @@ struct Agent {
 
 impl Agent {
     fn start(card: &VirtualCard, args: &[&str]) -> Self {
-        let mut child = mynah(args)
+        Self::run(card, mynah(args))
+    }
+
+    fn run(card: &VirtualCard, mut command: Command) -> Self {
+        let mut child = command
             .envs(card.env())
             .stdout(Stdio::piped())
             .stderr(Stdio::inherit())
@@ -120,6 +124,36 @@ fn an_order_through_the_microphone_is_answered_through_the_speaker() {
         assert!(said.iter().any(|line| line.contains(word)), "the order is read back: {said:?}");
         assert!(heard.contains(word), "the speaker said {said:?}, heard was {heard:?}");
     }
+}
+
+#[test]
+#[cfg_attr(
+    not(all(have_models, have_pulseaudio, have_strace)),
+    ignore = "needs models, pulseaudio and strace: run `make test`"
+)]
+fn an_agent_at_work_opens_no_socket_but_unix_ones() {
+    let _only = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+    let dir = tempfile::tempdir().unwrap();
+    let order = speak(dir.path(), "order.wav", "Can I get a small cappuccino?");
+    let card = VirtualCard::start();
+    let trace = dir.path().join("trace");
+    let mut traced = Command::new("strace");
+    traced
+        .args(["-f", "-qq", "--seccomp-bpf", "-e", "trace=socket,socketpair,io_uring_setup", "-o"])
+        .arg(&trace)
+        .arg(env!("CARGO_BIN_EXE_mynah"))
+        .args(["run", "agents/coffee", "--json", "--mic", Card::MIC, "--speaker", Card::SPEAKER])
+        .current_dir(env!("CARGO_MANIFEST_DIR"));
+    let mut agent = Agent::run(&card, traced);
+    agent.wait_for("ready");
+    card.play_into_mic(&order);
+    agent.wait_for("audio_end");
+    drop(agent);
+    let calls = std::fs::read_to_string(&trace).unwrap();
+    let (unix, foreign): (Vec<&str>, Vec<&str>) =
+        calls.lines().filter(|call| call.contains('(')).partition(|call| call.contains("AF_UNIX"));
+    assert!(foreign.is_empty(), "{foreign:#?}");
+    assert!(!unix.is_empty(), "the sound daemon was spoken to: {calls}");
 }
 
 #[test]

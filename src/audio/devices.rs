@@ -21,7 +21,7 @@ pub enum Direction {
 }
 
 impl Direction {
-    fn device(self) -> &'static str {
+    pub(crate) fn device(self) -> &'static str {
         match self {
             Self::Record => "microphone",
             Self::Play => "speaker",

@@ -7,12 +7,14 @@ use clap::{Parser, Subcommand};
 
 use crate::agent::Agent;
 use crate::models::{ModelError, ModelStore};
+use crate::sandbox;
 
 mod bench;
 mod chat;
 mod check;
 mod demo;
 mod devices;
+mod doctor;
 mod eval;
 mod eval_echo;
 mod eval_text;
@@ -105,6 +107,7 @@ enum Command {
     Train(train::Args),
     Test(test::Args),
     Devices(devices::Args),
+    Doctor(doctor::Args),
     Eval(eval::Args),
     EvalText(eval_text::Args),
     EvalEcho(eval_echo::Args),
@@ -141,6 +144,9 @@ impl From<ModelError> for Failure {
 /// Runs the command line of this process.
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
+    if let Err(error) = sandbox::enter() {
+        eprintln!("mynah: warning: {error}");
+    }
     let context = &cli.context;
     let result = match &cli.command {
         Command::Demo(args) => demo::run(args, context),
@@ -155,6 +161,7 @@ pub fn main() -> ExitCode {
         Command::Train(args) => train::run(args, context),
         Command::Test(args) => test::run(args, context),
         Command::Devices(args) => devices::run(args, context),
+        Command::Doctor(args) => doctor::run(args, context),
         Command::Eval(args) => eval::run(args, context),
         Command::EvalText(args) => eval_text::run(args, context),
         Command::EvalEcho(args) => eval_echo::run(args, context),

@@ -69,6 +69,13 @@ pub struct State {
     state_dir: Option<PathBuf>,
 }
 
+impl State {
+    /// Where what `agent` learns is kept.
+    pub fn kept(&self, agent: &Agent) -> Kept {
+        Kept::of(agent, self.state_dir.as_deref())
+    }
+}
+
 /// What `--json` prints: one object for each agent.
 #[derive(Serialize)]
 struct Report<'a> {
@@ -119,7 +126,7 @@ fn train_one(
 ) -> Result<Vec<Observed>, Failure> {
     let start = Instant::now();
     let mut agent = Agent::load(folder).map_err(Failure::input)?;
-    let kept = Kept::of(&agent, args.state.state_dir.as_deref());
+    let kept = args.state.kept(&agent);
     let known = kept.load(&agent, models).filter(|_| !args.force);
     let heard_before = kept.has_heard_speech();
     let was_known = known.is_some();
@@ -233,7 +240,7 @@ pub fn prepare(
     hears: Hears,
 ) -> Result<(), Failure> {
     let mut encoder = SentenceEncoder::load(models).map_err(Failure::input)?;
-    let kept = Kept::of(agent, state.state_dir.as_deref());
+    let kept = state.kept(agent);
     let known = kept.load(agent, models);
     if known.is_none() || hears == Hears::Text {
         pronounce(agent, models)?;
