@@ -29,9 +29,7 @@ pub enum SandboxError {
     Refused(#[from] seccompiler::Error),
     #[error("the filter of system calls cannot be made ({0}); this is a fault of mynah's")]
     Filter(#[from] seccompiler::BackendError),
-    #[error(
-        "this process is not kept from the network: a socket is refused by no filter ({0})"
-    )]
+    #[error("this process is not kept from the network: a socket is refused by no filter ({0})")]
     Leaks(&'static str),
 }
 
@@ -92,9 +90,7 @@ fn filter() -> Result<BpfProgram, seccompiler::BackendError> {
         (libc::SYS_ptrace, vec![]),
     ]);
     #[cfg(target_arch = "x86_64")]
-    for call in
-        [libc::SYS_socket, libc::SYS_socketpair, libc::SYS_io_uring_setup, X32_PTRACE]
-    {
+    for call in [libc::SYS_socket, libc::SYS_socketpair, libc::SYS_io_uring_setup, X32_PTRACE] {
         refused.insert(X32 | call, vec![]);
     }
     #[cfg(target_arch = "x86_64")]

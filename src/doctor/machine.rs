@@ -125,7 +125,9 @@ pub fn models(store: &Result<ModelStore, ModelError>) -> Finding {
     };
     let place = |store: &ModelStore| store.root().display().to_string();
     match store.as_ref().map_err(ModelError::to_string).map(|store| (place(store), read(store))) {
-        Ok((place, Ok(count))) => Finding::ok(CHECK, format!("{count} files, all whole, in {place}")),
+        Ok((place, Ok(count))) => {
+            Finding::ok(CHECK, format!("{count} files, all whole, in {place}"))
+        }
         Ok((_, Err(error))) | Err(error) => {
             Finding::fault(CHECK, error, "`make models` builds them anew")
         }

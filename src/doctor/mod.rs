@@ -35,11 +35,7 @@ impl Finding {
         Self { check, verdict: Verdict::Ok, what: what.into(), next: None }
     }
 
-    pub fn warning(
-        check: &'static str,
-        what: impl Into<String>,
-        next: impl Into<String>,
-    ) -> Self {
+    pub fn warning(check: &'static str, what: impl Into<String>, next: impl Into<String>) -> Self {
         Self { check, verdict: Verdict::Warning, what: what.into(), next: Some(next.into()) }
     }
 

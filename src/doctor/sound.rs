@@ -68,8 +68,7 @@ pub fn room(heard: &[f32]) -> Finding {
     let mean = heard.iter().sum::<f32>() / heard.len() as f32;
     let power = heard.iter().map(|x| (x - mean).powi(2)).sum::<f32>() / heard.len() as f32;
     let level = 10.0 * power.max(1e-20).log10();
-    let clipped =
-        heard.iter().filter(|x| x.abs() >= FULL).count() as f32 / heard.len() as f32;
+    let clipped = heard.iter().filter(|x| x.abs() >= FULL).count() as f32 / heard.len() as f32;
     if heard.iter().all(|x| x == first) || level < DEAD_DB {
         Finding::fault(
             CHECK,
