@@ -94,7 +94,8 @@ fn speech_is_heard_from_the_speaker_until_it_is_stopped() {
             let stats = playback.stats();
             println!("{}: {found:.5} at {shift}, {stats:?}", playback.format());
             let disturbed = stats.xruns + stats.errors > before.xruns + before.errors;
-            let again = disturbed || found <= 0.98;
+            // Begun on an odd sample of the device, it lies between two of the recording: 0.978.
+            let again = disturbed || found <= 0.97;
             if again {
                 // A stream that began badly stays bad.
                 playback = open();
