@@ -4,6 +4,7 @@
 mod support;
 
 use std::io::{BufRead, BufReader};
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
@@ -45,6 +46,7 @@ impl Agent {
 
     fn run(card: &VirtualCard, mut command: Command) -> Self {
         let mut child = command
+            .process_group(0)
             .envs(card.env())
             .stdout(Stdio::piped())
             .stderr(Stdio::inherit())
@@ -79,7 +81,9 @@ impl Agent {
 
 impl Drop for Agent {
     fn drop(&mut self) {
-        let _ = self.child.kill();
+        // With its group: who traces it does not take it along.
+        // SAFETY: makes one system call, with numbers only.
+        unsafe { libc::kill(-self.child.id().cast_signed(), libc::SIGKILL) };
         let _ = self.child.wait();
     }
 }
