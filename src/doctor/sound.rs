@@ -45,7 +45,8 @@ pub fn devices(listed: &Result<Vec<DeviceInfo>, DeviceError>, direction: Directi
         Some((device, why)) => Finding::fault(
             check,
             format!("{} cannot be opened: {why}", device.id),
-            "end the program that uses it, and put the user into the group `audio`",
+            "start the sound server it belongs to, end the program that uses it, or put the user \
+             into the group `audio`",
         ),
         None => Finding::fault(
             check,
