@@ -14,9 +14,11 @@ use serde::Serialize;
 use super::stream::{self, Format, StreamWish};
 
 /// Which way sound goes through a device.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub enum Direction {
+    #[serde(rename = "microphone")]
     Record,
+    #[serde(rename = "speaker")]
     Play,
 }
 
@@ -58,10 +60,26 @@ impl FromStr for DeviceChoice {
     type Err = Infallible;
 
     fn from_str(text: &str) -> Result<Self, Infallible> {
-        Ok(match text {
+        Ok(Self::named(text))
+    }
+}
+
+impl DeviceChoice {
+    /// The devices that were asked for, or else those of the board profile; the best first.
+    pub fn ranked(asked: &[Self], board: &[String]) -> Vec<Self> {
+        if asked.is_empty() {
+            board.iter().map(|name| Self::named(name)).collect()
+        } else {
+            asked.to_vec()
+        }
+    }
+
+    /// The one called `name`, where `default` is the system's.
+    fn named(name: &str) -> Self {
+        match name {
             "default" => Self::Default,
             name => Self::Named(name.to_owned()),
-        })
+        }
     }
 }
 

@@ -111,15 +111,15 @@ fn listen_and_play(
     board: &Board,
     show: &mut impl FnMut(Finding) -> Result<(), Failure>,
 ) -> Result<(), Failure> {
-    let choice = |asked: &Option<DeviceChoice>, board: &str| match asked {
-        Some(choice) => choice.clone(),
-        None => board.parse().unwrap_or_else(|never: std::convert::Infallible| match never {}),
+    // What is tried is the device that should work, not what would stand in for it.
+    let first = |asked: &Option<DeviceChoice>, board: &[String]| {
+        DeviceChoice::ranked(asked.as_slice(), board).swap_remove(0)
     };
     let wish = StreamWish::default();
     let fault = |direction: Direction, error: &DeviceError| {
         Finding::fault(direction.device(), error.to_string(), "`mynah devices` shows what works")
     };
-    let microphone = choice(&args.mic, &board.audio.capture_device);
+    let microphone = first(&args.mic, &board.audio.capture_device);
     let mut capture = match Capture::open(&microphone, &wish) {
         Ok(capture) => capture,
         Err(error) => return show(fault(Direction::Record, &error)),
@@ -131,7 +131,7 @@ fn listen_and_play(
     let deaf = sound::room(&heard);
     let hears = deaf.verdict != Verdict::Fault;
     show(deaf)?;
-    let speaker = choice(&args.speaker, &board.audio.playback_device);
+    let speaker = first(&args.speaker, &board.audio.playback_device);
     let mut playback = match Playback::open(&speaker, &wish) {
         Ok(playback) => playback,
         Err(error) => return show(fault(Direction::Play, &error)),
