@@ -36,7 +36,7 @@ impl Direction {
     }
 
     /// The command-line option that chooses the device.
-    fn option(self) -> &'static str {
+    pub(super) fn option(self) -> &'static str {
         match self {
             Self::Record => "--mic",
             Self::Play => "--speaker",
@@ -52,6 +52,16 @@ pub enum DeviceChoice {
     Default,
     /// The id of a device, or a part of its name, as `mynah devices` prints them.
     Named(String),
+}
+
+impl DeviceChoice {
+    /// What was asked for on the command line, or else what the board profile names.
+    pub fn or_board(asked: Option<&Self>, board: &str) -> Self {
+        asked.cloned().unwrap_or_else(|| match board.parse() {
+            Ok(choice) => choice,
+            Err(never) => match never {},
+        })
+    }
 }
 
 impl FromStr for DeviceChoice {
@@ -180,23 +190,8 @@ pub(super) fn find(choice: &DeviceChoice, direction: Direction) -> Result<Found,
     quietly(|| {
         let host = host()?;
         let devices = all(&host)?;
-        let candidates = match choice {
-            DeviceChoice::Default => {
-                let default = match direction {
-                    Direction::Record => host.default_input_device(),
-                    Direction::Play => host.default_output_device(),
-                };
-                default.map(|device| (id_of(&device), device)).into_iter().collect()
-            }
-            DeviceChoice::Named(name) => {
-                let described: Vec<(&str, String)> =
-                    devices.iter().map(|(id, device)| (&**id, device.to_string())).collect();
-                let matching = matching(name, &described);
-                matching.into_iter().map(|at| devices[at].clone()).collect::<Vec<_>>()
-            }
-        };
         let mut refused = None;
-        for (id, device) in candidates {
+        for (id, device) in candidates(choice, direction, &host, &devices) {
             match configs(&device, direction) {
                 Ok(configs) => return Ok(Found { device, id, configs }),
                 Err(error) => _ = refused.get_or_insert((id, error)),
@@ -207,19 +202,61 @@ pub(super) fn find(choice: &DeviceChoice, direction: Direction) -> Result<Found,
             (DeviceChoice::Named(_), Some((device, error))) => {
                 Err(open_error(direction, device, &error))
             }
-            _ => {
-                let usable = describe_all(&devices)
-                    .into_iter()
-                    .filter(|info| matches!(info.ability(direction), Ability::Ready(_)))
-                    .map(|info| format!("`{}` ({})", info.id, info.name));
-                Err(DeviceError::NotFound {
-                    direction,
-                    choice: choice.clone(),
-                    usable: usable.collect(),
-                })
-            }
+            _ => Err(not_found(choice, direction, &devices)),
         }
     })
+}
+
+/// The id of the device that `choice` means; it is not opened, so another program may have it. Of
+/// several that match a name it is the first that claims to be able.
+pub(super) fn id(choice: &DeviceChoice, direction: Direction) -> Result<String, DeviceError> {
+    quietly(|| {
+        let host = host()?;
+        let devices = all(&host)?;
+        let able = |device: &cpal::Device| match direction {
+            Direction::Record => device.supports_input(),
+            Direction::Play => device.supports_output(),
+        };
+        let found = candidates(choice, direction, &host, &devices);
+        let found = found.into_iter().find(|(_, device)| able(device));
+        found.map(|(id, _)| id).ok_or_else(|| not_found(choice, direction, &devices))
+    })
+}
+
+/// The devices of `devices` that `choice` can mean, best first.
+fn candidates(
+    choice: &DeviceChoice,
+    direction: Direction,
+    host: &cpal::Host,
+    devices: &[(String, cpal::Device)],
+) -> Vec<(String, cpal::Device)> {
+    match choice {
+        DeviceChoice::Default => {
+            let default = match direction {
+                Direction::Record => host.default_input_device(),
+                Direction::Play => host.default_output_device(),
+            };
+            default.map(|device| (id_of(&device), device)).into_iter().collect()
+        }
+        DeviceChoice::Named(name) => {
+            let described: Vec<(&str, String)> =
+                devices.iter().map(|(id, device)| (&**id, device.to_string())).collect();
+            let matching = matching(name, &described);
+            matching.into_iter().map(|at| devices[at].clone()).collect()
+        }
+    }
+}
+
+fn not_found(
+    choice: &DeviceChoice,
+    direction: Direction,
+    devices: &[(String, cpal::Device)],
+) -> DeviceError {
+    let usable = describe_all(devices)
+        .into_iter()
+        .filter(|info| matches!(info.ability(direction), Ability::Ready(_)))
+        .map(|info| format!("`{}` ({})", info.id, info.name));
+    DeviceError::NotFound { direction, choice: choice.clone(), usable: usable.collect() }
 }
 
 pub(super) fn open_error(direction: Direction, device: String, error: &cpal::Error) -> DeviceError {

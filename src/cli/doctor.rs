@@ -111,15 +111,11 @@ fn listen_and_play(
     board: &Board,
     show: &mut impl FnMut(Finding) -> Result<(), Failure>,
 ) -> Result<(), Failure> {
-    let choice = |asked: &Option<DeviceChoice>, board: &str| match asked {
-        Some(choice) => choice.clone(),
-        None => board.parse().unwrap_or_else(|never: std::convert::Infallible| match never {}),
-    };
     let wish = StreamWish::default();
     let fault = |direction: Direction, error: &DeviceError| {
         Finding::fault(direction.device(), error.to_string(), "`mynah devices` shows what works")
     };
-    let microphone = choice(&args.mic, &board.audio.capture_device);
+    let microphone = DeviceChoice::or_board(args.mic.as_ref(), &board.audio.capture_device);
     let mut capture = match Capture::open(&microphone, &wish) {
         Ok(capture) => capture,
         Err(error) => return show(fault(Direction::Record, &error)),
@@ -131,7 +127,7 @@ fn listen_and_play(
     let deaf = sound::room(&heard);
     let hears = deaf.verdict != Verdict::Fault;
     show(deaf)?;
-    let speaker = choice(&args.speaker, &board.audio.playback_device);
+    let speaker = DeviceChoice::or_board(args.speaker.as_ref(), &board.audio.playback_device);
     let mut playback = match Playback::open(&speaker, &wish) {
         Ok(playback) => playback,
         Err(error) => return show(fault(Direction::Play, &error)),

@@ -94,13 +94,9 @@ pub fn run(args: &Args, context: &Context) -> Result<(), Failure> {
             .and_then(|_| signal_hook::flag::register(signal, Arc::clone(&stop)))
             .context("cannot listen for Ctrl-C")?;
     }
-    let device = |asked: &Option<DeviceChoice>, board: &str| match asked {
-        Some(choice) => choice.clone(),
-        None => board.parse().unwrap_or_else(|never: std::convert::Infallible| match never {}),
-    };
     let options = LiveOptions {
-        microphone: device(&args.mic, &board.audio.capture_device),
-        speaker: device(&args.speaker, &board.audio.playback_device),
+        microphone: DeviceChoice::or_board(args.mic.as_ref(), &board.audio.capture_device),
+        speaker: DeviceChoice::or_board(args.speaker.as_ref(), &board.audio.playback_device),
         period_ms: board.audio.period_ms,
         duplex: Duplex::of(args.headset, args.half_duplex, board.echo),
         threads: board.threads.clone(),

@@ -132,6 +132,14 @@ impl Card {
         assert!(stopped.is_ok_and(|status| status.success()), "pactl exit: {}", self.log());
     }
 
+    /// Asks the daemon something, as its own tool does; returns what it prints.
+    pub fn pactl(&self, args: &[&str]) -> String {
+        let output = self.command("pactl").args(args).stdout(Stdio::piped()).output();
+        let output = output.expect("pactl comes with pulseaudio");
+        assert!(output.status.success(), "pactl {args:?}: {}; {}", output.status, self.log());
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    }
+
     fn command(&self, program: &str) -> Command {
         command(&self.folder, program)
     }
