@@ -1,7 +1,8 @@
 //! Sound devices: what is there, which one is meant, and what to say when it is not there.
 //!
 //! On Linux the devices are those of ALSA, by the names its configuration gives them; PulseAudio
-//! and PipeWire appear there as `default` and `pulse` or `pipewire`.
+//! and PipeWire appear there as `default` and `pulse` or `pipewire`. Built with the feature of that
+//! name, the program also talks to PulseAudio, PipeWire or JACK itself.
 
 use std::convert::Infallible;
 use std::fmt;
@@ -38,7 +39,7 @@ impl Direction {
     }
 
     /// The command-line option that chooses the device.
-    fn option(self) -> &'static str {
+    pub(super) fn option(self) -> &'static str {
         match self {
             Self::Record => "--mic",
             Self::Play => "--speaker",
@@ -186,7 +187,7 @@ pub(super) struct Found {
 /// All devices worth choosing, each opened for a moment to learn its format. Takes up to a second
 /// or two.
 pub fn list() -> Result<Vec<DeviceInfo>, DeviceError> {
-    quietly(|| Ok(describe_all(&all(&host()?)?)))
+    quietly(|| Ok(describe_all(&all(&hosts()?)?)))
 }
 
 /// Finds the device that `choice` means and what it can do.
@@ -196,25 +197,10 @@ pub fn list() -> Result<Vec<DeviceInfo>, DeviceError> {
 /// come before the bare hardware.
 pub(super) fn find(choice: &DeviceChoice, direction: Direction) -> Result<Found, DeviceError> {
     quietly(|| {
-        let host = host()?;
-        let devices = all(&host)?;
-        let candidates = match choice {
-            DeviceChoice::Default => {
-                let default = match direction {
-                    Direction::Record => host.default_input_device(),
-                    Direction::Play => host.default_output_device(),
-                };
-                default.map(|device| (id_of(&device), device)).into_iter().collect()
-            }
-            DeviceChoice::Named(name) => {
-                let described: Vec<(&str, String)> =
-                    devices.iter().map(|(id, device)| (&**id, device.to_string())).collect();
-                let matching = matching(name, &described);
-                matching.into_iter().map(|at| devices[at].clone()).collect::<Vec<_>>()
-            }
-        };
+        let hosts = hosts()?;
+        let devices = all(&hosts)?;
         let mut refused = None;
-        for (id, device) in candidates {
+        for (id, device) in candidates(choice, direction, &hosts, &devices) {
             match configs(&device, direction) {
                 Ok(configs) => return Ok(Found { device, id, configs }),
                 Err(error) => _ = refused.get_or_insert((id, error)),
@@ -225,19 +211,69 @@ pub(super) fn find(choice: &DeviceChoice, direction: Direction) -> Result<Found,
             (DeviceChoice::Named(_), Some((device, error))) => {
                 Err(open_error(direction, device, &error))
             }
-            _ => {
-                let usable = describe_all(&devices)
-                    .into_iter()
-                    .filter(|info| matches!(info.ability(direction), Ability::Ready(_)))
-                    .map(|info| format!("`{}` ({})", info.id, info.name));
-                Err(DeviceError::NotFound {
-                    direction,
-                    choice: choice.clone(),
-                    usable: usable.collect(),
-                })
-            }
+            _ => Err(not_found(choice, direction, &devices)),
         }
     })
+}
+
+/// The id of the device that `choice` means; it is not opened, so another program may have it. Of
+/// several that match a name it is the first that claims to be able.
+pub(super) fn id(choice: &DeviceChoice, direction: Direction) -> Result<String, DeviceError> {
+    quietly(|| {
+        let hosts = hosts()?;
+        let devices = all(&hosts)?;
+        let able = |device: &cpal::Device| match direction {
+            Direction::Record => device.supports_input(),
+            Direction::Play => device.supports_output(),
+        };
+        let found = candidates(choice, direction, &hosts, &devices);
+        let found = found.into_iter().find(|(_, device)| able(device));
+        found.map(|(id, _)| id).ok_or_else(|| not_found(choice, direction, &devices))
+    })
+}
+
+/// The devices of `devices` that `choice` can mean, best first.
+fn candidates(
+    choice: &DeviceChoice,
+    direction: Direction,
+    hosts: &[cpal::Host],
+    devices: &[(String, cpal::Device)],
+) -> Vec<(String, cpal::Device)> {
+    // The name of a sound system alone is its default; that of the first one is the system's.
+    let system = match choice {
+        DeviceChoice::Default => hosts.first(),
+        DeviceChoice::Named(name) => {
+            hosts.iter().find(|h| h.id().name().eq_ignore_ascii_case(name))
+        }
+    };
+    match (choice, system) {
+        (_, Some(host)) => {
+            let default = match direction {
+                Direction::Record => host.default_input_device(),
+                Direction::Play => host.default_output_device(),
+            };
+            default.map(|device| (id_of(&device), device)).into_iter().collect()
+        }
+        (DeviceChoice::Default, None) => Vec::new(),
+        (DeviceChoice::Named(name), None) => {
+            let described: Vec<(&str, String)> =
+                devices.iter().map(|(id, device)| (&**id, device.to_string())).collect();
+            let matching = matching(name, &described);
+            matching.into_iter().map(|at| devices[at].clone()).collect()
+        }
+    }
+}
+
+fn not_found(
+    choice: &DeviceChoice,
+    direction: Direction,
+    devices: &[(String, cpal::Device)],
+) -> DeviceError {
+    let usable = describe_all(devices)
+        .into_iter()
+        .filter(|info| matches!(info.ability(direction), Ability::Ready(_)))
+        .map(|info| format!("`{}` ({})", info.id, info.name));
+    DeviceError::NotFound { direction, choice: choice.clone(), usable: usable.collect() }
 }
 
 pub(super) fn open_error(direction: Direction, device: String, error: &cpal::Error) -> DeviceError {
@@ -268,23 +304,44 @@ fn matching(name: &str, devices: &[(&str, String)]) -> Vec<usize> {
     matches
 }
 
-fn host() -> Result<cpal::Host, DeviceError> {
+/// The sound systems that this program was built for and that are there; ALSA first.
+fn hosts() -> Result<Vec<cpal::Host>, DeviceError> {
     // Never `default_host`, which panics when there is none.
-    let mut hosts = cpal::available_hosts().into_iter();
-    let id = hosts.next().ok_or_else(|| DeviceError::NoHost { what: "no driver for it".into() })?;
-    cpal::host_from_id(id).map_err(|error| DeviceError::NoHost { what: error.to_string() })
+    let mut ids = cpal::available_hosts();
+    ids.sort_by_key(|id| id.name() != ALSA);
+    let mut refused = DeviceError::NoHost { what: "no driver for it".into() };
+    let mut hosts = Vec::new();
+    for id in ids {
+        match cpal::host_from_id(id) {
+            Ok(host) => hosts.push(host),
+            Err(error) => refused = DeviceError::NoHost { what: error.to_string() },
+        }
+    }
+    if hosts.is_empty() { Err(refused) } else { Ok(hosts) }
 }
+
+const ALSA: &str = "ALSA";
 
 /// Every device but ALSA's `null`, which has no clock: it would record silence without end.
-fn all(host: &cpal::Host) -> Result<Vec<(String, cpal::Device)>, DeviceError> {
-    let devices =
-        host.devices().map_err(|error| DeviceError::NoHost { what: error.to_string() })?;
-    let named = devices.map(|device| (id_of(&device), device));
-    Ok(named.filter(|(id, _)| id != "null").collect())
+fn all(hosts: &[cpal::Host]) -> Result<Vec<(String, cpal::Device)>, DeviceError> {
+    let (mut devices, mut refused) = (Vec::new(), None);
+    for host in hosts {
+        match host.devices() {
+            Ok(found) => devices.extend(found.map(|device| (id_of(&device), device))),
+            Err(error) => refused = Some(DeviceError::NoHost { what: error.to_string() }),
+        }
+    }
+    devices.retain(|(id, _)| id != "null");
+    // One that does not answer is no hindrance where another does.
+    refused.filter(|_| devices.is_empty()).map_or(Ok(devices), Err)
 }
 
+/// ALSA's own names, and for other sound systems, theirs after the system's: `pulseaudio:NAME`.
 fn id_of(device: &cpal::Device) -> String {
-    device.id().map_or_else(|_| device.to_string(), |id| id.id().to_owned())
+    device.id().map_or_else(
+        |_| device.to_string(),
+        |id| if id.host().name() == ALSA { id.id().to_owned() } else { id.to_string() },
+    )
 }
 
 /// ALSA plug-ins that only wrap the default device, or a sound server that greets everybody who

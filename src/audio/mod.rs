@@ -13,6 +13,7 @@ pub mod file;
 mod flac;
 pub mod frames;
 pub mod interpolate;
+pub mod levels;
 mod line;
 pub mod playback;
 pub mod reference;

@@ -104,6 +104,8 @@ pub fn run(args: &Args, context: &Context) -> Result<(), Failure> {
     let options = LiveOptions {
         microphones: DeviceChoice::ranked(&args.mic, &board.audio.capture_device),
         speakers: DeviceChoice::ranked(&args.speaker, &board.audio.playback_device),
+        capture_level: board.audio.capture_level,
+        playback_level: board.audio.playback_level,
         period_ms: board.audio.period_ms,
         lines: args.keyboard.then(keyboard::texts),
         duplex: Duplex::of(args.headset, args.half_duplex, board.echo),

@@ -94,6 +94,14 @@ mod tests {
     }
 
     #[test]
+    fn levels_are_set_only_where_they_are_asked_for() {
+        let board = Board::load("x86-kiosk").unwrap();
+        assert_eq!((board.audio.capture_level, board.audio.playback_level), (None, None));
+        let board = edited("period_ms = 20", "period_ms = 20\ncapture_level = 70").unwrap();
+        assert_eq!((board.audio.capture_level, board.audio.playback_level), (Some(70), None));
+    }
+
+    #[test]
     fn an_unknown_name_lists_the_known_ones() {
         let error = Board::load("toaster").unwrap_err().to_string();
         assert!(error.contains("toaster") && error.contains("x86-kiosk"), "{error}");
@@ -117,6 +125,16 @@ mod tests {
             ("period_ms = 20", "perod_ms = 20", "perod_ms = 20: unknown field `perod_ms`"),
             ("period_ms = 20", "", "missing field `period_ms`"),
             ("period_ms = 20", "period_ms =", "period_ms =:"),
+            (
+                "period_ms = 20",
+                "period_ms = 20\ncapture_level = 0",
+                "audio.capture_level is 0; it must be a whole number from 1 to 100",
+            ),
+            (
+                "period_ms = 20",
+                "period_ms = 20\nplayback_level = 101",
+                "audio.playback_level is 101; it must be",
+            ),
             (
                 "capture_device = \"default\"",
                 "capture_device = \" \"",

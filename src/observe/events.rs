@@ -6,6 +6,7 @@
 use serde::Serialize;
 
 use crate::audio::devices::Direction;
+use crate::audio::levels::LevelError;
 use crate::audio::signal::Signal;
 use crate::hear::echo::EchoState;
 use crate::nlu::{Alternative, GaveUp, SearchEvidence, Slots, Status};
@@ -163,6 +164,14 @@ pub struct StageTimes {
 }
 
 impl Event {
+    /// A device works, and not as loud as the board profile asks for.
+    pub fn level_not_set(error: &LevelError) -> Self {
+        Self::Fault {
+            what: error.to_string(),
+            hint: "the device is used as it stands; `mynah levels` shows its controls".into(),
+        }
+    }
+
     /// The JSON line, without the newline.
     pub fn to_json(&self) -> String {
         #[derive(Serialize)]

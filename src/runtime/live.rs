@@ -14,7 +14,7 @@ use super::microphone::Microphone;
 use super::mouth::Mouth;
 use super::replay::join;
 use super::report::{Reporter, reporter};
-use super::supervisor::Supervisor;
+use super::supervisor::{Supervisor, Wish};
 use super::thinker::Thinker;
 use crate::agent::Agent;
 use crate::audio::devices::DeviceChoice;
@@ -34,6 +34,9 @@ pub struct LiveOptions {
     /// At least one of each, the best first.
     pub microphones: Vec<DeviceChoice>,
     pub speakers: Vec<DeviceChoice>,
+    /// Where their own controls are put at every opening, in percent.
+    pub capture_level: Option<u8>,
+    pub playback_level: Option<u8>,
     /// Milliseconds of sound per device callback.
     pub period_ms: u32,
     pub duplex: Duplex,
@@ -43,12 +46,6 @@ pub struct LiveOptions {
     pub threads: Threads,
     /// When the program began, for [`Event::Ready`].
     pub started: Instant,
-}
-
-impl LiveOptions {
-    fn wish(&self) -> StreamWish {
-        StreamWish { period_ms: self.period_ms, ..StreamWish::default() }
-    }
 }
 
 /// Runs `agent` on microphone and speaker until `stop` is set.
@@ -62,9 +59,13 @@ pub fn live(
     stop: &AtomicBool,
     mut on_event: impl FnMut(&Event),
 ) -> Result<(), RuntimeError> {
-    let microphone = Supervisor::open(options.microphones.clone(), options.wish())?;
+    let wish = |level| Wish {
+        stream: StreamWish { period_ms: options.period_ms, ..StreamWish::default() },
+        level,
+    };
+    let microphone = Supervisor::open(options.microphones.clone(), wish(options.capture_level))?;
     let mut speaker: Supervisor<Playback> =
-        Supervisor::open(options.speakers.clone(), options.wish())?;
+        Supervisor::open(options.speakers.clone(), wish(options.playback_level))?;
     on_event(&Event::Ready {
         microphone: microphone.name().into(),
         speaker: speaker.name().into(),

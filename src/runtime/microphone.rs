@@ -100,6 +100,9 @@ impl Microphone {
             Some(Change::Back(away)) => self.open_again(DeviceState::Back, away),
             Some(Change::Replaced(away)) => self.open_again(DeviceState::Replaced, away),
         }
+        if let Some(error) = self.supervisor.complaint() {
+            self.report.send(Event::level_not_set(&error));
+        }
         if self.lost.is_some_and(|lost| now.duration_since(lost) >= DEAF_AFTER) {
             self.shared.set_deaf(true);
         }

@@ -7,6 +7,7 @@ use std::time::Instant;
 use super::supervisor::{Change, Supervisor};
 use super::tally::Tally;
 use crate::audio::devices::DeviceError;
+use crate::audio::levels::LevelError;
 use crate::audio::playback::{Flushed, Playback, PlaybackControl, PlaybackStats};
 use crate::audio::reference::Reference;
 use crate::audio::track::Track;
@@ -200,6 +201,14 @@ impl Mouth {
     /// What went wrong with the speaker.
     pub fn counters(&self) -> DeviceCounters {
         self.tally.total()
+    }
+
+    /// See [`Supervisor::complaint`].
+    pub fn complaint(&mut self) -> Option<LevelError> {
+        match &mut self.output {
+            Output::Device(speaker) => speaker.complaint(),
+            Output::Track(_) => None,
+        }
     }
 
     /// See [`Tally::dropouts`].

@@ -13,6 +13,7 @@ use super::back_off::BackOff;
 use crate::audio::aside;
 use crate::audio::capture::Capture;
 use crate::audio::devices::{DeviceChoice, DeviceError, Direction};
+use crate::audio::levels::{self, LevelError};
 use crate::audio::playback::Playback;
 use crate::audio::stream::{Format, StreamWish};
 use crate::observe::DeviceState;
@@ -84,7 +85,7 @@ pub enum Change {
 pub struct Supervisor<D: Device> {
     /// The best first.
     ranked: Vec<DeviceChoice>,
-    wish: StreamWish,
+    wish: Wish,
     device: Option<D>,
     /// Of the device that is open, or was last: its own name, and where in the list it stands.
     name: String,
@@ -94,11 +95,29 @@ pub struct Supervisor<D: Device> {
     /// When a better device than the open one is looked for next.
     look_at: Instant,
     attempt: Option<Attempt<D>>,
+    /// The level that was asked for was not reached at the last opening.
+    complaint: Option<LevelError>,
+}
+
+/// How devices are opened.
+#[derive(Clone, Debug)]
+pub struct Wish {
+    pub stream: StreamWish,
+    /// How far up the device's own control is turned, in percent.
+    pub level: Option<u8>,
+}
+
+/// A device that was opened.
+struct Opened<D> {
+    device: D,
+    /// Where in the list it stands.
+    rank: usize,
+    level: Result<(), LevelError>,
 }
 
 /// An opening that is under way.
 struct Attempt<D> {
-    opened: Receiver<Option<(D, usize)>>,
+    opened: Receiver<Option<Opened<D>>>,
     since: Instant,
 }
 
@@ -107,11 +126,11 @@ impl<D: Device> Supervisor<D> {
     ///
     /// # Errors
     /// That of the best one, when none can be.
-    pub fn open(ranked: Vec<DeviceChoice>, wish: StreamWish) -> Result<Self, DeviceError> {
+    pub fn open(ranked: Vec<DeviceChoice>, wish: Wish) -> Result<Self, DeviceError> {
         let mut first = None;
         for (rank, choice) in ranked.iter().enumerate() {
-            match D::open(choice, &wish) {
-                Ok(device) => {
+            match open::<D>(choice, rank, &wish) {
+                Ok(Opened { device, rank, level }) => {
                     return Ok(Self {
                         name: device.id().to_owned(),
                         rank,
@@ -121,6 +140,7 @@ impl<D: Device> Supervisor<D> {
                         lost: None,
                         look_at: Instant::now() + BETTER_EVERY,
                         attempt: None,
+                        complaint: level.err(),
                     });
                 }
                 Err(error) => _ = first.get_or_insert(error),
@@ -137,6 +157,11 @@ impl<D: Device> Supervisor<D> {
     /// The id of the device that is open, or was last.
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// Why the device that was opened last does not stand at the level that was asked for; once.
+    pub fn complaint(&mut self) -> Option<LevelError> {
+        self.complaint.take()
     }
 
     /// A sentence on a device that was just opened.
@@ -164,8 +189,7 @@ impl<D: Device> Supervisor<D> {
         }
         let found = over(&mut self.attempt, now)?;
         self.look_at = now + BETTER_EVERY;
-        let (device, rank) = found?;
-        self.take(device, rank, now);
+        self.take(found?, now);
         Some(Change::Replaced(Duration::ZERO))
     }
 
@@ -184,16 +208,17 @@ impl<D: Device> Supervisor<D> {
             }
             self.attempt = Some(attempt(choices, &self.wish, now));
         }
-        let (device, rank) = over(&mut self.attempt, now)??;
-        let same = self.name == device.id();
-        self.take(device, rank, now);
+        let opened = over(&mut self.attempt, now)??;
+        let same = self.name == opened.device.id();
+        self.take(opened, now);
         Some(if same { Change::Back(away) } else { Change::Replaced(away) })
     }
 
-    fn take(&mut self, device: D, rank: usize, now: Instant) {
+    fn take(&mut self, opened: Opened<D>, now: Instant) {
         self.close();
-        (self.name, self.rank) = (device.id().to_owned(), rank);
-        self.device = Some(device);
+        (self.name, self.rank) = (opened.device.id().to_owned(), opened.rank);
+        self.device = Some(opened.device);
+        self.complaint = opened.level.err();
         self.lost = None;
         self.look_at = now + BETTER_EVERY;
     }
@@ -211,17 +236,28 @@ impl<D: Device> Drop for Supervisor<D> {
     }
 }
 
+fn open<D: Device>(
+    choice: &DeviceChoice,
+    rank: usize,
+    wish: &Wish,
+) -> Result<Opened<D>, DeviceError> {
+    let device = D::open(choice, &wish.stream)?;
+    // The device is good without its level, too.
+    let level = levels::apply(D::DIRECTION, device.id(), wish.level).map(drop);
+    Ok(Opened { device, rank, level })
+}
+
 /// Begins to open the first of `choices` that can be opened.
 fn attempt<D: Device>(
     choices: Vec<(DeviceChoice, usize)>,
-    wish: &StreamWish,
+    wish: &Wish,
     since: Instant,
 ) -> Attempt<D> {
     let (sender, opened) = bounded(1);
     let wish = wish.clone();
     // Without a thread the sender is dropped, which counts as a failed attempt.
     let _ = std::thread::Builder::new().name("open".into()).spawn(move || {
-        let working = |(choice, rank)| started(D::open(&choice, &wish).ok()?).map(|d| (d, rank));
+        let working = |(choice, rank)| started(open(&choice, rank, &wish).ok()?);
         // Where nobody waits for it any more it is closed again.
         let _ = sender.send(choices.into_iter().find_map(working));
     });
@@ -229,19 +265,19 @@ fn attempt<D: Device>(
 }
 
 /// The device, if it does anything: one that hangs can be opened, too.
-fn started<D: Device>(mut device: D) -> Option<D> {
-    while !device.has_started() {
-        if device.check().is_err() {
-            aside::close(device);
+fn started<D: Device>(mut opened: Opened<D>) -> Option<Opened<D>> {
+    while !opened.device.has_started() {
+        if opened.device.check().is_err() {
+            aside::close(opened.device);
             return None;
         }
         std::thread::sleep(LOOK_AT_START);
     }
-    Some(device)
+    Some(opened)
 }
 
 /// What an attempt came to, once it is over; it is then forgotten.
-fn over<D>(attempt: &mut Option<Attempt<D>>, now: Instant) -> Option<Option<(D, usize)>> {
+fn over<D>(attempt: &mut Option<Attempt<D>>, now: Instant) -> Option<Option<Opened<D>>> {
     let under_way = attempt.as_ref()?;
     let opened = match under_way.opened.try_recv() {
         Ok(opened) => opened,
@@ -271,6 +307,9 @@ mod tests {
     fn unplug(id: &str) {
         PLUGGED.lock().unwrap().remove(id);
     }
+
+    const WISH: Wish =
+        Wish { stream: StreamWish { rate_hz: None, channels: None, period_ms: 20 }, level: None };
 
     struct Fake(String);
 
@@ -320,7 +359,7 @@ mod tests {
     impl Bench {
         fn new(ranked: &[&str]) -> Self {
             let ranked = ranked.iter().map(|name| DeviceChoice::Named((*name).into())).collect();
-            let supervisor = Supervisor::open(ranked, StreamWish::default()).unwrap();
+            let supervisor = Supervisor::open(ranked, WISH).unwrap();
             Self { supervisor, now: Instant::now() }
         }
 
@@ -380,7 +419,7 @@ mod tests {
         plug("d2");
         assert_eq!(Bench::new(&["d1", "d2"]).pass(1, false).1, Some("d2"));
         let ranked = ["d3", "d4"].map(|name| DeviceChoice::Named(name.into())).to_vec();
-        let Err(error) = Supervisor::<Fake>::open(ranked, StreamWish::default()) else {
+        let Err(error) = Supervisor::<Fake>::open(ranked, WISH) else {
             panic!("none is plugged in");
         };
         assert!(error.to_string().contains("d3"), "{error}");

@@ -412,6 +412,9 @@ impl<'m> Thinker<'m> {
             let (device, name) = (Direction::Play, self.mouth.device().to_owned());
             self.report.send(Event::Device { at, device, name, state, what, hint });
         }
+        if let Some(error) = self.mouth.complaint() {
+            self.report.send(Event::level_not_set(&error));
+        }
         if let Some((xruns, gaps)) = self.mouth.dropouts() {
             self.report.send(Event::Dropout { at, device: Direction::Play, xruns, gaps });
         }

@@ -144,9 +144,7 @@ impl Card {
     pub fn unplug_mic(&self) {
         self.pactl(&["unload-module", "module-remap-source"]);
         // The daemon moves whoever listened to another source, as it would not on a machine with one.
-        let listening =
-            self.command("pactl").args(["list", "source-outputs"]).stdout(Stdio::piped()).output();
-        let listening = String::from_utf8(listening.expect("pactl runs").stdout).expect("text");
+        let listening = self.pactl(&["list", "source-outputs"]);
         let mut cli = UnixStream::connect(self.folder.join("cli")).expect("the daemon listens");
         for stream in listening.split("Source Output #").filter(|s| s.contains("ALSA plug-in")) {
             let (number, _) = stream.split_once('\n').expect("a heading");
@@ -167,11 +165,6 @@ impl Card {
         self.pactl(&["suspend-source", "mic", if hang { "1" } else { "0" }]);
     }
 
-    fn pactl(&self, args: &[&str]) {
-        let done = self.command("pactl").args(args).status();
-        assert!(done.is_ok_and(|status| status.success()), "pactl {args:?}: {}", self.log());
-    }
-
     fn daemon(&self) -> Child {
         self.command("pulseaudio")
             .args(["-n", "--daemonize=no", "--use-pid-file=no", "--exit-idle-time=-1"])
@@ -186,6 +179,14 @@ impl Card {
     /// Ends the daemon, as a crash or an update would.
     pub fn stop_server(&self) {
         self.pactl(&["exit"]);
+    }
+
+    /// Asks the daemon something, as its own tool does; returns what it prints.
+    pub fn pactl(&self, args: &[&str]) -> String {
+        let output = self.command("pactl").args(args).stdout(Stdio::piped()).output();
+        let output = output.expect("pactl comes with pulseaudio");
+        assert!(output.status.success(), "pactl {args:?}: {}; {}", output.status, self.log());
+        String::from_utf8_lossy(&output.stdout).into_owned()
     }
 
     fn command(&self, program: &str) -> Command {

@@ -32,6 +32,10 @@ pub struct AudioDevices {
     /// one.
     pub capture_device: Vec<String>,
     pub playback_device: Vec<String>,
+    /// How far up the microphone's and the speaker's own controls are turned whenever they are opened,
+    /// in percent; `None` leaves them as they are.
+    pub capture_level: Option<u8>,
+    pub playback_level: Option<u8>,
     /// Length of sound asked for per callback, in milliseconds.
     pub period_ms: u32,
 }
@@ -115,6 +119,8 @@ struct Written {
 struct WrittenAudio {
     capture_device: Spanned<OneOrMore>,
     playback_device: Spanned<OneOrMore>,
+    capture_level: Option<Spanned<i64>>,
+    playback_level: Option<Spanned<i64>>,
     period_ms: Spanned<i64>,
 }
 
@@ -207,6 +213,9 @@ impl Board {
                     .names("audio.capture_device", written.audio.capture_device)?,
                 playback_device: source
                     .names("audio.playback_device", written.audio.playback_device)?,
+                capture_level: source.level("audio.capture_level", written.audio.capture_level)?,
+                playback_level: source
+                    .level("audio.playback_level", written.audio.playback_level)?,
                 // Below 5 ms no kernel of the supported boards keeps up without a real-time
                 // scheduler; above 100 ms an interruption is heard too late to be polite.
                 period_ms: source.number("audio.period_ms", written.audio.period_ms, 5..=100)?,
@@ -291,6 +300,15 @@ impl Source<'_> {
             let rule = format!("a whole number from {} to {}", bounds.start(), bounds.end());
             self.refused(field, &at, value.to_string(), rule)
         })
+    }
+
+    /// A percentage, where one is written. Nothing at all is no level to run an agent at.
+    fn level(
+        &self,
+        field: &'static str,
+        written: Option<Spanned<i64>>,
+    ) -> Result<Option<u8>, BoardError> {
+        written.map(|written| self.number(field, written, 1..=100)).transpose()
     }
 
     fn one_line(
