@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 /// Pauses between attempts; the last one repeats. A cable that was touched is back in a second, a
 /// sound server in some, one that was pulled out within a minute or a day; an attempt costs a few
 /// milliseconds.
-const PAUSES_MS: [u64; 6] = [100, 250, 500, 1_000, 2_000, 5_000];
+const PAUSES_MS: [u64; 7] = [100, 250, 500, 1_000, 1_500, 2_000, 5_000];
 
 #[derive(Debug)]
 pub struct BackOff {
@@ -43,6 +43,6 @@ mod tests {
             .map(|n| n * 100)
             .filter(|ms| back_off.is_due(start + Duration::from_millis(*ms)))
             .collect();
-        assert_eq!(due, [100, 400, 900, 1_900, 3_900, 8_900, 13_900, 18_900]);
+        assert_eq!(due, [100, 400, 900, 1_900, 3_400, 5_400, 10_400, 15_400]);
     }
 }
