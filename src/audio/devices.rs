@@ -213,9 +213,11 @@ pub(super) fn id(choice: &DeviceChoice, direction: Direction) -> Result<String, 
     quietly(|| {
         let host = host()?;
         let devices = all(&host)?;
-        let able = |device: &cpal::Device| match direction {
-            Direction::Record => device.supports_input(),
-            Direction::Play => device.supports_output(),
+        // The default claims nothing of itself.
+        let able = |device: &cpal::Device| match (choice, direction) {
+            (DeviceChoice::Default, _) => true,
+            (DeviceChoice::Named(_), Direction::Record) => device.supports_input(),
+            (DeviceChoice::Named(_), Direction::Play) => device.supports_output(),
         };
         let found = candidates(choice, direction, &host, &devices);
         let found = found.into_iter().find(|(_, device)| able(device));

@@ -20,6 +20,7 @@ pub mod reference;
 mod render;
 pub mod resample;
 pub mod room_response;
+pub mod sounding;
 pub mod stream;
 pub mod track;
 mod wav;

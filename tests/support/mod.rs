@@ -2,5 +2,4 @@
 
 #![allow(dead_code, reason = "compiled into every test program, used in parts by each")]
 
-pub mod sound;
 pub mod vcard;
