@@ -11,6 +11,7 @@ use mynah::audio::file;
 use mynah::audio::playback::{Playback, SPEECH_RATE_HZ};
 use mynah::audio::sounding::{find, sweep};
 use mynah::audio::stream::StreamWish;
+use mynah::observe::resident_mb;
 use support::vcard::{Card, MIC_RATE_HZ, SPEAKER_RATE_HZ, VirtualCard, on_a_card, wait_for};
 
 fn named(name: &str) -> DeviceChoice {
@@ -189,6 +190,34 @@ fn a_sound_server_that_dies_is_noticed() {
         });
         let message = lost.unwrap().to_string();
         assert!(message.starts_with("the microphone `default` was lost"), "{message}");
+    });
+}
+
+/// Threads and open files of this process.
+fn held() -> (usize, usize) {
+    let count = |what| std::fs::read_dir(what).map_or(0, Iterator::count);
+    (count("/proc/self/task"), count("/proc/self/fd"))
+}
+
+#[test]
+#[cfg_attr(not(have_pulseaudio), ignore = "needs pulseaudio and pulseaudio-utils")]
+fn a_thousand_openings_leave_nothing_behind() {
+    on_a_card("a_thousand_openings_leave_nothing_behind", |_| {
+        let open_both = || {
+            let wish = StreamWish::default();
+            let capture = Capture::open(&named(Card::MIC), &wish).unwrap();
+            let playback = Playback::open(&named(Card::SPEAKER), &wish).unwrap();
+            drop((capture, playback));
+        };
+        // What libraries keep for the next time is there after the first.
+        (0..5).for_each(|_| open_both());
+        let (before, resident) = (held(), resident_mb());
+        let since = Instant::now();
+        (0..500).for_each(|_| open_both());
+        let grown = resident_mb().zip(resident).map(|(after, before)| after - before);
+        println!("1,000 openings in {:.1} s, {grown:?} MB more", since.elapsed().as_secs_f32());
+        assert_eq!(held(), before, "threads and files");
+        assert!(grown.is_none_or(|mb| mb < 5.0), "{grown:?} MB more");
     });
 }
 

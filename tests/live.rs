@@ -3,90 +3,14 @@
 
 mod support;
 
-use std::io::{BufRead, BufReader};
-use std::os::unix::process::CommandExt;
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::sync::mpsc::{Receiver, channel};
+use std::process::Command;
 use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
 
+use support::agent::{Agent, mynah, speak};
 use support::vcard::{Card, VirtualCard};
-
-/// Everything is timed by sound; this only bounds a test that hangs.
-const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Sound does not wait for a machine that is busy with another test's.
 static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
-
-fn mynah(args: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_mynah"));
-    command.args(args).current_dir(env!("CARGO_MANIFEST_DIR"));
-    command
-}
-
-fn speak(dir: &Path, name: &str, words: &str) -> PathBuf {
-    let path = dir.join(name);
-    let output = mynah(&["say", words, "-o", path.to_str().unwrap()]).output().unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    path
-}
-
-/// A running agent and its events.
-struct Agent {
-    child: Child,
-    lines: Receiver<String>,
-    seen: Vec<serde_json::Value>,
-}
-
-impl Agent {
-    fn start(card: &VirtualCard, args: &[&str]) -> Self {
-        Self::run(card, mynah(args))
-    }
-
-    fn run(card: &VirtualCard, mut command: Command) -> Self {
-        let mut child = command
-            .process_group(0)
-            .envs(card.env())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::inherit())
-            .spawn()
-            .expect("the program starts");
-        let stdout = BufReader::new(child.stdout.take().expect("piped"));
-        let (sender, lines) = channel();
-        std::thread::spawn(move || {
-            for line in stdout.lines().map_while(Result::ok) {
-                if sender.send(line).is_err() {
-                    break;
-                }
-            }
-        });
-        Self { child, lines, seen: Vec::new() }
-    }
-
-    /// Waits for the next event of a kind.
-    fn wait_for(&mut self, kind: &str) -> serde_json::Value {
-        loop {
-            let line = self.lines.recv_timeout(PATIENCE).unwrap_or_else(|error| {
-                panic!("no {kind} ({error}); so far: {:#?}", self.seen);
-            });
-            let event: serde_json::Value = serde_json::from_str(&line).expect("a JSON line");
-            self.seen.push(event.clone());
-            if event["event"] == kind {
-                return event;
-            }
-        }
-    }
-}
-
-impl Drop for Agent {
-    fn drop(&mut self) {
-        // With its group: who traces it does not take it along.
-        // SAFETY: makes one system call, with numbers only.
-        unsafe { libc::kill(-self.child.id().cast_signed(), libc::SIGKILL) };
-        let _ = self.child.wait();
-    }
-}
 
 #[test]
 #[cfg_attr(

@@ -1,7 +1,8 @@
 //! Sound devices: what is there, which one is meant, and what to say when it is not there.
 //!
 //! On Linux the devices are those of ALSA, by the names its configuration gives them; PulseAudio
-//! and PipeWire appear there as `default` and `pulse` or `pipewire`.
+//! and PipeWire appear there as `default` and `pulse` or `pipewire`. Built with the feature of that
+//! name, the program also talks to PulseAudio, PipeWire or JACK itself.
 
 use std::convert::Infallible;
 use std::fmt;
@@ -14,9 +15,11 @@ use serde::Serialize;
 use super::stream::{self, Format, StreamWish};
 
 /// Which way sound goes through a device.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub enum Direction {
+    #[serde(rename = "microphone")]
     Record,
+    #[serde(rename = "speaker")]
     Play,
 }
 
@@ -54,24 +57,38 @@ pub enum DeviceChoice {
     Named(String),
 }
 
-impl DeviceChoice {
-    /// What was asked for on the command line, or else what the board profile names.
-    pub fn or_board(asked: Option<&Self>, board: &str) -> Self {
-        asked.cloned().unwrap_or_else(|| match board.parse() {
-            Ok(choice) => choice,
-            Err(never) => match never {},
-        })
-    }
-}
-
 impl FromStr for DeviceChoice {
     type Err = Infallible;
 
     fn from_str(text: &str) -> Result<Self, Infallible> {
-        Ok(match text {
+        Ok(Self::named(text))
+    }
+}
+
+impl DeviceChoice {
+    /// The devices that were asked for, or else those of the board profile; the best first.
+    pub fn ranked(asked: &[Self], board: &[String]) -> Vec<Self> {
+        if asked.is_empty() {
+            board.iter().map(|name| Self::named(name)).collect()
+        } else {
+            asked.to_vec()
+        }
+    }
+
+    /// The best of [`ranked`](Self::ranked).
+    pub fn first(asked: Option<&Self>, board: &[String]) -> Self {
+        Self::ranked(asked.map_or(&[], std::slice::from_ref), board)
+            .into_iter()
+            .next()
+            .unwrap_or_default()
+    }
+
+    /// The one called `name`, where `default` is the system's.
+    fn named(name: &str) -> Self {
+        match name {
             "default" => Self::Default,
             name => Self::Named(name.to_owned()),
-        })
+        }
     }
 }
 
@@ -178,7 +195,7 @@ pub(super) struct Found {
 /// All devices worth choosing, each opened for a moment to learn its format. Takes up to a second
 /// or two.
 pub fn list() -> Result<Vec<DeviceInfo>, DeviceError> {
-    quietly(|| Ok(describe_all(&all(&host()?)?)))
+    quietly(|| Ok(describe_all(&all(&hosts()?)?)))
 }
 
 /// Finds the device that `choice` means and what it can do.
@@ -188,10 +205,10 @@ pub fn list() -> Result<Vec<DeviceInfo>, DeviceError> {
 /// come before the bare hardware.
 pub(super) fn find(choice: &DeviceChoice, direction: Direction) -> Result<Found, DeviceError> {
     quietly(|| {
-        let host = host()?;
-        let devices = all(&host)?;
+        let hosts = hosts()?;
+        let devices = all(&hosts)?;
         let mut refused = None;
-        for (id, device) in candidates(choice, direction, &host, &devices) {
+        for (id, device) in candidates(choice, direction, &hosts, &devices) {
             match configs(&device, direction) {
                 Ok(configs) => return Ok(Found { device, id, configs }),
                 Err(error) => _ = refused.get_or_insert((id, error)),
@@ -211,15 +228,15 @@ pub(super) fn find(choice: &DeviceChoice, direction: Direction) -> Result<Found,
 /// several that match a name it is the first that claims to be able.
 pub(super) fn id(choice: &DeviceChoice, direction: Direction) -> Result<String, DeviceError> {
     quietly(|| {
-        let host = host()?;
-        let devices = all(&host)?;
+        let hosts = hosts()?;
+        let devices = all(&hosts)?;
         // The default claims nothing of itself.
         let able = |device: &cpal::Device| match (choice, direction) {
             (DeviceChoice::Default, _) => true,
             (DeviceChoice::Named(_), Direction::Record) => device.supports_input(),
             (DeviceChoice::Named(_), Direction::Play) => device.supports_output(),
         };
-        let found = candidates(choice, direction, &host, &devices);
+        let found = candidates(choice, direction, &hosts, &devices);
         let found = found.into_iter().find(|(_, device)| able(device));
         found.map(|(id, _)| id).ok_or_else(|| not_found(choice, direction, &devices))
     })
@@ -229,18 +246,26 @@ pub(super) fn id(choice: &DeviceChoice, direction: Direction) -> Result<String, 
 fn candidates(
     choice: &DeviceChoice,
     direction: Direction,
-    host: &cpal::Host,
+    hosts: &[cpal::Host],
     devices: &[(String, cpal::Device)],
 ) -> Vec<(String, cpal::Device)> {
-    match choice {
-        DeviceChoice::Default => {
+    // The name of a sound system alone is its default; that of the first one is the system's.
+    let system = match choice {
+        DeviceChoice::Default => hosts.first(),
+        DeviceChoice::Named(name) => {
+            hosts.iter().find(|h| h.id().name().eq_ignore_ascii_case(name))
+        }
+    };
+    match (choice, system) {
+        (_, Some(host)) => {
             let default = match direction {
                 Direction::Record => host.default_input_device(),
                 Direction::Play => host.default_output_device(),
             };
             default.map(|device| (id_of(&device), device)).into_iter().collect()
         }
-        DeviceChoice::Named(name) => {
+        (DeviceChoice::Default, None) => Vec::new(),
+        (DeviceChoice::Named(name), None) => {
             let described: Vec<(&str, String)> =
                 devices.iter().map(|(id, device)| (&**id, device.to_string())).collect();
             let matching = matching(name, &described);
@@ -289,23 +314,44 @@ fn matching(name: &str, devices: &[(&str, String)]) -> Vec<usize> {
     matches
 }
 
-fn host() -> Result<cpal::Host, DeviceError> {
+/// The sound systems that this program was built for and that are there; ALSA first.
+fn hosts() -> Result<Vec<cpal::Host>, DeviceError> {
     // Never `default_host`, which panics when there is none.
-    let mut hosts = cpal::available_hosts().into_iter();
-    let id = hosts.next().ok_or_else(|| DeviceError::NoHost { what: "no driver for it".into() })?;
-    cpal::host_from_id(id).map_err(|error| DeviceError::NoHost { what: error.to_string() })
+    let mut ids = cpal::available_hosts();
+    ids.sort_by_key(|id| id.name() != ALSA);
+    let mut refused = DeviceError::NoHost { what: "no driver for it".into() };
+    let mut hosts = Vec::new();
+    for id in ids {
+        match cpal::host_from_id(id) {
+            Ok(host) => hosts.push(host),
+            Err(error) => refused = DeviceError::NoHost { what: error.to_string() },
+        }
+    }
+    if hosts.is_empty() { Err(refused) } else { Ok(hosts) }
 }
+
+const ALSA: &str = "ALSA";
 
 /// Every device but ALSA's `null`, which has no clock: it would record silence without end.
-fn all(host: &cpal::Host) -> Result<Vec<(String, cpal::Device)>, DeviceError> {
-    let devices =
-        host.devices().map_err(|error| DeviceError::NoHost { what: error.to_string() })?;
-    let named = devices.map(|device| (id_of(&device), device));
-    Ok(named.filter(|(id, _)| id != "null").collect())
+fn all(hosts: &[cpal::Host]) -> Result<Vec<(String, cpal::Device)>, DeviceError> {
+    let (mut devices, mut refused) = (Vec::new(), None);
+    for host in hosts {
+        match host.devices() {
+            Ok(found) => devices.extend(found.map(|device| (id_of(&device), device))),
+            Err(error) => refused = Some(DeviceError::NoHost { what: error.to_string() }),
+        }
+    }
+    devices.retain(|(id, _)| id != "null");
+    // One that does not answer is no hindrance where another does.
+    refused.filter(|_| devices.is_empty()).map_or(Ok(devices), Err)
 }
 
+/// ALSA's own names, and for other sound systems, theirs after the system's: `pulseaudio:NAME`.
 fn id_of(device: &cpal::Device) -> String {
-    device.id().map_or_else(|_| device.to_string(), |id| id.id().to_owned())
+    device.id().map_or_else(
+        |_| device.to_string(),
+        |id| if id.host().name() == ALSA { id.id().to_owned() } else { id.to_string() },
+    )
 }
 
 /// ALSA plug-ins that only wrap the default device, or a sound server that greets everybody who

@@ -174,8 +174,15 @@ pub(super) struct Health {
 /// Time without callbacks that means the device is lost. A card that is pulled out, or a daemon
 /// that hangs, may report nothing at all; a daemon that died reports errors without end, but so
 /// does ALSA's `pulse` plug-in for a moment after an underrun (thousands were seen), and then goes
-/// on. The longest usual gap is the start of a sleeping sink, 0.8 s.
-const LOST_AFTER: Duration = Duration::from_secs(2);
+/// on.
+const LOST_AFTER: Duration = Duration::from_millis(500);
+
+/// The same before the first callback. The longest usual wait is the start of a sleeping sink, 0.8 s.
+const STARTS_WITHIN: Duration = Duration::from_secs(2);
+
+/// So much of the time between two looks counts. Whoever looks later than that was held up, and the
+/// callbacks with them: on a machine that stood still no device is lost.
+const LONGEST_LOOK: Duration = Duration::from_millis(250);
 
 impl Health {
     /// To be called first in every data callback.
@@ -203,32 +210,37 @@ impl Health {
 /// Judges from outside whether a stream still lives.
 #[derive(Debug)]
 pub(super) struct Watch {
-    /// Callbacks and errors when it was last seen alive, and when that was.
+    /// Callbacks and errors when it was last seen alive.
     callbacks: u64,
     errors: u64,
-    since: Instant,
+    /// How long it has been still since, as far as that counts.
+    still: Duration,
+    looked: Instant,
 }
 
 impl Watch {
     pub fn new(now: Instant) -> Self {
-        Self { callbacks: 0, errors: 0, since: now }
+        Self { callbacks: 0, errors: 0, still: Duration::ZERO, looked: now }
     }
 
     /// Why the stream counts as lost at `now`, if it does.
     pub fn judge(&mut self, health: &Health, now: Instant) -> Option<&'static str> {
         let callbacks = health.callbacks.load(Relaxed);
         let errors = health.errors.load(Relaxed);
+        self.still += now.duration_since(self.looked).min(LONGEST_LOOK);
+        self.looked = now;
         if callbacks != self.callbacks {
-            (self.callbacks, self.errors, self.since) = (callbacks, errors, now);
+            (self.callbacks, self.errors, self.still) = (callbacks, errors, Duration::ZERO);
         }
+        let patience = if callbacks == 0 { STARTS_WITHIN } else { LOST_AFTER };
         if health.gone.load(Relaxed) {
             Some("it was unplugged, or its sound server went away")
-        } else if now.duration_since(self.since) < LOST_AFTER {
+        } else if self.still < patience {
             None
         } else if errors == self.errors {
-            Some("it has been still for two seconds")
+            Some("no sound came or went for half a second")
         } else {
-            Some("it has reported nothing but errors for two seconds")
+            Some("it has reported nothing but errors for half a second")
         }
     }
 }
@@ -310,28 +322,47 @@ mod tests {
     #[test]
     fn a_stream_is_lost_when_it_says_so_or_falls_silent() {
         let start = Instant::now();
-        let after = |ms| start + Duration::from_millis(ms);
         let health = Health::default();
         let mut watch = Watch::new(start);
-        assert_eq!(watch.judge(&health, after(1_900)), None);
+        // Looks every 100 ms, as a listener does that waits in vain for a frame.
+        let mut now = 0;
+        let mut until = |health: &Health, end: u64| loop {
+            now += 100;
+            let lost = watch.judge(health, start + Duration::from_millis(now));
+            if lost.is_some() || now >= end {
+                return lost.map(|what| (now, what));
+            }
+        };
+        assert_eq!(until(&health, 1_900), None, "it takes its time to start");
         health.called();
-        assert_eq!(watch.judge(&health, after(2_100)), None);
-        assert_eq!(watch.judge(&health, after(4_000)), None);
-        assert!(watch.judge(&health, after(4_100)).unwrap().contains("still"));
+        assert_eq!(until(&health, 2_400), None);
+        let (at, what) = until(&health, 9_000).unwrap();
+        assert!(at == 2_500 && what.contains("no sound"), "{at} {what}");
         health.called();
-        assert_eq!(watch.judge(&health, after(4_200)), None, "it came back");
+        assert_eq!(until(&health, 2_600), None, "it came back");
 
         for _ in 0..5_000 {
             health.failed(ErrorKind::BackendError);
         }
         health.failed(ErrorKind::Xrun);
-        assert_eq!(watch.judge(&health, after(6_100)), None, "errors alone are none");
-        assert!(watch.judge(&health, after(6_200)).unwrap().contains("errors"));
+        assert_eq!(until(&health, 3_000), None, "errors alone are none");
+        assert!(until(&health, 9_000).unwrap().1.contains("errors"));
         health.called();
-        assert_eq!(watch.judge(&health, after(6_300)), None);
+        assert_eq!(until(&health, 3_200), None);
 
         health.failed(ErrorKind::DeviceNotAvailable);
-        assert!(watch.judge(&health, after(6_400)).unwrap().contains("unplugged"));
+        assert!(until(&health, 3_300).unwrap().1.contains("unplugged"));
         assert_eq!(health.xruns.load(Relaxed), 1);
+    }
+
+    #[test]
+    fn a_machine_that_stood_still_loses_nothing() {
+        let start = Instant::now();
+        let (health, mut watch) = (Health::default(), Watch::new(start));
+        health.called();
+        let mut look = |ms| watch.judge(&health, start + Duration::from_millis(ms));
+        assert_eq!(look(20), None);
+        assert_eq!(look(60_000), None, "a laptop was closed for a minute");
+        assert!(look(60_300).is_some(), "and half a second later there is still nothing");
     }
 }

@@ -3,9 +3,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Receiver, RecvTimeoutError, bounded};
+use crossbeam_channel::RecvTimeoutError;
 use serde::Serialize;
 
+use super::keyboard::{self, Line};
 use super::{Context, Failure};
 use crate::agent::Agent;
 use crate::clock::{Clock, Moment};
@@ -33,8 +34,6 @@ pub struct Args {
     now: Option<Moment>,
 }
 
-/// Lines read ahead of the conversation; the reader waits when the queue is full.
-const LINES_AHEAD: usize = 1;
 /// How often a running program is looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
 
@@ -93,7 +92,7 @@ impl Chat {
     }
 
     fn at_terminal(&mut self) -> Result<(), Failure> {
-        let lines = read_lines();
+        let lines = keyboard::lines();
         loop {
             match lines.recv_timeout(self.until_next()) {
                 Ok(line) => self.hear(&read(line)?)?,
@@ -220,21 +219,6 @@ impl Chat {
         };
         print_line(&intent.to_json())
     }
-}
-
-type Line = std::io::Result<String>;
-
-/// Lines of standard input from a thread of their own, so that time-outs run while nobody types.
-fn read_lines() -> Receiver<Line> {
-    let (sender, lines) = bounded(LINES_AHEAD);
-    std::thread::spawn(move || {
-        for line in std::io::stdin().lock().lines() {
-            if sender.send(line).is_err() {
-                return;
-            }
-        }
-    });
-    lines
 }
 
 fn read(line: Line) -> Result<String, Failure> {

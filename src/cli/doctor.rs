@@ -128,7 +128,8 @@ fn listen_and_play(
     let listed = devices::list();
     let audio = &board.audio;
 
-    let microphone = DeviceChoice::or_board(args.mic.as_ref(), &audio.capture_device);
+    // What is tried is the device that should work, not what would stand in for it.
+    let microphone = DeviceChoice::first(args.mic.as_ref(), &audio.capture_device);
     let mut capture = Capture::open(&microphone, &wish);
     let opened = capture.as_ref().map(|capture| capture.device());
     show(sound::device(&listed, Direction::Record, opened))?;
@@ -149,7 +150,7 @@ fn listen_and_play(
         show(room)?;
     }
 
-    let speaker = DeviceChoice::or_board(args.speaker.as_ref(), &audio.playback_device);
+    let speaker = DeviceChoice::first(args.speaker.as_ref(), &audio.playback_device);
     let mut playback = Playback::open(&speaker, &wish);
     let opened = playback.as_ref().map(|playback| playback.device());
     show(sound::device(&listed, Direction::Play, opened))?;

@@ -74,10 +74,8 @@ pub fn run(args: &Args, context: &Context) -> Result<(), Failure> {
         None => Board::default_for_build(),
     };
     let choice = |direction| match direction {
-        Direction::Record => DeviceChoice::or_board(args.mic.as_ref(), &board.audio.capture_device),
-        Direction::Play => {
-            DeviceChoice::or_board(args.speaker.as_ref(), &board.audio.playback_device)
-        }
+        Direction::Record => DeviceChoice::first(args.mic.as_ref(), &board.audio.capture_device),
+        Direction::Play => DeviceChoice::first(args.speaker.as_ref(), &board.audio.playback_device),
     };
     if args.calibrate {
         return find_levels(&choice(Direction::Record), &choice(Direction::Play), context);

@@ -18,6 +18,7 @@ mod doctor;
 mod eval;
 mod eval_echo;
 mod eval_text;
+mod keyboard;
 mod levels;
 mod new;
 mod output;

@@ -6,7 +6,7 @@ use std::time::Instant;
 use anyhow::Context as _;
 
 use super::train::{Hears, prepare};
-use super::{Context, Failure};
+use super::{Context, Failure, keyboard};
 use crate::agent::Agent;
 use crate::audio::devices::{DeviceChoice, DeviceError, Direction};
 use crate::config::board::Board;
@@ -19,16 +19,17 @@ use crate::runtime::{Engines, LiveOptions, RuntimeError, live};
 
 /// Listen and answer, live
 ///
-/// Runs until Ctrl-C. A microphone that is unplugged is opened again when it is back. With no
+/// Runs until Ctrl-C. A device that is unplugged is opened again when it is back. With no
 /// microphone or speaker at all at the start the exit code is 1: try again later; when --mic or
 /// --speaker names none, it is 2.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
   mynah run agents/coffee
-  mynah run agents/coffee --mic \"USB Audio\" --speaker default
+  mynah run agents/coffee --mic \"USB Audio\" --mic default    the second if the first is away
   mynah run agents/coffee --board raspberry-pi-5 --json
-  mynah run agents/coffee --headset    no echo is expected")]
+  mynah run agents/coffee --headset    no echo is expected
+  touch-screen | mynah run agents/coffee --keyboard")]
 pub struct Args {
     /// Agent folder.
     agent: PathBuf,
@@ -37,12 +38,13 @@ pub struct Args {
     /// Board profile: a name from boards/ or a file (default: the one this program was built for).
     #[arg(long, value_name = "BOARD")]
     board: Option<String>,
-    /// Microphone: an id or a part of a name from `mynah devices` (default: the board's).
+    /// Microphone: an id or a part of a name from `mynah devices` (default: the board's). Given
+    /// several times, the first that works is used, and the next when it stays away.
     #[arg(long, value_name = "NAME")]
-    mic: Option<DeviceChoice>,
+    mic: Vec<DeviceChoice>,
     /// Speaker, likewise.
     #[arg(long, value_name = "NAME")]
-    speaker: Option<DeviceChoice>,
+    speaker: Vec<DeviceChoice>,
     /// The microphone cannot hear the speaker: listen while speaking, without taking the agent's
     /// own voice out of what is heard.
     #[arg(long)]
@@ -50,6 +52,10 @@ pub struct Args {
     /// Be deaf while speaking, whatever the board profile says about echo.
     #[arg(long, conflicts_with = "headset")]
     half_duplex: bool,
+    /// Take lines of standard input as said, too: for a keyboard, a touch screen or a script beside
+    /// the microphone. Goes on when they end.
+    #[arg(long)]
+    keyboard: bool,
 }
 
 impl Args {
@@ -59,18 +65,19 @@ impl Args {
             agent,
             state: Default::default(),
             board: None,
-            mic: None,
-            speaker: None,
+            mic: Vec::new(),
+            speaker: Vec::new(),
             headset: false,
             half_duplex: false,
+            keyboard: false,
         }
     }
 
     /// The device was asked for by name.
     fn names(&self, direction: Direction) -> bool {
         match direction {
-            Direction::Record => self.mic.is_some(),
-            Direction::Play => self.speaker.is_some(),
+            Direction::Record => !self.mic.is_empty(),
+            Direction::Play => !self.speaker.is_empty(),
         }
     }
 }
@@ -95,9 +102,12 @@ pub fn run(args: &Args, context: &Context) -> Result<(), Failure> {
             .context("cannot listen for Ctrl-C")?;
     }
     let options = LiveOptions {
-        microphone: DeviceChoice::or_board(args.mic.as_ref(), &board.audio.capture_device),
-        speaker: DeviceChoice::or_board(args.speaker.as_ref(), &board.audio.playback_device),
+        microphones: DeviceChoice::ranked(&args.mic, &board.audio.capture_device),
+        speakers: DeviceChoice::ranked(&args.speaker, &board.audio.playback_device),
+        capture_level: board.audio.capture_level,
+        playback_level: board.audio.playback_level,
         period_ms: board.audio.period_ms,
+        lines: args.keyboard.then(keyboard::texts),
         duplex: Duplex::of(args.headset, args.half_duplex, board.echo),
         threads: board.threads.clone(),
         started,

@@ -138,8 +138,10 @@ mod tests {
             (
                 "capture_device = \"default\"",
                 "capture_device = \" \"",
-                "audio.capture_device is \" \"; it must be one line of text",
+                "audio.capture_device is [\" \"]; it must be one line of text",
             ),
+            ("capture_device = \"default\"", "capture_device = []", "[]; it must be one line"),
+            ("capture_device = \"default\"", "capture_device = 3", "3: invalid type: integer"),
             (
                 "nice = 0",
                 "nice = 20",
@@ -169,6 +171,14 @@ mod tests {
             assert!(error.starts_with("boards/x86-kiosk.toml:"), "{error}");
             assert!(error.contains(message), "{error}\n  should contain {message}");
         }
+    }
+
+    #[test]
+    fn devices_are_one_or_a_ranked_list() {
+        let listed =
+            edited("capture_device = \"default\"", "capture_device = [\"usb\", \"default\"]");
+        assert_eq!(listed.unwrap().audio.capture_device, ["usb", "default"]);
+        assert_eq!(Board::default_for_build().audio.capture_device, ["default"]);
     }
 
     #[test]

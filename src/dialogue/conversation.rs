@@ -62,6 +62,8 @@ pub const ACTS: &[&str] = &[
     "prompt_again",
     "time_out",
     "leave",
+    "deaf",
+    "hears_again",
 ];
 
 /// What the agent does next.
@@ -114,6 +116,9 @@ pub struct Conversation {
     due: Option<SamplePos>,
     /// Somebody speaks, until then at most: nothing falls due meanwhile.
     speaking_until: Option<SamplePos>,
+    deaf: bool,
+    /// Deaf, and nothing was typed since.
+    unheard: bool,
     prompted_again: bool,
     last_said: Vec<String>,
     actions: u64,
@@ -133,6 +138,8 @@ impl Conversation {
             misses: 0,
             due: None,
             speaking_until: None,
+            deaf: false,
+            unheard: false,
             prompted_again: false,
             last_said: Vec::new(),
             actions: 0,
@@ -174,7 +181,12 @@ impl Conversation {
     }
 
     /// When [`Conversation::expire`] must be called next; `None` only when idle.
+    ///
+    /// No visitor's time runs out who cannot be heard, but a program's does.
     pub fn deadline(&self) -> Option<SamplePos> {
+        if self.unheard && !matches!(self.state, State::Acting { .. }) {
+            return None;
+        }
         self.due.map(|due| self.speaking_until.map_or(due, |until| due.max(until)))
     }
 
@@ -297,10 +309,31 @@ impl Conversation {
         }
     }
 
+    /// There is no microphone, or a dead one: tells who is there, and stops the time.
+    pub fn deafened(&mut self, at: SamplePos) -> Step {
+        (self.deaf, self.unheard) = (true, true);
+        self.speaking_until = None;
+        let mut step = Step::default();
+        self.say(at, &mut step, Reply::Deaf, 0);
+        self.describe("deaf", step)
+    }
+
+    /// It hears again: the time that was running begins anew.
+    pub fn hears_again(&mut self, at: SamplePos) -> Step {
+        (self.deaf, self.unheard) = (false, false);
+        self.spoken(at);
+        self.describe("hears_again", Step::default())
+    }
+
+    pub fn is_deaf(&self) -> bool {
+        self.deaf
+    }
+
     /// Takes in what was said at `at`.
     pub fn hear(&mut self, at: SamplePos, heard: &Interpretation, said: &str) -> Step {
         self.latest = at;
         self.speaking_until = None;
+        self.unheard = false;
         if !said.contains(char::is_alphanumeric) {
             // A noise is no answer: the time that is running goes on.
             return self.describe("ignore", Step::default());

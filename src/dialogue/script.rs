@@ -42,6 +42,7 @@ pub enum Reply {
     TimedOut,
     Welcome,
     Goodbye,
+    Deaf,
 }
 
 impl Reply {
@@ -68,6 +69,7 @@ impl Reply {
         (Self::TimedOut, "timed_out", &["I have not heard from you, so I will stop here."]),
         (Self::Welcome, "welcome", &["You are welcome."]),
         (Self::Goodbye, "goodbye", &["Goodbye."]),
+        (Self::Deaf, "deaf", &["I am sorry, I can't hear you: my microphone does not work."]),
     ];
 }
 

@@ -63,8 +63,12 @@ pub fn memory(meminfo: io::Result<String>) -> Finding {
 pub fn priority(placed: Result<(), PlacementError>, rtprio: u64) -> Finding {
     const CHECK: &str = "priority";
     let real_time = match rtprio {
-        0 => "no real-time priority is allowed, and sound does without".to_owned(),
-        highest => format!("real-time priority up to {highest} is allowed"),
+        0 => {
+            "the sound cards' threads get no real-time priority (LimitRTPRIO=95 in a systemd unit \
+              gives it)"
+                .to_owned()
+        }
+        highest => format!("real-time priority up to {highest} for the sound cards' threads"),
     };
     match placed {
         Ok(()) => Finding::ok(CHECK, format!("as the board profile has it; {real_time}")),

@@ -87,6 +87,15 @@ fn readable(event: &Event) -> Option<String> {
             "{NO_CLOCK}  took   {endpoint_ms} ms silence + {:.0} ms to the first reply sample",
             wall_ms.to_first_audio
         ),
+        Event::Device { at, what, hint: None, .. } => format!("{}  device {what}", clock(*at)),
+        Event::Device { at, what, hint: Some(hint), .. } => {
+            format!("{}  FAULT  {what} ({hint})", clock(*at))
+        }
+        Event::Dropout { at, device, xruns, gaps } => format!(
+            "{}  missed sound of the {}: {xruns} times in the device, {gaps} times too busy",
+            clock(*at),
+            device.device()
+        ),
         Event::Fault { what, hint } => format!("{NO_CLOCK}  FAULT  {what} ({hint})"),
         Event::SpeechStart { .. }
         | Event::SpeechEnd { .. }

@@ -5,6 +5,9 @@
 
 use serde::Serialize;
 
+use crate::audio::devices::Direction;
+use crate::audio::levels::LevelError;
+use crate::audio::signal::Signal;
 use crate::hear::echo::EchoState;
 use crate::nlu::{Alternative, GaveUp, SearchEvidence, Slots, Status};
 use crate::turn::{Completeness, EndReason};
@@ -67,6 +70,19 @@ pub enum Event {
         /// Wall-clock milliseconds per stage; differs from run to run.
         wall_ms: StageTimes,
     },
+    /// A microphone or speaker went, came back, or delivers something that is no sound.
+    Device {
+        at: SamplePos,
+        device: Direction,
+        name: String,
+        state: DeviceState,
+        what: String,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        hint: Option<String>,
+    },
+    /// Sound was missing since the last such event, for a moment each time: `xruns` times in the
+    /// device, `gaps` times because this program was late.
+    Dropout { at: SamplePos, device: Direction, xruns: u64, gaps: u64 },
     /// Something is wrong, and what to do about it.
     Fault { what: String, hint: String },
     /// Counters since start.
@@ -75,10 +91,59 @@ pub enum Event {
         not_understood: u64,
         dropped_samples: u64,
         dropped_events: u64,
+        /// What went wrong with the devices; nothing in a replay.
+        microphone: DeviceCounters,
+        speaker: DeviceCounters,
         /// How the echo canceller fares, where there is one.
         #[serde(skip_serializing_if = "Option::is_none")]
         echo: Option<EchoState>,
     },
+}
+
+/// How a device fares.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DeviceState {
+    /// It works no more; it is being tried again.
+    Lost,
+    /// The lost one is open again.
+    Back,
+    /// Another one of the list is open.
+    Replaced,
+    /// The microphone delivers silence without end.
+    Flat,
+    /// Its peaks are cut off.
+    Clipped,
+    /// A constant lies under its sound.
+    Offset,
+    /// What it delivers is sound again.
+    Sound,
+}
+
+impl From<Signal> for DeviceState {
+    fn from(signal: Signal) -> Self {
+        match signal {
+            Signal::Sound => Self::Sound,
+            Signal::Flat => Self::Flat,
+            Signal::Clipped => Self::Clipped,
+            Signal::Offset => Self::Offset,
+        }
+    }
+}
+
+/// What went wrong with a device since the start.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct DeviceCounters {
+    /// How often it was lost, and for how long it was away together.
+    pub lost: u64,
+    pub away_ms: u64,
+    /// How often the device itself lost or lacked sound.
+    pub xruns: u64,
+    /// How often this program was late: took no sound from a microphone, had none for a speaker in
+    /// the middle of a reply.
+    pub gaps: u64,
+    /// Other errors that it reported.
+    pub errors: u64,
 }
 
 /// Wall-clock milliseconds of one turn, by stage.
@@ -99,6 +164,14 @@ pub struct StageTimes {
 }
 
 impl Event {
+    /// A device works, and not as loud as the board profile asks for.
+    pub fn level_not_set(error: &LevelError) -> Self {
+        Self::Fault {
+            what: error.to_string(),
+            hint: "the device is used as it stands; `mynah levels` shows its controls".into(),
+        }
+    }
+
     /// The JSON line, without the newline.
     pub fn to_json(&self) -> String {
         #[derive(Serialize)]

@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TrySendError, bounded};
+use crossbeam_channel::{Receiver, Sender, TrySendError, bounded, never, select};
 use crossbeam_utils::atomic::AtomicCell;
 use ringbuf::HeapRb;
 use ringbuf::traits::{Consumer, Observer, Producer, Split};
@@ -23,6 +23,7 @@ use crate::audio::playback::PlaybackControl;
 use crate::audio::reference::Reference;
 use crate::cancel::CancelEpoch;
 use crate::hear::echo::EchoState;
+use crate::observe::DeviceCounters;
 use crate::turn::{Heard, View};
 use crate::units::{FRAME_LEN, SAMPLE_RATE_HZ, SamplePos, Span};
 
@@ -71,6 +72,10 @@ pub struct Shared {
     reference: AtomicCell<Option<Box<Reference>>>,
     /// Listener → anybody: how the echo canceller fares, if there is one.
     echo: AtomicCell<Option<EchoState>>,
+    /// Microphone → thinker: nothing is heard, and it is not quiet.
+    deaf: AtomicBool,
+    /// Microphone → anybody: what went wrong with it.
+    microphone: AtomicCell<DeviceCounters>,
     /// Anybody → both: wind up.
     stop: AtomicBool,
     lost_samples: AtomicU64,
@@ -133,6 +138,24 @@ impl Shared {
         self.echo.load()
     }
 
+    pub fn set_deaf(&self, deaf: bool) {
+        self.deaf.store(deaf, Relaxed);
+    }
+
+    /// There is no microphone, or a dead one.
+    pub fn is_deaf(&self) -> bool {
+        self.deaf.load(Relaxed)
+    }
+
+    pub fn set_microphone(&self, counters: DeviceCounters) {
+        self.microphone.store(counters);
+    }
+
+    /// What went wrong with the microphone; nothing in a replay.
+    pub fn microphone(&self) -> DeviceCounters {
+        self.microphone.load()
+    }
+
     pub fn stop(&self) {
         self.stop.store(true, Relaxed);
     }
@@ -167,6 +190,8 @@ pub fn link(pace: Pace) -> (ListenerEnd, ThinkerEnd) {
         speaker: Mutex::new(None),
         reference: AtomicCell::new(None),
         echo: AtomicCell::new(None),
+        deaf: AtomicBool::new(false),
+        microphone: AtomicCell::new(DeviceCounters::default()),
         stop: AtomicBool::new(false),
         lost_samples: AtomicU64::new(0),
         lost_events: AtomicU64::new(0),
@@ -187,6 +212,7 @@ pub fn link(pace: Pace) -> (ListenerEnd, ThinkerEnd) {
         gaps: gaps_out,
         at: SamplePos(0),
         events: events_out,
+        typed: never(),
         done: done_in,
         shared,
     };
@@ -279,6 +305,8 @@ impl ListenerEnd {
 #[derive(Debug, PartialEq, Eq)]
 pub enum Woken {
     Heard(Heard),
+    /// Somebody typed a line instead of speaking.
+    Typed(String),
     /// Nothing was heard for the time it wanted to wait.
     Idle,
     /// The listener is gone.
@@ -293,11 +321,17 @@ pub struct ThinkerEnd {
     /// Position of the next sample to fetch.
     at: SamplePos,
     events: Receiver<Heard>,
+    typed: Receiver<String>,
     done: Sender<()>,
     pub shared: Arc<Shared>,
 }
 
 impl ThinkerEnd {
+    /// Lines that are typed beside what is heard, when the pace is [`Pace::Free`].
+    pub fn take_lines(&mut self, lines: Receiver<String>) {
+        self.typed = lines;
+    }
+
     pub fn pace(&self) -> Pace {
         self.pace
     }
@@ -312,15 +346,19 @@ impl ThinkerEnd {
     }
 
     /// Waits for the next event, at most `wait`; in lock-step as long as it takes.
-    pub fn next(&self, wait: Duration) -> Woken {
-        let received = match self.pace {
-            Pace::LockStep => self.events.recv().map_err(|_| RecvTimeoutError::Disconnected),
-            Pace::Free => self.events.recv_timeout(wait),
-        };
-        match received {
-            Ok(heard) => Woken::Heard(heard),
-            Err(RecvTimeoutError::Timeout) => Woken::Idle,
-            Err(RecvTimeoutError::Disconnected) => Woken::Disconnected,
+    pub fn next(&mut self, wait: Duration) -> Woken {
+        let heard = |received: Result<Heard, _>| received.map_or(Woken::Disconnected, Woken::Heard);
+        if self.pace == Pace::LockStep {
+            return heard(self.events.recv());
+        }
+        select! {
+            recv(self.events) -> received => heard(received),
+            recv(self.typed) -> line => line.map(Woken::Typed).unwrap_or_else(|_| {
+                // The keyboard is gone, and the ear is not.
+                self.typed = never();
+                Woken::Idle
+            }),
+            default(wait) => Woken::Idle,
         }
     }
 
@@ -414,7 +452,7 @@ mod tests {
 
     #[test]
     fn events_keep_their_order_through_a_full_channel() {
-        let (mut listener, thinker) = link(Pace::Free);
+        let (mut listener, mut thinker) = link(Pace::Free);
         let n = EVENT_QUEUE as u64 + 5;
         for i in 0..n {
             listener.send(Heard::Due { at: SamplePos(i) }).unwrap();
@@ -443,7 +481,7 @@ mod tests {
 
     #[test]
     fn a_deadline_is_kept_once() {
-        let (mut listener, thinker) = link(Pace::Free);
+        let (mut listener, mut thinker) = link(Pace::Free);
         listener.shared.set_deadline(Some(SamplePos(100)));
         for at in [99, 100, 101] {
             listener.keep_deadline(SamplePos(at)).unwrap();
@@ -453,8 +491,21 @@ mod tests {
     }
 
     #[test]
+    fn a_line_that_is_typed_wakes_the_thinker_like_one_that_is_said() {
+        let (mut listener, mut thinker) = link(Pace::Free);
+        let (keyboard, lines) = bounded(1);
+        thinker.take_lines(lines);
+        keyboard.send("a latte".to_owned()).unwrap();
+        assert_eq!(thinker.next(Duration::ZERO), Woken::Typed("a latte".into()));
+        drop(keyboard);
+        assert_eq!(thinker.next(Duration::ZERO), Woken::Idle);
+        listener.send(Heard::Due { at: SamplePos(1) }).unwrap();
+        assert_eq!(thinker.next(Duration::ZERO), Woken::Heard(Heard::Due { at: SamplePos(1) }));
+    }
+
+    #[test]
     fn lock_step_waits_for_the_answer() {
-        let (mut listener, thinker) = link(Pace::LockStep);
+        let (mut listener, mut thinker) = link(Pace::LockStep);
         let answering = std::thread::spawn(move || {
             let woken = thinker.next(Duration::ZERO);
             thinker.shared.set_speaking_until(SamplePos(7));

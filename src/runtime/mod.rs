@@ -14,10 +14,13 @@ pub mod link;
 pub mod listener;
 mod live;
 mod memory;
+mod microphone;
 mod mouth;
 mod replay;
 mod report;
 pub mod source;
+mod supervisor;
+mod tally;
 mod thinker;
 
 pub use engines::{EngineError, Engines};

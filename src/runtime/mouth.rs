@@ -4,12 +4,14 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-use super::back_off::BackOff;
-use crate::audio::aside;
+use super::supervisor::{Change, Supervisor};
+use super::tally::Tally;
 use crate::audio::devices::DeviceError;
-use crate::audio::playback::{Flushed, Playback, PlaybackControl};
+use crate::audio::levels::LevelError;
+use crate::audio::playback::{Flushed, Playback, PlaybackControl, PlaybackStats};
 use crate::audio::reference::Reference;
 use crate::audio::track::Track;
+use crate::observe::{DeviceCounters, DeviceState};
 use crate::tts::VOICE_RATE_HZ;
 use crate::units::{FRAME_LEN, SAMPLE_RATE_HZ, SamplePos};
 
@@ -19,29 +21,30 @@ const STOP_FADE: usize = (VOICE_RATE_HZ / 100) as usize;
 
 /// What plays the sound.
 enum Output {
-    Device(Box<Playback>),
+    /// While it is lost, replies are shown, not heard, and take no time.
+    Device(Box<Supervisor<Playback>>),
     /// Everything said, at [`VOICE_RATE_HZ`] from position zero of the stream. Shared with a
     /// microphone that hears it; locked for a piece only.
     Track(Arc<Mutex<Track>>),
-    /// The speaker is lost: replies are shown, not heard, and take no time.
-    Lost(BackOff),
 }
 
-/// Opens the speaker anew.
-pub type Reopen = Box<dyn FnMut() -> Result<Playback, DeviceError> + Send>;
-
 /// What [`Mouth::look_after`] found.
-pub enum Change {
-    None,
+pub enum SpeakerChange {
     Lost(DeviceError),
-    /// The speaker is back, with new controls and a new reference.
-    Back(Arc<PlaybackControl>, Option<Reference>),
+    /// One is open, with new controls and a new reference, [`DeviceState::Back`] or
+    /// [`DeviceState::Replaced`].
+    Open {
+        state: DeviceState,
+        what: String,
+        control: Arc<PlaybackControl>,
+        reference: Reference,
+    },
 }
 
 /// The thinker's mouth: clauses go in, positions of begin and end come out.
 pub struct Mouth {
     output: Output,
-    reopen: Option<Reopen>,
+    tally: Tally,
     /// Sound the device had no room for yet.
     pending: VecDeque<f32>,
     /// The reply is whole: when nothing is pending, the device may be told.
@@ -52,17 +55,18 @@ pub struct Mouth {
 
 impl Mouth {
     /// A mouth that speaks to a device.
-    pub fn new(playback: Playback, reopen: Reopen) -> Self {
-        Self::with(Output::Device(Box::new(playback)), Some(reopen))
+    pub fn speaker(speaker: Supervisor<Playback>) -> Self {
+        Self::with(Output::Device(Box::new(speaker)))
     }
 
     /// A mouth that writes down what it says.
     pub fn track(track: Arc<Mutex<Track>>) -> Self {
-        Self::with(Output::Track(track), None)
+        Self::with(Output::Track(track))
     }
 
-    fn with(output: Output, reopen: Option<Reopen>) -> Self {
-        Self { output, reopen, pending: VecDeque::new(), whole: true, ends: None }
+    fn with(output: Output) -> Self {
+        let tally = Tally::new(Instant::now());
+        Self { output, tally, pending: VecDeque::new(), whole: true, ends: None }
     }
 
     /// Appends `sound` (mono, [`VOICE_RATE_HZ`]) to what is being said. Returns where it begins
@@ -72,13 +76,13 @@ impl Mouth {
         let began = self.ends.is_none().then_some(begins);
         match &mut self.output {
             Output::Track(track) => lock(track).put(to_voice(begins), sound),
-            Output::Device(playback) => {
+            Output::Device(speaker) => {
+                let playback = speaker.device()?;
                 if began.is_some() {
                     playback.feeder().begin();
                 }
                 self.pending.extend(sound);
             }
-            Output::Lost(_) => return None,
         }
         self.whole = false;
         self.ends = Some(begins + from_voice(sound.len()));
@@ -94,7 +98,7 @@ impl Mouth {
 
     /// Moves waiting sound to the device as far as it has room.
     pub fn pump(&mut self) {
-        let Output::Device(playback) = &mut self.output else { return };
+        let Some(playback) = self.output.playback() else { return };
         let feeder = playback.feeder();
         loop {
             let (front, _) = self.pending.as_slices();
@@ -129,8 +133,9 @@ impl Mouth {
         if now < ends {
             return None;
         }
-        if let Output::Device(playback) = &self.output
-            && (self.has_pending() || !playback.control().is_idle())
+        let pending = self.has_pending();
+        if let Some(playback) = self.output.playback()
+            && (pending || !playback.control().is_idle())
         {
             // The device's clock or its latency is behind ours: look again a frame later.
             self.ends = Some(now + FRAME_LEN as u64);
@@ -145,53 +150,85 @@ impl Mouth {
         self.ends.take()?;
         self.pending.clear();
         match &mut self.output {
-            Output::Device(playback) => playback.control().flush(),
+            Output::Device(speaker) => {
+                if let Some(playback) = speaker.device() {
+                    playback.control().flush();
+                }
+            }
             Output::Track(track) => lock(track).cut(to_voice(at), STOP_FADE),
-            Output::Lost(_) => {}
         }
         Some(at)
     }
 
-    /// Looks after the device: gives a lost one up, with what it had to say, and opens it again
-    /// when it is time. Opening may take some hundred milliseconds, during which nobody is spoken
-    /// to anyway.
-    pub fn look_after(&mut self) -> Change {
-        match &mut self.output {
-            Output::Device(playback) => match playback.check() {
-                Ok(()) => Change::None,
-                Err(error) => {
-                    let lost = Output::Lost(BackOff::new(Instant::now()));
-                    aside::close(std::mem::replace(&mut self.output, lost));
-                    self.pending.clear();
-                    self.ends = None;
-                    Change::Lost(error)
-                }
-            },
-            Output::Lost(back_off) => {
-                if !back_off.is_due(Instant::now()) {
-                    return Change::None;
-                }
-                match self.reopen.as_mut().map(|open| open()) {
-                    Some(Ok(mut playback)) => {
-                        let control = Arc::clone(playback.control());
-                        let reference = playback.take_reference();
-                        self.output = Output::Device(Box::new(playback));
-                        Change::Back(control, reference)
-                    }
-                    Some(Err(_)) | None => Change::None,
-                }
+    /// Looks after the device: gives a lost one up, with what it had to say, and takes it back.
+    pub fn look_after(&mut self) -> Option<SpeakerChange> {
+        let now = Instant::now();
+        let Output::Device(speaker) = &mut self.output else { return None };
+        if let Some(playback) = speaker.device() {
+            self.tally.see(counters(&playback.stats()));
+        }
+        let (state, away) = match speaker.look(now, self.ends.is_some())? {
+            Change::Lost(error) => {
+                self.tally.lost();
+                self.pending.clear();
+                self.ends = None;
+                return Some(SpeakerChange::Lost(error));
             }
-            Output::Track(_) => Change::None,
+            Change::Back(away) => (DeviceState::Back, away),
+            Change::Replaced(away) => (DeviceState::Replaced, away),
+        };
+        self.tally.back(away);
+        let what = speaker.opened(state);
+        let playback = speaker.device()?;
+        let control = Arc::clone(playback.control());
+        let reference = playback.take_reference()?;
+        Some(SpeakerChange::Open { state, what, control, reference })
+    }
+
+    /// Whether anybody could hear it.
+    pub fn can_speak(&mut self) -> bool {
+        matches!(self.output, Output::Track(_)) || self.output.playback().is_some()
+    }
+
+    /// The id of the speaker that is open or was last; none in a replay.
+    pub fn device(&self) -> &str {
+        match &self.output {
+            Output::Device(speaker) => speaker.name(),
+            Output::Track(_) => "",
         }
     }
 
-    /// Closes the device.
-    pub fn close(self) {
-        match self.output {
-            Output::Track(_) => {}
-            device => aside::close(device),
+    /// What went wrong with the speaker.
+    pub fn counters(&self) -> DeviceCounters {
+        self.tally.total()
+    }
+
+    /// See [`Supervisor::complaint`].
+    pub fn complaint(&mut self) -> Option<LevelError> {
+        match &mut self.output {
+            Output::Device(speaker) => speaker.complaint(),
+            Output::Track(_) => None,
         }
     }
+
+    /// See [`Tally::dropouts`].
+    pub fn dropouts(&mut self) -> Option<(u64, u64)> {
+        self.tally.dropouts(Instant::now())
+    }
+}
+
+impl Output {
+    fn playback(&mut self) -> Option<&mut Playback> {
+        match self {
+            Self::Device(speaker) => speaker.device(),
+            Self::Track(_) => None,
+        }
+    }
+}
+
+fn counters(stats: &PlaybackStats) -> DeviceCounters {
+    let PlaybackStats { underruns, xruns, errors, .. } = *stats;
+    DeviceCounters { gaps: underruns, xruns, errors, ..DeviceCounters::default() }
 }
 
 pub(super) fn lock(track: &Mutex<Track>) -> MutexGuard<'_, Track> {

@@ -82,7 +82,7 @@ pub fn replay<S: Source>(
             on_event(&event);
         }
         let heard: Result<(), RuntimeError> = join(listening);
-        join(thinking).close();
+        join(thinking);
         heard
     })?;
     Ok(lock(&track).samples().to_vec())

@@ -6,15 +6,16 @@ use std::time::{Duration, Instant};
 use super::Engines;
 use super::link::{Pace, ThinkerEnd, Woken};
 use super::memory::SoundMemory;
-use super::mouth::{Change, Mouth};
+use super::mouth::{Mouth, SpeakerChange};
 use super::report::Reporter;
 use crate::agent::Agent;
 use crate::asr::{AsrError, Recognition};
+use crate::audio::devices::Direction;
 use crate::cancel::CancelToken;
 use crate::clock::Clock;
 use crate::dialogue::{ActionOutcome, ActionRunner, Conversation, Expectations, Step, Understood};
-use crate::nlu::{Decision, Status};
-use crate::observe::{Event, StageTimes};
+use crate::nlu::{Decision, Interpretation, SearchEvidence, Status};
+use crate::observe::{DeviceState, Event, StageTimes};
 use crate::tts::{Style, TtsError};
 use crate::turn::{EndReason, Heard, View};
 use crate::units::{FRAME_LEN, SamplePos, Span};
@@ -45,6 +46,8 @@ pub struct Thinker<'m> {
     actions: ActionRunner,
     report: Reporter,
     speculation: Option<Utterance>,
+    /// The last thing that was said is that nothing is heard.
+    says_it_is_deaf: bool,
     turns: u64,
     not_understood: u64,
 }
@@ -69,13 +72,14 @@ impl<'m> Thinker<'m> {
             actions: ActionRunner::default(),
             report,
             speculation: None,
+            says_it_is_deaf: false,
             turns: 0,
             not_understood: 0,
         }
     }
 
-    /// Thinks until the listener ends. Returns the mouth with everything said.
-    pub fn run(mut self) -> Mouth {
+    /// Thinks until the listener ends.
+    pub fn run(mut self) {
         loop {
             let woken = self.link.next(if self.is_busy() { BUSY } else { IDLE });
             self.link.fetch(|samples| self.memory.push(samples));
@@ -88,6 +92,11 @@ impl<'m> Thinker<'m> {
                         break;
                     }
                 }
+                Woken::Typed(line) => {
+                    let at = self.link.now(self.link.shared.heard_until());
+                    self.typed(at, &line);
+                    self.look_after(at);
+                }
                 Woken::Idle => self.look_after(self.link.shared.heard_until()),
                 Woken::Disconnected => break,
             }
@@ -97,9 +106,10 @@ impl<'m> Thinker<'m> {
             not_understood: self.not_understood,
             dropped_samples: self.link.shared.lost_samples(),
             dropped_events: self.link.shared.lost_events() + self.report.dropped(),
+            microphone: self.link.shared.microphone(),
+            speaker: self.mouth.counters(),
             echo: self.link.shared.echo(),
         });
-        self.mouth
     }
 
     fn is_busy(&self) -> bool {
@@ -131,8 +141,14 @@ impl<'m> Thinker<'m> {
 
     /// Somebody speaks: whatever we were saying is over.
     fn yield_to_speech(&mut self, at: SamplePos) {
-        if let Some(at) = self.mouth.stop(at) {
+        if self.mouth.ends().is_some() {
             self.report.send(Event::BargeIn { at });
+        }
+        self.fall_silent(at);
+    }
+
+    fn fall_silent(&mut self, at: SamplePos) {
+        if let Some(at) = self.mouth.stop(at) {
             self.report.send(Event::AudioEnd { at });
             self.link.shared.set_speaking_until(at);
             self.conversation.spoken(at);
@@ -180,18 +196,7 @@ impl<'m> Thinker<'m> {
         // Without a word there is nothing to interpret; the dialogue still learns that the sound
         // is over.
         if !text.trim().is_empty() {
-            self.turns += 1;
-            self.not_understood += u64::from(interpretation.status == Status::Rejected);
-            self.report.send(Event::Intent {
-                intent: interpretation.intent.clone(),
-                slots: interpretation.slots.clone(),
-                confidence: interpretation.confidence,
-                status: interpretation.status,
-                completeness: interpretation.completeness,
-                nbest: interpretation.nbest.clone(),
-                gave_up: interpretation.gave_up,
-                evidence,
-            });
+            self.report_meaning(&interpretation, evidence);
         }
         let deciding = Instant::now();
         let step = self.conversation.hear(decided_at, &interpretation, &text);
@@ -202,6 +207,41 @@ impl<'m> Thinker<'m> {
             endpoint_ms: true_silence_ms,
             wall_ms: times,
         });
+    }
+
+    fn report_meaning(&mut self, meaning: &Interpretation, evidence: Option<SearchEvidence>) {
+        self.turns += 1;
+        self.not_understood += u64::from(meaning.status == Status::Rejected);
+        self.report.send(Event::Intent {
+            intent: meaning.intent.clone(),
+            slots: meaning.slots.clone(),
+            confidence: meaning.confidence,
+            status: meaning.status,
+            completeness: meaning.completeness,
+            nbest: meaning.nbest.clone(),
+            gave_up: meaning.gave_up,
+            evidence,
+        });
+    }
+
+    /// A turn without sound: somebody used keys or a screen.
+    fn typed(&mut self, at: SamplePos, line: &str) {
+        let text = line.trim();
+        if text.is_empty() {
+            return;
+        }
+        let start = Instant::now();
+        self.yield_to_speech(at);
+        self.report.send(Event::Transcript {
+            text: text.into(),
+            confidence: 1.0,
+            nbest: Vec::new(),
+            span: Span::new(at, at),
+        });
+        let meaning = self.conversation.interpret(text);
+        self.report_meaning(&meaning, None);
+        let step = self.conversation.hear(at, &meaning, text);
+        self.perform(at, &step, start, &mut StageTimes::default());
     }
 
     /// What an utterance means, now that it is over.
@@ -244,6 +284,7 @@ impl<'m> Thinker<'m> {
 
     /// Does what the dialogue decided: reports it, starts actions, speaks.
     fn perform(&mut self, at: SamplePos, step: &Step, since: Instant, times: &mut StageTimes) {
+        self.says_it_is_deaf = false;
         if !step.act.is_empty() {
             let (state, act) = (step.state.clone(), step.act.clone());
             self.report.send(Event::Dialogue { state, act });
@@ -327,7 +368,8 @@ impl<'m> Thinker<'m> {
     /// Ends what has ended, and asks to be woken for what comes next.
     fn look_after(&mut self, at: SamplePos) {
         let now = self.link.now(at);
-        self.look_after_speaker();
+        self.look_after_speaker(now);
+        self.look_after_hearing(now);
         self.mouth.pump();
         if let Some(at) = self.mouth.ended(now) {
             self.report.send(Event::AudioEnd { at });
@@ -351,25 +393,51 @@ impl<'m> Thinker<'m> {
         self.link.shared.set_deadline(deadline.map(|d| d.max(now + FRAME_LEN as u64)));
     }
 
-    fn look_after_speaker(&mut self) {
-        match self.mouth.look_after() {
-            Change::None => {}
-            Change::Lost(error) => {
-                self.link.shared.set_speaker(None);
-                self.link.shared.set_speaking_until(SamplePos(0));
-                self.report.send(Event::Fault {
-                    what: error.to_string(),
-                    hint: "check its cable; it is opened again as soon as it is back, and until \
-                           then replies are shown but not heard"
-                        .into(),
-                });
-            }
-            Change::Back(control, reference) => {
-                self.link.shared.set_speaker(Some(control));
-                if let Some(reference) = reference {
-                    self.link.shared.set_reference(reference);
+    fn look_after_speaker(&mut self, at: SamplePos) {
+        if let Some(change) = self.mouth.look_after() {
+            let (state, what, hint) = match change {
+                SpeakerChange::Lost(error) => {
+                    self.link.shared.set_speaker(None);
+                    self.link.shared.set_speaking_until(SamplePos(0));
+                    let hint = "check its cable; it is opened again as soon as it is back, and \
+                                until then replies are shown but not heard";
+                    (DeviceState::Lost, error.to_string(), Some(hint.into()))
                 }
+                SpeakerChange::Open { state, what, control, reference } => {
+                    self.link.shared.set_speaker(Some(control));
+                    self.link.shared.set_reference(reference);
+                    (state, what, None)
+                }
+            };
+            let (device, name) = (Direction::Play, self.mouth.device().to_owned());
+            self.report.send(Event::Device { at, device, name, state, what, hint });
+        }
+        if let Some(error) = self.mouth.complaint() {
+            self.report.send(Event::level_not_set(&error));
+        }
+        if let Some((xruns, gaps)) = self.mouth.dropouts() {
+            self.report.send(Event::Dropout { at, device: Direction::Play, xruns, gaps });
+        }
+    }
+
+    /// Tells a visitor, once, that there is nothing to hear them with; as soon as it can be said.
+    fn look_after_hearing(&mut self, at: SamplePos) {
+        let now = Instant::now();
+        match (self.link.shared.is_deaf(), self.conversation.is_deaf()) {
+            (true, false) if self.mouth.can_speak() => {
+                let step = self.conversation.deafened(at);
+                self.perform(at, &step, now, &mut StageTimes::default());
+                self.says_it_is_deaf = true;
             }
+            (false, true) => {
+                // It is no longer true, and whoever is there may be speaking.
+                if self.says_it_is_deaf {
+                    self.fall_silent(at);
+                }
+                let step = self.conversation.hears_again(at);
+                self.perform(at, &step, now, &mut StageTimes::default());
+            }
+            _ => {}
         }
     }
 

@@ -2,4 +2,5 @@
 
 #![allow(dead_code, reason = "compiled into every test program, used in parts by each")]
 
+pub mod agent;
 pub mod vcard;

@@ -9,7 +9,9 @@
 
 use std::ffi::OsString;
 use std::fs;
+use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::{Mutex, PoisonError};
@@ -54,22 +56,32 @@ impl VirtualCard {
         for (name, text) in [("default.pa", script(path)), ("asound.conf", asound(path))] {
             fs::write(path.join(name), text).expect("writing into our own folder");
         }
-        let daemon = command(path, "pulseaudio")
-            .args(["-n", "--daemonize=no", "--use-pid-file=no", "--exit-idle-time=-1"])
-            .args(["--realtime=no", "--high-priority=no", "--disable-shm=yes"])
-            .arg(format!("--log-target=file:{}", path.join("log").display()))
-            .arg("-F")
-            .arg(path.join("default.pa"))
-            .spawn()
-            .expect("pulseaudio is installed; build.rs looked for it");
         let card = Card { folder: path.to_path_buf() };
+        let daemon = card.daemon();
         let mut card = Self { card, daemon, keepers: Vec::new(), _folder: folder };
         card.wait_until_it_answers();
-        for monitor in ["vmic.monitor", "vspk.monitor"] {
-            let keeper = card.command("parec").arg(format!("--device={monitor}")).spawn();
-            card.keepers.push(keeper.expect("parec comes with pulseaudio"));
-        }
+        card.keep_awake();
         card
+    }
+
+    /// Starts the daemon anew, after [`Card::stop_server`].
+    pub fn restart_server(&mut self) {
+        for keeper in &mut self.keepers {
+            let _ = keeper.kill();
+            let _ = keeper.wait();
+        }
+        self.keepers.clear();
+        let _ = self.daemon.wait();
+        self.daemon = self.card.daemon();
+        self.wait_until_it_answers();
+        self.keep_awake();
+    }
+
+    fn keep_awake(&mut self) {
+        for monitor in ["vmic.monitor", "vspk.monitor"] {
+            let keeper = self.command("parec").arg(format!("--device={monitor}")).spawn();
+            self.keepers.push(keeper.expect("parec comes with pulseaudio"));
+        }
     }
 
     fn wait_until_it_answers(&mut self) {
@@ -84,8 +96,10 @@ impl VirtualCard {
 }
 
 impl Card {
-    /// The names for `--mic` and `--speaker`.
+    /// The names for `--mic` and `--speaker`. The second microphone hears what the first one does, and
+    /// stays when that one is unplugged.
     pub const MIC: &str = "mic";
+    pub const SECOND_MIC: &str = "second";
     pub const SPEAKER: &str = "spk";
 
     /// The variables a child process needs to see the card and nothing else.
@@ -126,10 +140,45 @@ impl Card {
         recording
     }
 
+    /// Takes the microphone away, as if its cable was pulled out.
+    pub fn unplug_mic(&self) {
+        self.pactl(&["unload-module", "module-remap-source"]);
+        // The daemon moves whoever listened to another source, as it would not on a machine with one.
+        let listening = self.pactl(&["list", "source-outputs"]);
+        let mut cli = UnixStream::connect(self.folder.join("cli")).expect("the daemon listens");
+        for stream in listening.split("Source Output #").filter(|s| s.contains("ALSA plug-in")) {
+            let (number, _) = stream.split_once('\n').expect("a heading");
+            writeln!(cli, "kill-source-output {number}").expect("the daemon reads");
+        }
+    }
+
+    /// Gives it back, at another rate than it had.
+    pub fn plug_mic(&self, rate_hz: u32) {
+        let rate = format!("rate={rate_hz}");
+        let source = ["load-module", "module-remap-source", "source_name=mic"];
+        self.pactl(&[&source[..], &["master=vmic.monitor", &rate]].concat());
+        self.pactl(&["set-default-source", "mic"]);
+    }
+
+    /// Lets the microphone hang: it is there, and delivers nothing.
+    pub fn hang_mic(&self, hang: bool) {
+        self.pactl(&["suspend-source", "mic", if hang { "1" } else { "0" }]);
+    }
+
+    fn daemon(&self) -> Child {
+        self.command("pulseaudio")
+            .args(["-n", "--daemonize=no", "--use-pid-file=no", "--exit-idle-time=-1"])
+            .args(["--realtime=no", "--high-priority=no", "--disable-shm=yes"])
+            .arg(format!("--log-target=file:{}", self.folder.join("log").display()))
+            .arg("-F")
+            .arg(self.folder.join("default.pa"))
+            .spawn()
+            .expect("pulseaudio is installed; build.rs looked for it")
+    }
+
     /// Ends the daemon, as a crash or an update would.
     pub fn stop_server(&self) {
-        let stopped = self.command("pactl").arg("exit").status();
-        assert!(stopped.is_ok_and(|status| status.success()), "pactl exit: {}", self.log());
+        self.pactl(&["exit"]);
     }
 
     /// Asks the daemon something, as its own tool does; returns what it prints.
@@ -245,12 +294,14 @@ fn script(folder: &Path) -> String {
     let socket = socket(folder);
     format!(
         "load-module module-native-protocol-unix auth-anonymous=1 socket={socket}\n\
+         load-module module-cli-protocol-unix socket={cli}\n\
          load-module module-null-sink sink_name=vmic rate={MIC_RATE_HZ} channels=1 format=s16le\n\
          load-module module-null-sink sink_name=vspk rate={SPEAKER_RATE_HZ} channels=2 format=s16le\n\
          load-module module-remap-source source_name=mic master=vmic.monitor\n\
          set-default-sink vspk\n\
          set-default-source mic\n",
-        socket = socket.display()
+        socket = socket.display(),
+        cli = folder.join("cli").display()
     )
 }
 
@@ -267,8 +318,9 @@ fn asound(folder: &Path) -> String {
         "</usr/share/alsa/alsa.conf>\n\
          pcm.!default {{ type pulse server \"{server}\" \
          hint {{ show on description \"Default device of the virtual card\" }} }}\n\
-         ctl.!default {{ type pulse server \"{server}\" }}\n{}{}",
+         ctl.!default {{ type pulse server \"{server}\" }}\n{}{}{}",
         pcm(Card::MIC, "mic", "virtual microphone"),
+        pcm(Card::SECOND_MIC, "vmic.monitor", "another one"),
         pcm(Card::SPEAKER, "vspk", "virtual speaker"),
     )
 }

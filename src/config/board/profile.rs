@@ -3,10 +3,12 @@
 //! `build.rs` compiles this same file to check every profile in `boards/`, so that what a build
 //! accepts and what `--board` accepts cannot differ. It may therefore use nothing of the crate.
 
+use std::fmt;
 use std::ops::{Range, RangeInclusive};
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
+use serde::de::{Deserializer, SeqAccess, Visitor};
 use toml::Spanned;
 
 /// What one machine has, and what it is held to.
@@ -26,9 +28,10 @@ pub struct Board {
 /// Where sound comes from and goes to.
 #[derive(Clone, Debug, PartialEq)]
 pub struct AudioDevices {
-    /// As `mynah devices` lists it; `default` is the system's choice.
-    pub capture_device: String,
-    pub playback_device: String,
+    /// As `mynah devices` lists them, the best first; `default` is the system's choice. At least
+    /// one.
+    pub capture_device: Vec<String>,
+    pub playback_device: Vec<String>,
     /// How far up the microphone's and the speaker's own controls are turned whenever they are opened,
     /// in percent; `None` leaves them as they are.
     pub capture_level: Option<u8>,
@@ -114,11 +117,40 @@ struct Written {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct WrittenAudio {
-    capture_device: Spanned<String>,
-    playback_device: Spanned<String>,
+    capture_device: Spanned<OneOrMore>,
+    playback_device: Spanned<OneOrMore>,
     capture_level: Option<Spanned<i64>>,
     playback_level: Option<Spanned<i64>>,
     period_ms: Spanned<i64>,
+}
+
+/// A text, or a list of them.
+struct OneOrMore(Vec<String>);
+
+impl<'de> Deserialize<'de> for OneOrMore {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        struct Texts;
+        impl<'de> Visitor<'de> for Texts {
+            type Value = OneOrMore;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a name, or a list of names with the best first")
+            }
+
+            fn visit_str<E>(self, text: &str) -> Result<OneOrMore, E> {
+                Ok(OneOrMore(vec![text.to_owned()]))
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<OneOrMore, A::Error> {
+                let mut texts = Vec::new();
+                while let Some(text) = list.next_element()? {
+                    texts.push(text);
+                }
+                Ok(OneOrMore(texts))
+            }
+        }
+        from.deserialize_any(Texts)
+    }
 }
 
 #[derive(Deserialize)]
@@ -178,9 +210,9 @@ impl Board {
             description: source.one_line("description", written.description)?,
             audio: AudioDevices {
                 capture_device: source
-                    .one_line("audio.capture_device", written.audio.capture_device)?,
+                    .names("audio.capture_device", written.audio.capture_device)?,
                 playback_device: source
-                    .one_line("audio.playback_device", written.audio.playback_device)?,
+                    .names("audio.playback_device", written.audio.playback_device)?,
                 capture_level: source.level("audio.capture_level", written.audio.capture_level)?,
                 playback_level: source
                     .level("audio.playback_level", written.audio.playback_level)?,
@@ -286,10 +318,24 @@ impl Source<'_> {
     ) -> Result<String, BoardError> {
         let at = written.span();
         let value = written.into_inner();
-        if value.trim().is_empty() || value.contains(char::is_control) {
+        if !is_one_line(&value) {
             return Err(self.refused(field, &at, format!("{value:?}"), "one line of text"));
         }
         Ok(value)
+    }
+
+    fn names(
+        &self,
+        field: &'static str,
+        written: Spanned<OneOrMore>,
+    ) -> Result<Vec<String>, BoardError> {
+        let at = written.span();
+        let OneOrMore(names) = written.into_inner();
+        if names.is_empty() || !names.iter().all(|name| is_one_line(name)) {
+            let rule = "one line of text, or a list of such with the best first";
+            return Err(self.refused(field, &at, format!("{names:?}"), rule));
+        }
+        Ok(names)
     }
 
     fn board_name(&self, written: Spanned<String>) -> Result<String, BoardError> {
@@ -362,6 +408,10 @@ impl Source<'_> {
         }
         Ok(budget)
     }
+}
+
+fn is_one_line(text: &str) -> bool {
+    !text.trim().is_empty() && !text.contains(char::is_control)
 }
 
 /// Lower-case letters, digits and hyphens, at least one.

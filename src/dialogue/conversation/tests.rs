@@ -1,5 +1,5 @@
 //! Talks written as text: `>` is the visitor, `<` the agent with the act and state it came to,
-//! `…` silence in seconds, `=` the end of a program.
+//! `…` silence in seconds, `=` the end of a program, `×` a microphone that dies, `+` one that is back.
 
 use std::sync::Arc;
 
@@ -80,6 +80,8 @@ fn talk(script: &str) {
                 let ActionRequest { id, name, slots, .. } = request;
                 conversation.action_ended(now, &ActionOutcome { id, name, slots, result })
             }
+            _ if line == "×" => Some(conversation.deafened(now)),
+            _ if line == "+" => Some(conversation.hears_again(now)),
             _ if line.starts_with('…') => {
                 let seconds: u64 = line.trim_start_matches(['…', ' ']).parse().expect("seconds");
                 now = now + SamplePos::from_ms(seconds * 1000).0;
@@ -120,6 +122,39 @@ fn everything_at_once_is_confirmed_done_and_answered() {
          < Large pie with gravy is ready (reply → listening)
          … 10
          <  (leave → idle) ended",
+    );
+}
+
+#[test]
+fn nobody_who_cannot_be_heard_runs_out_of_time() {
+    talk(
+        "> give me a pie
+         < Which size? (ask_slot → asking_slot)
+         ×
+         < I am sorry, I can't hear you: my microphone does not work. (deaf → asking_slot)
+         … 60
+         +
+         <  (hears_again → asking_slot)
+         … 4
+         … 1
+         < Which size? (prompt_again → asking_slot)
+         ×
+         < I am sorry, I can't hear you: my microphone does not work. (deaf → asking_slot)
+         > large
+         < Large pie? (confirm → confirming)
+         … 5
+         < Large pie? (prompt_again → confirming)",
+    );
+    talk(
+        "> small pie
+         < Small pie? (confirm → confirming)
+         > yes
+         < Cooking (act → acting) !cook
+         ×
+         < I am sorry, I can't hear you: my microphone does not work. (deaf → acting)
+         … 60
+         < Burnt (action_failed → listening)
+         … 60",
     );
 }
 

@@ -41,11 +41,22 @@ fn one_of_each() -> Vec<Event> {
         Event::BargeIn { at },
         Event::Turn { at, endpoint_ms: 1, wall_ms: StageTimes::default() },
         Event::Fault { what: "w".into(), hint: "h".into() },
+        Event::Device {
+            at,
+            device: Direction::Record,
+            name: "m".into(),
+            state: DeviceState::Lost,
+            what: "w".into(),
+            hint: Some("h".into()),
+        },
+        Event::Dropout { at, device: Direction::Play, xruns: 1, gaps: 0 },
         Event::Metrics {
             turns: 1,
             not_understood: 0,
             dropped_samples: 0,
             dropped_events: 0,
+            microphone: DeviceCounters::default(),
+            speaker: DeviceCounters::default(),
             echo: Some(EchoState::default()),
         },
     ];
@@ -68,9 +79,11 @@ fn one_of_each() -> Vec<Event> {
             Event::Turn { .. } => 12,
             Event::Fault { .. } => 13,
             Event::Metrics { .. } => 14,
+            Event::Device { .. } => 15,
+            Event::Dropout { .. } => 16,
         })
         .collect();
-    assert_eq!(kinds.len(), 15);
+    assert_eq!(kinds.len(), 17);
     events
 }
 
@@ -124,7 +137,10 @@ fn every_event_and_every_field_is_in_the_reference() {
             assert!(used.is_subset(&fields), "{kind}: {used:?} are not all fields");
             // Only what is not always there may be missing from an example.
             let missing: Vec<_> = fields.difference(&used).collect();
-            assert!(missing.iter().all(|f| ["gave_up", "outcome"].contains(&f.as_str())), "{kind}");
+            assert!(
+                missing.iter().all(|f| ["gave_up", "outcome", "hint"].contains(&f.as_str())),
+                "{kind}"
+            );
         }
         kinds.insert(kind);
     }
