@@ -9,9 +9,9 @@ use mynah::audio::capture::Capture;
 use mynah::audio::devices::{self, Ability, DeviceChoice, DeviceError};
 use mynah::audio::file;
 use mynah::audio::playback::{Playback, SPEECH_RATE_HZ};
+use mynah::audio::sounding::{find, sweep};
 use mynah::audio::stream::StreamWish;
 use mynah::observe::resident_mb;
-use support::sound::{correlation, sweep};
 use support::vcard::{Card, MIC_RATE_HZ, SPEAKER_RATE_HZ, VirtualCard, on_a_card, wait_for};
 
 fn named(name: &str) -> DeviceChoice {
@@ -59,10 +59,10 @@ fn a_clip_played_into_the_microphone_is_captured() {
                 let mut paplay = card.start_playing_into_mic(&wav);
                 let heard = listen(&mut capture, || paplay.try_wait().unwrap().is_none());
                 let stats = capture.stats();
-                let (found, shift) = correlation(&clip, &heard);
-                println!("{}: {found:.5} at {shift}, {stats:?}", capture.format());
+                let found = find(&clip, &heard);
+                println!("{}: {found:?}, {stats:?}", capture.format());
                 let disturbed = stats.xruns + stats.errors + stats.dropped_frames > 0;
-                disturbed || found <= expected
+                disturbed || found.alike <= expected
             });
         }
     });
@@ -91,12 +91,12 @@ fn speech_is_heard_from_the_speaker_until_it_is_stopped() {
             assert_eq!(playback.feeder().progress_ms(), 3_000);
             wait_for_the_rest();
             let heard = file::read(recording.stop()).unwrap();
-            let (found, shift) = correlation(&speech, &heard.samples);
+            let found = find(&speech, &heard.samples);
             let stats = playback.stats();
-            println!("{}: {found:.5} at {shift}, {stats:?}", playback.format());
+            println!("{}: {found:?}, {stats:?}", playback.format());
             let disturbed = stats.xruns + stats.errors > before.xruns + before.errors;
             // Begun on an odd sample of the device, it lies between two of the recording: 0.978.
-            let again = disturbed || found <= 0.97;
+            let again = disturbed || found.alike <= 0.97;
             if again {
                 // A stream that began badly stays bad.
                 playback = open();

@@ -9,9 +9,9 @@ use mynah::audio::devices::Direction::{self, Play, Record};
 use mynah::audio::devices::{DeviceChoice, DeviceError};
 use mynah::audio::file;
 use mynah::audio::levels::{self, LevelError};
+use mynah::audio::sounding::sweep;
 use mynah::audio::stream::StreamWish;
 use mynah::units::rms_dbfs;
-use support::sound::sweep;
 use support::vcard::{Card, MIC_RATE_HZ, on_a_card};
 
 /// What the daemon says of its virtual microphone or speaker.
@@ -100,6 +100,7 @@ fn a_card_without_a_mixer_is_named() {
 
         let device = |name: &str| levels::device(&DeviceChoice::Named(name.into()), Play);
         assert_eq!(device("virtual speaker").unwrap(), Card::SPEAKER);
+        assert_eq!(levels::device(&DeviceChoice::Default, Play).unwrap(), "default");
         assert!(matches!(device("HDMI"), Err(DeviceError::NotFound { .. })));
 
         card.stop_server();

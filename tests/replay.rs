@@ -6,12 +6,10 @@ use std::process::{Command, Output};
 use mynah::audio::echo_path::{Echo, EchoPath};
 use mynah::audio::file;
 use mynah::audio::room_response::RoomResponse;
+use mynah::audio::sounding::find;
 use mynah::audio::track::Track;
 use mynah::units::{FRAME_LEN, SAMPLE_RATE_HZ, SamplePos};
 use serde_json::Value;
-
-mod support;
-use support::sound::correlation;
 
 const SETTINGS: &str = "name = \"porter\"\n";
 const INTENTS: &str = "language: en\nintents:\n  time:\n    data:\n      \
@@ -208,10 +206,10 @@ fn a_drift_moves_a_long_reply_further_with_every_second() {
         let from = plain.len() * part / 4 - window / 2;
         let wanted = (from + window / 2) as f64 * PPM * 1e-6;
         for (drifted, sign) in [(&fast, -1.0), (&slow, 1.0)] {
-            let (found, shift) =
-                correlation(&plain[from..from + window], &drifted[from - 400..from + window + 400]);
-            let shift = shift as f64 - 400.0;
-            assert!(found > 0.9, "{found}");
+            let found =
+                find(&plain[from..from + window], &drifted[from - 400..from + window + 400]);
+            let shift = found.at - 400.0;
+            assert!(found.alike > 0.9, "{found:?}");
             assert!((shift - sign * wanted).abs() < 4.0, "{shift} samples, not {wanted} by {sign}");
         }
     }

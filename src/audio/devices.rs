@@ -75,6 +75,14 @@ impl DeviceChoice {
         }
     }
 
+    /// The best of [`ranked`](Self::ranked).
+    pub fn first(asked: Option<&Self>, board: &[String]) -> Self {
+        Self::ranked(asked.map_or(&[], std::slice::from_ref), board)
+            .into_iter()
+            .next()
+            .unwrap_or_default()
+    }
+
     /// The one called `name`, where `default` is the system's.
     fn named(name: &str) -> Self {
         match name {
@@ -222,9 +230,11 @@ pub(super) fn id(choice: &DeviceChoice, direction: Direction) -> Result<String, 
     quietly(|| {
         let hosts = hosts()?;
         let devices = all(&hosts)?;
-        let able = |device: &cpal::Device| match direction {
-            Direction::Record => device.supports_input(),
-            Direction::Play => device.supports_output(),
+        // The default claims nothing of itself.
+        let able = |device: &cpal::Device| match (choice, direction) {
+            (DeviceChoice::Default, _) => true,
+            (DeviceChoice::Named(_), Direction::Record) => device.supports_input(),
+            (DeviceChoice::Named(_), Direction::Play) => device.supports_output(),
         };
         let found = candidates(choice, direction, &hosts, &devices);
         let found = found.into_iter().find(|(_, device)| able(device));

@@ -11,6 +11,7 @@ use serde::Serialize;
 
 use super::devices::{self, DeviceChoice, DeviceError, Direction};
 
+pub mod calibrate;
 mod mixer;
 
 use mixer::OpenMixer;

@@ -21,6 +21,7 @@ mod render;
 pub mod resample;
 pub mod room_response;
 pub mod signal;
+pub mod sounding;
 pub mod stream;
 pub mod track;
 mod wav;

@@ -1,34 +1,33 @@
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::{Context, Failure};
 use crate::agent::Agent;
 use crate::audio::capture::Capture;
 use crate::audio::devices::{self, DeviceChoice, DeviceError, Direction};
-use crate::audio::file::Clip;
+use crate::audio::levels;
 use crate::audio::playback::Playback;
+use crate::audio::sounding;
 use crate::audio::stream::StreamWish;
 use crate::clock::Clock;
-use crate::config::board::Board;
-use crate::doctor::{Finding, Verdict, machine, sound};
+use crate::config::board::{Board, PlacementError};
+use crate::doctor::{Finding, Verdict, level, machine, sound};
 use crate::models::ModelStore;
 use crate::nn::kernels::Kernel;
 use crate::sandbox;
-use crate::tts::VOICE_RATE_HZ;
-use crate::units::{SAMPLE_RATE_HZ, SamplePos};
+use crate::units::SamplePos;
 
 /// Time the room is listened to before anything is played.
 const ROOM: Duration = Duration::from_millis(1500);
-/// Time from the start of playing in which its sound must come back; the sound itself takes a second.
-const ECHO: Duration = Duration::from_millis(2500);
-/// Longest wait for one frame; beyond it the microphone is asked whether it is still there.
-const FRAME_WAIT: Duration = Duration::from_millis(100);
+/// Time from the start of playing in which its sound must come back; the sound itself takes four
+/// seconds.
+const ECHO: Duration = Duration::from_millis(5500);
 
 /// Find out what is wrong with this machine
 ///
-/// Looks at processor, memory, disk, clock, network filter, models and agent; then listens to the
-/// room, plays a rising tone and listens for it. The exit code is 1 when there is a fault, 0 with
-/// warnings only.
+/// Looks at processor, memory, priority, disk, clock, network filter, models and agent; then sets the
+/// levels that the board profile asks for, listens to the room, plays a rising tone twice and listens
+/// for it. The exit code is 1 when there is a fault, 0 with warnings only.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -40,6 +39,9 @@ pub struct Args {
     agent: Option<PathBuf>,
     #[command(flatten)]
     state: super::train::State,
+    /// Board profile: a name from boards/ or a file (default: the one this program was built for).
+    #[arg(long, value_name = "BOARD")]
+    board: Option<String>,
     /// Microphone: an id or a part of a name from `mynah devices` (default: the board's).
     #[arg(long, value_name = "NAME")]
     mic: Option<DeviceChoice>,
@@ -62,11 +64,15 @@ pub fn run(args: &Args, context: &Context) -> Result<(), Failure> {
         }
         Ok(())
     };
-    let board = Board::default_for_build();
+    let board = match &args.board {
+        Some(board) => Board::load(board).map_err(Failure::input)?,
+        None => Board::default_for_build(),
+    };
     let kernel = Kernel::current();
     let slower = kernel.as_ref().ok().and_then(|k| board.slower_than_expected(k.name()));
     show(machine::kernel(kernel, slower))?;
     show(machine::memory(std::fs::read_to_string("/proc/meminfo")))?;
+    show(machine::priority(placed(&board), machine::rtprio()))?;
     let now = Clock::Machine.at(SamplePos(0));
     show(machine::clock(now.year(), &format!("{} {}, {}", now.date(), now.year(), now.clock())))?;
     show(machine::sandbox(sandbox::probe()))?;
@@ -79,9 +85,6 @@ pub fn run(args: &Args, context: &Context) -> Result<(), Failure> {
         }
     }
     if !args.no_sound {
-        let listed = devices::list();
-        show(sound::devices(&listed, Direction::Record))?;
-        show(sound::devices(&listed, Direction::Play))?;
         listen_and_play(args, &board, &mut show)?;
     }
     match worst {
@@ -106,64 +109,76 @@ fn line(finding: &Finding) -> String {
     format!("{verdict:8} {:12} {}{next}", finding.check, finding.what)
 }
 
+/// Whether the board's threads may run where it wants them: tried on threads of their own, for a
+/// priority that was given up is not always given back.
+fn placed(board: &Board) -> Result<(), PlacementError> {
+    let threads = [&board.threads.listener, &board.threads.thinker];
+    threads.into_iter().try_for_each(|placement| {
+        let tried = std::thread::scope(|scope| scope.spawn(|| placement.apply()).join());
+        tried.expect("a placement does not panic")
+    })
+}
+
 fn listen_and_play(
     args: &Args,
     board: &Board,
     show: &mut impl FnMut(Finding) -> Result<(), Failure>,
 ) -> Result<(), Failure> {
+    let wish = StreamWish { period_ms: board.audio.period_ms, ..StreamWish::default() };
+    let listed = devices::list();
+    let audio = &board.audio;
+
     // What is tried is the device that should work, not what would stand in for it.
-    let first = |asked: &Option<DeviceChoice>, board: &[String]| {
-        DeviceChoice::ranked(asked.as_slice(), board).swap_remove(0)
-    };
-    let wish = StreamWish::default();
-    let fault = |direction: Direction, error: &DeviceError| {
-        Finding::fault(direction.device(), error.to_string(), "`mynah devices` shows what works")
-    };
-    let microphone = first(&args.mic, &board.audio.capture_device);
-    let mut capture = match Capture::open(&microphone, &wish) {
-        Ok(capture) => capture,
-        Err(error) => return show(fault(Direction::Record, &error)),
-    };
-    let heard = match listen(&mut capture, ROOM) {
-        Ok(heard) => heard,
-        Err(error) => return show(fault(Direction::Record, &error)),
-    };
-    let deaf = sound::room(&heard);
-    let hears = deaf.verdict != Verdict::Fault;
-    show(deaf)?;
-    let speaker = first(&args.speaker, &board.audio.playback_device);
-    let mut playback = match Playback::open(&speaker, &wish) {
-        Ok(playback) => playback,
-        Err(error) => return show(fault(Direction::Play, &error)),
-    };
-    if !hears {
-        return Ok(());
+    let microphone = DeviceChoice::first(args.mic.as_ref(), &audio.capture_device);
+    let mut capture = Capture::open(&microphone, &wish);
+    let opened = capture.as_ref().map(|capture| capture.device());
+    show(sound::device(&listed, Direction::Record, opened))?;
+    if let Ok(id) = opened {
+        show(turned(Direction::Record, id, audio.capture_level))?;
     }
-    let sweep = sound::sweep();
-    let tone = Clip { rate_hz: SAMPLE_RATE_HZ, samples: sweep.clone() }.to_rate(VOICE_RATE_HZ);
-    let feeder = playback.feeder();
-    feeder.begin();
+    let quiet = match &mut capture {
+        Ok(capture) => sounding::listen(capture, ROOM),
+        Err(_) => Ok(Vec::new()),
+    };
+    let mut hears = false;
+    if capture.is_ok() {
+        let room = match &quiet {
+            Ok(quiet) => sound::room(quiet),
+            Err(error) => lost(error),
+        };
+        hears = room.verdict != Verdict::Fault;
+        show(room)?;
+    }
+
+    let speaker = DeviceChoice::first(args.speaker.as_ref(), &audio.playback_device);
+    let mut playback = Playback::open(&speaker, &wish);
+    let opened = playback.as_ref().map(|playback| playback.device());
+    show(sound::device(&listed, Direction::Play, opened))?;
+    if let Ok(id) = opened {
+        show(turned(Direction::Play, id, audio.playback_level))?;
+    }
+    let (Ok(capture), Ok(playback), Ok(quiet), true) = (&mut capture, &mut playback, &quiet, hears)
+    else {
+        return Ok(());
+    };
     // A queue that is flushed is one that nobody but us could flush.
-    let _ = feeder.push(&tone.samples);
-    let _ = feeder.end();
-    match listen(&mut capture, ECHO) {
-        Ok(heard) => show(sound::echo(&sweep, &heard, 0)),
-        Err(error) => show(fault(Direction::Record, &error)),
+    let _ = sounding::play(playback, &sound::sweeps());
+    match sounding::listen(capture, ECHO) {
+        Ok(heard) => show(sound::echo(quiet, &heard)),
+        Err(error) => show(lost(&error)),
     }
 }
 
-/// What the microphone hears from now on; less where it delivers nothing.
-fn listen(capture: &mut Capture, long: Duration) -> Result<Vec<f32>, DeviceError> {
-    let wanted = (long.as_millis() as usize) * SAMPLE_RATE_HZ as usize / 1000;
-    let mut heard = Vec::with_capacity(wanted);
-    // Sound that waited while nobody read is not from now.
-    while capture.next_frame(Duration::ZERO).is_some() {}
-    let until = Instant::now() + 2 * long;
-    while heard.len() < wanted && Instant::now() < until {
-        match capture.next_frame(FRAME_WAIT) {
-            Some(frame) => heard.extend_from_slice(&frame.samples),
-            None => capture.check()?,
-        }
-    }
-    Ok(heard)
+/// A device's level, set as the board asks for it.
+fn turned(direction: Direction, id: &str, asked: Option<u8>) -> Finding {
+    let level = match asked {
+        Some(percent) => levels::set(direction, id, percent),
+        None => levels::read(direction, id),
+    };
+    level::level(direction, &level, asked.is_some())
+}
+
+/// The microphone was there, and is no more.
+fn lost(error: &DeviceError) -> Finding {
+    Finding::fault("room", error.to_string(), "look at its cable; `mynah devices` shows what works")
 }

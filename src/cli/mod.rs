@@ -19,6 +19,7 @@ mod eval;
 mod eval_echo;
 mod eval_text;
 mod keyboard;
+mod levels;
 mod new;
 mod output;
 mod replay;
@@ -108,6 +109,7 @@ enum Command {
     Train(train::Args),
     Test(test::Args),
     Devices(devices::Args),
+    Levels(levels::Args),
     Doctor(doctor::Args),
     Eval(eval::Args),
     EvalText(eval_text::Args),
@@ -162,6 +164,7 @@ pub fn main() -> ExitCode {
         Command::Train(args) => train::run(args, context),
         Command::Test(args) => test::run(args, context),
         Command::Devices(args) => devices::run(args, context),
+        Command::Levels(args) => levels::run(args, context),
         Command::Doctor(args) => doctor::run(args, context),
         Command::Eval(args) => eval::run(args, context),
         Command::EvalText(args) => eval_text::run(args, context),

@@ -1,4 +1,4 @@
-//! The computer: processor, memory, disk, clock, models, agent, network filter.
+//! The computer: processor, memory, priority, disk, clock, models, agent, network filter.
 
 use std::ffi::CString;
 use std::io;
@@ -7,6 +7,7 @@ use std::path::Path;
 
 use super::Finding;
 use crate::agent::{Agent, AgentError};
+use crate::config::board::PlacementError;
 use crate::models::{ModelError, ModelStore};
 use crate::nn::kernels::{Kernel, KernelError};
 use crate::sandbox::SandboxError;
@@ -55,6 +56,36 @@ pub fn memory(meminfo: io::Result<String>) -> Finding {
     } else {
         Finding::ok(CHECK, what)
     }
+}
+
+/// Whether the listener and the thinker may run where the board wants them. `rtprio` is the highest
+/// real-time priority this user may ask for (`RLIMIT_RTPRIO`), zero for none.
+pub fn priority(placed: Result<(), PlacementError>, rtprio: u64) -> Finding {
+    const CHECK: &str = "priority";
+    let real_time = match rtprio {
+        0 => {
+            "the sound cards' threads get no real-time priority (LimitRTPRIO=95 in a systemd unit \
+              gives it)"
+                .to_owned()
+        }
+        highest => format!("real-time priority up to {highest} for the sound cards' threads"),
+    };
+    match placed {
+        Ok(()) => Finding::ok(CHECK, format!("as the board profile has it; {real_time}")),
+        Err(error) => Finding::warning(
+            CHECK,
+            error.to_string(),
+            "it works at the normal priority, and may stutter while the machine is busy",
+        ),
+    }
+}
+
+/// What the system lets this process ask for.
+pub fn rtprio() -> u64 {
+    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: `limit` is valid for the call, which keeps no pointer to it.
+    let asked = unsafe { libc::getrlimit(libc::RLIMIT_RTPRIO, &raw mut limit) };
+    if asked == 0 { limit.rlim_cur } else { 0 }
 }
 
 /// Whether training can be kept in `folder`.
@@ -210,6 +241,18 @@ mod tests {
     fn a_clock_that_forgot_the_year_is_told() {
         assert_eq!(verdict(&clock(1970, "Thursday, January 1")), Warning);
         assert_eq!(verdict(&clock(2027, "Friday, January 1")), Good);
+    }
+
+    #[test]
+    fn a_priority_that_is_refused_is_told_with_the_way_out() {
+        let refused =
+            PlacementError::Nice { nice: -10, source: io::ErrorKind::PermissionDenied.into() };
+        let finding = priority(Err(refused), 0);
+        assert_eq!(verdict(&finding), Warning);
+        assert!(finding.what.contains("LimitNICE=-10"), "{finding:?}");
+        assert_eq!(verdict(&priority(Ok(()), 0)), Good);
+        assert!(priority(Ok(()), 95).what.contains("up to 95"));
+        let _ = rtprio();
     }
 
     #[test]

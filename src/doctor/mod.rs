@@ -3,6 +3,7 @@
 
 use serde::Serialize;
 
+pub mod level;
 pub mod machine;
 pub mod sound;
 

@@ -3,5 +3,4 @@
 #![allow(dead_code, reason = "compiled into every test program, used in parts by each")]
 
 pub mod agent;
-pub mod sound;
 pub mod vcard;
