@@ -73,6 +73,8 @@ impl Heard {
         match *self {
             Self::SpeechStart { at }
             | Self::Resume { at }
+            | Self::Ducked { at }
+            | Self::Unducked { at }
             | Self::Due { at }
             | Self::EndOfSound { at } => at,
             Self::Pause { span } => span.end,
@@ -86,6 +88,10 @@ impl Heard {
 pub enum Heard {
     /// Speech began; `at` is the onset, before which the pre-roll still counts.
     SpeechStart { at: SamplePos },
+    /// Somebody may speak over us: our voice grows softer from `at` on.
+    Ducked { at: SamplePos },
+    /// It was nothing: our voice grows loud again from `at` on.
+    Unducked { at: SamplePos },
     /// A pause inside an utterance: worth recognising `span` speculatively.
     Pause { span: Span },
     /// The speech after a [`Heard::Pause`] went on.

@@ -3,8 +3,10 @@
 
 mod support;
 
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use support::agent::{Agent, mynah, speak};
 use support::vcard::{Card, VirtualCard};
@@ -51,6 +53,82 @@ fn an_order_through_the_microphone_is_answered_through_the_speaker() {
     for word in ["small", "cappuccino"] {
         assert!(said.iter().any(|line| line.contains(word)), "the order is read back: {said:?}");
         assert!(heard.contains(word), "the speaker said {said:?}, heard was {heard:?}");
+    }
+}
+
+/// An agent that tells the time at length.
+fn talker(dir: &Path) -> PathBuf {
+    let agent = dir.join("talker");
+    std::fs::create_dir_all(agent.join("intents")).unwrap();
+    for (name, text) in [
+        ("agent.toml", "name = \"talker\"\n"),
+        (
+            "intents/time.yaml",
+            "language: en\nintents:\n  time:\n    data:\n      \
+             - sentences: [\"what time is it [please]\"]\n",
+        ),
+        (
+            "dialogue.yaml",
+            "intents:\n  time:\n    reply: >-\n      It is time. The museum is open every day from \
+             nine in the morning until six in the evening, and the garden is open until it is dark.\n",
+        ),
+    ] {
+        std::fs::write(agent.join(name), text).unwrap();
+    }
+    agent
+}
+
+#[test]
+#[cfg_attr(
+    not(all(have_models, have_pulseaudio)),
+    ignore = "needs models and pulseaudio: run `make test`"
+)]
+fn who_speaks_over_the_reply_makes_it_softer_and_then_silent() {
+    const TIMES: usize = 6;
+    let _only = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+    let dir = tempfile::tempdir().unwrap();
+    let question = speak(dir.path(), "question.wav", "What time is it?");
+    let card = VirtualCard::start();
+    let folder = talker(dir.path());
+    let mut agent = Agent::start(
+        &card,
+        &[
+            "run",
+            folder.to_str().unwrap(),
+            "--json",
+            "--headset",
+            "--mic",
+            Card::MIC,
+            "--speaker",
+            Card::SPEAKER,
+        ],
+    );
+    agent.wait_for("ready");
+    card.play_into_mic(&question);
+    let (mut soft, mut silent) = (Vec::new(), Vec::new());
+    for _ in 0..TIMES {
+        agent.wait_for("audio_start");
+        std::thread::sleep(Duration::from_millis(1_500));
+        card.play_into_mic(&question);
+        let stop = agent.wait_for("barge_in");
+        let last = |kind: &str| {
+            let found = agent.seen.iter().rfind(|event| event["event"] == kind);
+            found.unwrap_or_else(|| panic!("no {kind}: {:#?}", agent.seen))["at"].as_u64().unwrap()
+        };
+        let began = last("speech_start");
+        let ms = |at: u64| (at as f64 - began as f64) / 16.0;
+        soft.push(ms(last("ducked")));
+        silent.push(ms(stop["at"].as_u64().unwrap()));
+        assert!(stop["said"].as_str().unwrap().starts_with("It is time"), "{stop}");
+        assert!(stop["unsaid"].as_str().unwrap().ends_with("it is dark."), "{stop}");
+    }
+    for (what, mut times) in [("softer", soft), ("silent", silent)] {
+        times.sort_by(f64::total_cmp);
+        println!(
+            "{what} after {:.0} ms (median), {:.0} ms (most)",
+            times[TIMES / 2],
+            times[TIMES - 1]
+        );
     }
 }
 

@@ -157,8 +157,9 @@ fn an_echo_is_heard_where_it_falls_and_the_same_on_every_run() {
         assert_eq!(at_ms(&events, "audio_start")[0], starts);
         let interrupted = at_ms(&events, "barge_in");
         assert!(!interrupted.is_empty(), "its own voice interrupts it: {events:#?}");
-        assert_eq!(at_ms(&events, "speech_start")[1], interrupted[0]);
-        (interrupted[0], events)
+        let begun = at_ms(&events, "speech_start")[1];
+        assert!((begun..begun + 300.0).contains(&interrupted[0]), "{begun} {interrupted:?}");
+        (begun, events)
     };
     let (soon, events) = at("60");
     let (_, again) = at("60");
@@ -186,7 +187,7 @@ fn a_drift_moves_a_long_reply_further_with_every_second() {
     );
     let response = RoomResponse::open(&scene.room()).unwrap();
     let heard = |drift_ppm: f64| {
-        let mut track = Track::default();
+        let mut track = Track::new(24_000);
         track.put(0, &voice);
         let path = EchoPath { drift_ppm, ..EchoPath::plain(response.clone(), 30) };
         let mut echo = Echo::new(path, 24_000);

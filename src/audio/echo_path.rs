@@ -177,7 +177,7 @@ impl Speaker {
         let Some(at) = self.speaks else { return 0.0 };
         self.done = at + 1;
         self.speaks = Some(at + 1);
-        track.sample(at as i64)
+        track.sample(at)
     }
 
     /// `reach` samples up to the one that was played after `count` others, and as many behind it.
@@ -256,7 +256,7 @@ mod tests {
     #[test]
     fn what_is_played_is_heard_after_the_delay() {
         for delay_ms in [0, 5, 20, 40, 333] {
-            let mut track = Track::default();
+            let mut track = Track::new(TRACK_HZ);
             say(&mut track, 100.0, 400.0, &[150.0, 390.0]);
             let heard = heard(&mut echo(&[1.0], delay_ms, 0.0), &mut track, 1.0);
             let delay = f64::from(delay_ms);
@@ -270,7 +270,7 @@ mod tests {
     fn the_room_answers_at_its_own_times_and_levels() {
         let mut room = vec![0.0; 1_600];
         (room[0], room[800]) = (1.0, 0.5);
-        let mut track = Track::default();
+        let mut track = Track::new(TRACK_HZ);
         say(&mut track, 0.0, 100.0, &[50.0]);
         let heard = heard(&mut echo(&room, 0, 0.0), &mut track, 0.5);
         near(&knocks(&heard), &[50.0, 100.0]);
@@ -282,7 +282,7 @@ mod tests {
     #[test]
     fn a_drift_shifts_what_is_said_by_the_time_since_it_began() {
         for ppm in [-1000.0, -100.0, 0.0, 100.0, 1000.0] {
-            let mut track = Track::default();
+            let mut track = Track::new(TRACK_HZ);
             say(&mut track, 500.0, 20_600.0, &[501.0, 10_500.0, 20_500.0]);
             // Silence puts the clocks right again.
             say(&mut track, 21_000.0, 22_000.0, &[21_010.0]);
@@ -295,7 +295,7 @@ mod tests {
 
     #[test]
     fn a_slow_speaker_finishes_before_it_begins_anew() {
-        let mut track = Track::default();
+        let mut track = Track::new(TRACK_HZ);
         say(&mut track, 0.0, 20_000.0, &[19_990.0]);
         say(&mut track, 20_005.0, 20_100.0, &[20_010.0]);
         let found = knocks(&heard(&mut echo(&[1.0], 0, -1000.0), &mut track, 21.0));
@@ -306,7 +306,7 @@ mod tests {
     #[test]
     fn what_is_said_within_the_delay_is_not_missed() {
         // Decided at the end of a frame, put a frame back: the case of every reply.
-        let mut late = Track::default();
+        let mut late = Track::new(TRACK_HZ);
         let mut echo = echo(&[1.0], 21, 0.0);
         let mut all = heard(&mut echo, &mut late, 0.1);
         say(&mut late, 80.0, 200.0, &[82.0]);
@@ -320,7 +320,7 @@ mod tests {
 
     #[test]
     fn what_was_played_cannot_be_taken_back() {
-        let mut track = Track::default();
+        let mut track = Track::new(TRACK_HZ);
         say(&mut track, 0.0, 1_000.0, &[90.0, 150.0]);
         let mut echo = echo(&[1.0], 60, 0.0);
         let all = heard(&mut echo, &mut track, 0.14);
@@ -342,7 +342,7 @@ mod tests {
             let step = 2.0 * PI * hz / f64::from(TRACK_HZ);
             let sound: Vec<f32> =
                 (0..TRACK_HZ).map(|i| (step * f64::from(i)).sin() as f32).collect();
-            let mut track = Track::default();
+            let mut track = Track::new(TRACK_HZ);
             track.put(0, &sound);
             let heard = heard(&mut echo(&[1.0], 0, 50.0), &mut track, 0.9);
             heard[4_000..12_000].iter().fold(0.0, |peak, s| peak.max(s.abs()))
@@ -359,7 +359,7 @@ mod tests {
         let response = RoomResponse { path: "room.wav".into(), samples: vec![1.0] };
         let jump = Some(DelayJump { at: SamplePos::from_ms(500), delay_ms: 80 });
         let path = EchoPath { jump, ..EchoPath::plain(response, 40) };
-        let mut track = Track::default();
+        let mut track = Track::new(TRACK_HZ);
         say(&mut track, 0.0, 900.0, &[300.0, 600.0]);
         near(&knocks(&heard(&mut Echo::new(path, TRACK_HZ), &mut track, 1.0)), &[340.0, 680.0]);
     }
@@ -370,7 +370,7 @@ mod tests {
         let path = EchoPath { clip: 0.1, drift_ppm: 100.0, ..EchoPath::plain(response, 40) };
         let mut echo = Echo::new(path, TRACK_HZ);
         let mut reference = echo.tap();
-        let mut track = Track::default();
+        let mut track = Track::new(TRACK_HZ);
         say(&mut track, 0.0, 900.0, &[300.0]);
         let loudest = |sound: &[f32]| sound.iter().fold(0.0f32, |peak, s| peak.max(*s));
         assert!((loudest(&heard(&mut echo, &mut track, 1.0)) - 0.1).abs() < 0.02);

@@ -15,13 +15,13 @@ use crate::audio::file;
 use crate::cancel::CancelToken;
 use crate::config::board::Board;
 use crate::eval::dataset::{self, Row};
-use crate::eval::echo::{Condition, LEAD_MS, SelfHearing, self_hearing, visitor};
+use crate::eval::echo::{Condition, LEAD_MS, SelfHearing, Yielding, self_hearing, visitor};
 use crate::eval::run::{Evaluation, Mode};
 use crate::eval::scores::Percentiles;
 use crate::runtime::Engines;
 use crate::runtime::listener::Duplex;
 use crate::tts::{Style, VOICE_RATE_HZ, Voice};
-use crate::units::SAMPLE_RATE_HZ;
+use crate::units::{SAMPLE_RATE_HZ, SamplePos};
 
 /// Measure how the agent hears while it speaks, with its echo taken out and without
 ///
@@ -49,6 +49,9 @@ pub struct Args {
     /// Stop after the first N recordings.
     #[arg(long, value_name = "N")]
     limit: Option<usize>,
+    /// Other rooms of the same sizes, and other recordings in each of them.
+    #[arg(long, value_name = "SEED", default_value_t = 1)]
+    seed: u32,
 }
 
 /// What the agent says meanwhile: nothing that it would take for an order.
@@ -62,6 +65,9 @@ const TALK: [&str; 8] = [
     "The oldest picture of the collection was painted more than five hundred years ago.",
     "If you would like to sit down, there are chairs by the window and in the next room.",
 ];
+
+/// Recordings that each seed begins further on: a prime, so that rooms and recordings meet anew.
+const SEED_STEP: usize = 97;
 
 /// How the listener deals with the echo of a recording.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -83,9 +89,14 @@ struct Commands {
     command_accuracy: f64,
     /// It fell silent before the visitor said anything.
     self_triggered: usize,
-    /// From the visitor's first sound until the agent was interrupted, in milliseconds, where both
-    /// are known.
-    barge_in_ms: Option<Percentiles>,
+    /// How often it grew softer before, in all.
+    self_ducked: usize,
+    /// It never fell silent for the visitor.
+    not_noticed: usize,
+    /// From the visitor's first sound until the agent grew softer, and until it fell silent, in
+    /// milliseconds, where both are known.
+    duck_ms: Option<Percentiles>,
+    stop_ms: Option<Percentiles>,
 }
 
 #[derive(Debug, Serialize)]
@@ -99,8 +110,9 @@ struct Heard {
     condition: Condition,
     way: Way,
     right: bool,
-    /// Of the interruption, from the visitor's first sound, in milliseconds.
-    after_ms: Option<f64>,
+    /// The visitor's first sound, if known.
+    first: Option<SamplePos>,
+    yielding: Yielding,
 }
 
 pub fn run(args: &Args, context: &Context) -> Result<(), Failure> {
@@ -116,6 +128,10 @@ pub fn run(args: &Args, context: &Context) -> Result<(), Failure> {
         rows.extend(dataset::read(path).map_err(Failure::input)?);
     }
     rows.retain(|row| row.gold.is_some());
+    if !rows.is_empty() {
+        let begin = (args.seed.max(1) as usize - 1) * SEED_STEP % rows.len();
+        rows.rotate_left(begin);
+    }
     rows.truncate(args.limit.unwrap_or(usize::MAX));
     if !args.data.is_empty() && rows.is_empty() {
         return Err(Failure::Input(anyhow!(
@@ -131,9 +147,10 @@ pub fn run(args: &Args, context: &Context) -> Result<(), Failure> {
 
     let mut self_hearings = Vec::new();
     if args.minutes > 0.0 {
-        let runs = Condition::all().flat_map(|condition| [(condition, true), (condition, false)]);
+        let all = Condition::all(args.seed.into());
+        let runs = all.flat_map(|condition| [(condition, true), (condition, false)]);
         for (done, (condition, cancel)) in runs.enumerate() {
-            progress(done, 2 * Condition::all().count());
+            progress(done, 2 * Condition::all(1).count());
             let silero = Arc::clone(&engines.silero);
             let endpoint = agent.settings.endpoint.clone();
             let heard = self_hearing(silero, endpoint, &voice, condition, args.minutes, cancel);
@@ -141,7 +158,7 @@ pub fn run(args: &Args, context: &Context) -> Result<(), Failure> {
         }
     }
     let mut evaluation = Evaluation::new(engines, agent, Mode::Streamed, board.audio.period_ms);
-    let heard = hear(&mut evaluation, &rows, &voice)?;
+    let heard = hear(&mut evaluation, &rows, &voice, args.seed)?;
     let report = Report { self_hearing: self_hearings, commands: tables(&heard) };
     context.say(&report);
     if context.json {
@@ -162,9 +179,14 @@ fn talk(voice: &mut Voice, agent: &Agent) -> Result<Vec<f32>, Failure> {
     Ok(said)
 }
 
-fn hear(evaluation: &mut Evaluation, rows: &[Row], voice: &[f32]) -> Result<Vec<Heard>, Failure> {
+fn hear(
+    evaluation: &mut Evaluation,
+    rows: &[Row],
+    voice: &[f32],
+    seed: u32,
+) -> Result<Vec<Heard>, Failure> {
     let mut heard = Vec::new();
-    let conditions: Vec<Condition> = Condition::all().collect();
+    let conditions: Vec<Condition> = Condition::all(seed.into()).collect();
     for (done, (row, condition)) in rows.iter().zip(conditions.iter().cycle()).enumerate() {
         progress(done, rows.len());
         let sound = match file::read(&row.path) {
@@ -183,15 +205,16 @@ fn hear(evaluation: &mut Evaluation, rows: &[Row], voice: &[f32]) -> Result<Vec<
             (Way::Cancelled, Some(*condition), Duplex::Cancelled),
             (Way::Uncancelled, Some(*condition), Duplex::Full),
         ] {
-            let (outcome, interrupted) = evaluation
+            let (outcome, yielding) = evaluation
                 .over_our_voice(row, &sound, &said, condition_now, duplex)
                 .map_err(anyhow::Error::from)?;
-            let first = LEAD_MS as f64 + row.speech_start_s.unwrap_or(0.0) * 1000.0;
+            let begins_ms = row.speech_start_s.map(|s| LEAD_MS + (s * 1000.0) as u64);
             heard.push(Heard {
                 condition: *condition,
                 way,
                 right: outcome.right() == Some(true),
-                after_ms: interrupted.map(|at| at.ms() as f64 - first),
+                first: begins_ms.map(SamplePos::from_ms),
+                yielding,
             });
         }
     }
@@ -202,7 +225,7 @@ fn hear(evaluation: &mut Evaluation, rows: &[Row], voice: &[f32]) -> Result<Vec<
 /// All recordings, then those of each room and of each trouble, one line for each way.
 fn tables(heard: &[Heard]) -> Vec<Commands> {
     let mut names = vec!["all".to_owned()];
-    for condition in Condition::all() {
+    for condition in Condition::all(1) {
         for name in [condition.room(), condition.trouble_name()] {
             if !names.contains(&name) {
                 names.push(name);
@@ -229,14 +252,21 @@ fn tables(heard: &[Heard]) -> Vec<Commands> {
 impl Commands {
     fn of(condition: String, way: Way, heard: &[&Heard]) -> Self {
         let n = heard.len();
-        let times = || heard.iter().filter_map(|heard| heard.after_ms);
+        let known = || heard.iter().filter_map(|heard| Some((&heard.yielding, heard.first?)));
+        let stops = || known().filter_map(|(yielding, first)| yielding.stop_ms(first));
         Self {
             condition,
             way,
             n,
             command_accuracy: heard.iter().filter(|heard| heard.right).count() as f64 / n as f64,
-            self_triggered: times().filter(|ms| *ms < 0.0).count(),
-            barge_in_ms: Percentiles::of(times().filter(|ms| *ms >= 0.0)),
+            self_triggered: stops().filter(|ms| *ms < 0.0).count(),
+            self_ducked: known().map(|(yielding, first)| yielding.false_ducks(first)).sum(),
+            not_noticed: match way {
+                Way::Silent => 0,
+                Way::Cancelled | Way::Uncancelled => known().count() - stops().count(),
+            },
+            duck_ms: Percentiles::of(known().filter_map(|(y, first)| y.duck_ms(first))),
+            stop_ms: Percentiles::of(stops().filter(|ms| *ms >= 0.0)),
         }
     }
 }
@@ -246,11 +276,13 @@ impl fmt::Display for Report {
         if !self.self_hearing.is_empty() {
             writeln!(
                 f,
-                "{:32} {:>9} {:>8} {:>9} {:>9} {:>9} {:>7} {:>5}",
+                "{:32} {:>9} {:>8} {:>9} {:>6} {:>8} {:>9} {:>9} {:>7} {:>5}",
                 "alone with its own voice",
                 "cancelled",
                 "minutes",
                 "triggers",
+                "ducks",
+                "ducked s",
                 "softer dB",
                 "delay ms",
                 "ppm",
@@ -258,10 +290,12 @@ impl fmt::Display for Report {
             )?;
         }
         for heard in &self.self_hearing {
-            let SelfHearing { condition, cancelled, minutes, triggers_s, echo, cpu_share } = heard;
+            let SelfHearing { condition, cancelled, minutes, triggers_s, .. } = heard;
+            let SelfHearing { ducks, ducked_s, echo, cpu_share, .. } = heard;
             let triggers = triggers_s.len();
             let cancelled = if *cancelled { "yes" } else { "no" };
             write!(f, "{condition:32} {cancelled:>9} {minutes:>8} {triggers:>9}")?;
+            write!(f, " {ducks:>6} {ducked_s:>8.1}")?;
             match echo {
                 Some(echo) => writeln!(
                     f,
@@ -277,22 +311,36 @@ impl fmt::Display for Report {
         if !self.commands.is_empty() {
             writeln!(
                 f,
-                "{:32} {:>11} {:>5} {:>9} {:>9} {:>12}",
-                "a visitor over its voice", "", "n", "command %", "too early", "barge-in ms"
+                "{:32} {:>11} {:>4} {:>9} {:>9} {:>8} {:>6} {:>11} {:>11}",
+                "a visitor over its voice",
+                "",
+                "n",
+                "command %",
+                "too early",
+                "ducked",
+                "missed",
+                "duck ms",
+                "stop ms"
             )?;
         }
         for row in &self.commands {
-            let Commands { condition, way, n, command_accuracy, self_triggered, barge_in_ms } = row;
+            let Commands { condition, way, n, command_accuracy, self_triggered, .. } = row;
+            let Commands { self_ducked, not_noticed, duck_ms, stop_ms, .. } = row;
             let way = match way {
                 Way::Silent => "silent",
                 Way::Cancelled => "cancelled",
                 Way::Uncancelled => "uncancelled",
             };
-            let times = barge_in_ms.map_or("–".into(), |p| format!("{:.0}/{:.0}", p.p50, p.p95));
+            let times = |times: &Option<Percentiles>| {
+                times.map_or("–".into(), |p| format!("{:.0}/{:.0}", p.p50, p.p95))
+            };
             writeln!(
                 f,
-                "{condition:32} {way:>11} {n:>5} {:>9.1} {self_triggered:>9} {times:>12}",
-                100.0 * command_accuracy
+                "{condition:32} {way:>11} {n:>4} {:>9.1} {self_triggered:>9} {self_ducked:>8} \
+                 {not_noticed:>6} {:>11} {:>11}",
+                100.0 * command_accuracy,
+                times(duck_ms),
+                times(stop_ms)
             )?;
         }
         Ok(())

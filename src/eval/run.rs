@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::dataset::Row;
-use super::echo::Condition;
+use super::echo::{Condition, Yielding};
 use super::outcome::{Latencies, Outcome};
 use crate::agent::Agent;
 use crate::asr::AsrError;
@@ -13,7 +13,7 @@ use crate::clock::Clock;
 use crate::dialogue::{Conversation, Expectations, Understood};
 use crate::hear::{Ear, HearError, Speech};
 use crate::nlu::Decision;
-use crate::observe::{Event, StageTimes};
+use crate::observe::StageTimes;
 use crate::runtime::listener::Duplex;
 use crate::runtime::source::{ClipSource, Echoing, Source};
 use crate::runtime::{Engines, ReplayOptions, RuntimeError, replay};
@@ -91,9 +91,9 @@ impl Evaluation {
         Ok(Outcome::streamed(row, &events, self.latencies))
     }
 
-    /// Runs a recording while the agent says `said` in `condition`, until it is interrupted, and
-    /// returns where that was; `sound` begins with [`LEAD_MS`](super::echo::LEAD_MS) without
-    /// the visitor. With `condition` `None` nothing is said.
+    /// Runs a recording while the agent says `said` in `condition`, until it is interrupted;
+    /// `sound` begins with [`LEAD_MS`](super::echo::LEAD_MS) without the visitor. With `condition`
+    /// `None` nothing is said.
     pub fn over_our_voice(
         &mut self,
         row: &Row,
@@ -101,7 +101,7 @@ impl Evaluation {
         said: &[f32],
         condition: Option<Condition>,
         duplex: Duplex,
-    ) -> Result<(Outcome, Option<SamplePos>), EvalError> {
+    ) -> Result<(Outcome, Yielding), EvalError> {
         let mut events = Vec::new();
         let clip = ClipSource::new(sound.to_vec());
         let path = condition.map(|condition| condition.path(said, sound.len()));
@@ -118,11 +118,8 @@ impl Evaluation {
             },
             |event| events.push(event.clone()),
         )?;
-        let interrupted = events.iter().find_map(|event| match event {
-            Event::BargeIn { at } => Some(*at),
-            _ => None,
-        });
-        Ok((Outcome::streamed(row, &events, self.latencies), interrupted))
+        let yielding = Yielding::of(&events);
+        Ok((Outcome::streamed(row, &events, self.latencies), yielding))
     }
 
     fn whole(&mut self, row: &Row, sound: &[f32]) -> Result<Outcome, EvalError> {

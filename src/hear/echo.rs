@@ -1,32 +1,29 @@
 //! Our own voice, taken out of what the microphone hears.
 //!
 //! What the speaker really played comes in on the speaker's own clock. [`align`] brings it onto the
-//! microphone's, by what [`clock`] has found out about the two; the canceller subtracts what the
-//! room makes of it and suppresses what is left; [`delay`] watches how long the sound takes.
+//! microphone's, by what [`clock`] has found out about the two; [`delay`] watches how long the
+//! sound takes; [`filter`] learns what the room makes of it and subtracts that, which leaves a
+//! visitor untouched; [`suppress`] makes softer what the filter expects to be left.
 //!
-//! The canceller is AEC3, the echo canceller of WebRTC, in the Rust port `sonora-aec3`: a
-//! partitioned adaptive filter with a shadow filter, then a suppressor that compares the estimated
-//! echo with what is heard, band by band.
+//! Words are recognised in what the filter leaves, where softness costs nothing and every change
+//! of a visitor's voice does; whether anybody speaks is judged by what the suppressor leaves.
 
 use serde::Serialize;
-use sonora_aec3::block::Block;
-use sonora_aec3::block_processor::BlockProcessor;
-use sonora_aec3::config::EchoCanceller3Config;
 
 use crate::units::{FRAME_LEN, FRAME_MS, Frame, SAMPLE_RATE_HZ, rms_dbfs};
 
 mod align;
 mod clock;
 mod delay;
+mod filter;
+mod suppress;
 
 use align::Aligner;
 use delay::DelayTracker;
+use filter::{BLOCK, EchoFilter, Learned};
+use suppress::{Suppressor, TIMES};
 
-/// The canceller takes sound in blocks of 4 ms, and hands it on that much later.
-const BLOCK: usize = 64;
 const _: () = assert!(FRAME_LEN.is_multiple_of(BLOCK));
-/// It counts in the steps of 16-bit samples.
-const PCM: f32 = 32_768.0;
 /// At this level, and beyond, a microphone has clipped.
 const CLIPPED: f32 = 0.998;
 /// The canceller sleeps when nothing was played for so long: longer than the echo in any room that
@@ -34,20 +31,27 @@ const CLIPPED: f32 = 0.998;
 const SLEEP_AFTER_MS: u32 = 1_000;
 /// A frame of ours at least this loud counts in the measure of what is taken out.
 const SPOKEN_DBFS: f32 = -50.0;
-/// How fast levels are forgotten, per frame: within about a second, and within a syllable.
+/// How fast levels are forgotten, per frame: within about a second.
 const FORGET: f32 = 0.98;
-const FORGET_SOON: f32 = 0.75;
 /// Our voice is in what is heard for this long after it was last played: the room goes on.
 const ROOM_FRAMES: u32 = 400 / FRAME_MS;
-/// The way to the microphone is known once the echo was made this much softer, in decibels. Before,
-/// and on devices where that is never reached, what is heard while we speak may all be ours.
-const KNOWN_DB: f32 = 15.0;
-/// And no sooner than our voice was played for so long: in its first seconds the canceller mutes
-/// all there is, and then for a moment lets too much through.
-const LEARN_FRAMES: u32 = 3_000 / FRAME_MS;
-/// What is softer than what was heard by more than this is what is left of our voice, in decibels.
-/// A visitor whom the canceller leaves alone is 10 dB below a voice that is 10 dB louder.
-const OURS_DB: f32 = 14.0;
+/// The way to the microphone is known once the filter has made our voice this much softer, in
+/// decibels. Before, and on devices where that is never reached, what is heard while we speak may
+/// all be ours.
+const KNOWN_DB: f32 = 8.0;
+/// And no sooner than our voice was played for so long since the filter began: every vowel is new
+/// to it.
+const LEARN_FRAMES: u32 = 1_000 / FRAME_MS;
+/// While it is young, the filter is more wrong than it thinks: by so many times in the beginning,
+/// and how fast that passes, in frames of our voice.
+const YOUNG_TIMES: f32 = 2.0;
+const YOUNG_FRAMES: f32 = 1_000.0 / FRAME_MS as f32;
+/// The filter begins so long before the echo, in samples, and is moved when the echo begins later
+/// than the second: most of what the filter spans must lie behind it.
+const BEFORE: usize = SAMPLE_RATE_HZ as usize / 50;
+const LATEST: usize = SAMPLE_RATE_HZ as usize / 8;
+/// What was played is kept for as long as the longest delay that is found.
+const KEPT: usize = delay::LONGEST + FRAME_LEN;
 
 /// How the canceller fares.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
@@ -65,24 +69,32 @@ pub struct EchoState {
     pub jumps: u32,
 }
 
+/// A frame without our voice, 10 ms later than it was heard.
+#[derive(Clone, Copy, Debug)]
+pub struct Cleaned {
+    /// With what the filter left of it: for who recognises words.
+    pub words: Frame,
+    /// With that made softer: for who judges whether anybody speaks.
+    pub speech: Frame,
+}
+
 /// Takes the echo out of frame after frame.
 pub struct EchoCanceller {
     aligner: Aligner,
-    canceller: BlockProcessor,
     tracker: DelayTracker,
-    played: Block,
-    heard: Block,
-    /// The last block as it was heard: sound that is let through is as late as sound that is
-    /// cleaned.
-    late: [f32; BLOCK],
+    filter: EchoFilter,
+    suppressor: Suppressor,
+    /// What was played, a ring written at `at`, and how much later than it the filter begins.
+    played: Vec<f32>,
+    at: usize,
+    held: usize,
     awake: bool,
-    /// Mean power of what was heard and of what was handed on, while we spoke; the same of the last
-    /// moment.
-    power: (f32, f32),
-    recent: (f32, f32),
+    /// Mean power of what was heard, of what the filter left and of what was handed on to be
+    /// judged, while we spoke.
+    power: [f32; 3],
     /// Frames since our voice was last played.
     since_spoken: u32,
-    /// Frames that our voice was played in, since the speaker was opened.
+    /// Frames that our voice was played in, since the filter began.
     spoken: u32,
     known: bool,
     jumps: u32,
@@ -93,19 +105,14 @@ impl EchoCanceller {
     pub fn new(reference_hz: u32) -> Self {
         Self {
             aligner: Aligner::new(reference_hz),
-            canceller: BlockProcessor::new(
-                &EchoCanceller3Config::default(),
-                SAMPLE_RATE_HZ as usize,
-                1,
-                1,
-            ),
             tracker: DelayTracker::default(),
-            played: Block::new(1, 1),
-            heard: Block::new(1, 1),
-            late: [0.0; BLOCK],
+            filter: EchoFilter::default(),
+            suppressor: Suppressor::default(),
+            played: vec![0.0; KEPT],
+            at: 0,
+            held: 0,
             awake: false,
-            power: (0.0, 0.0),
-            recent: (0.0, 0.0),
+            power: [0.0; 3],
             since_spoken: ROOM_FRAMES,
             spoken: 0,
             known: false,
@@ -113,12 +120,11 @@ impl EchoCanceller {
         }
     }
 
-    /// The speaker was opened anew, at `reference_hz`. What was learned of the room is kept.
+    /// The speaker was opened anew, at `reference_hz`. What was learned of the room is kept, and
+    /// doubted.
     pub fn restart(&mut self, reference_hz: u32) {
         self.aligner = Aligner::new(reference_hz);
-        self.tracker.restart();
-        self.spoken = 0;
-        self.known = false;
+        self.doubt();
     }
 
     /// Takes what the speaker was given since the last time, silence included, mono at its rate.
@@ -126,62 +132,53 @@ impl EchoCanceller {
         self.aligner.push(samples);
     }
 
-    /// Takes the echo out of the next frame of the microphone, and delays it by 4 ms.
-    /// `since_asked` counts samples that the speaker has played on since it took the last of those.
-    ///
-    /// Returns whether somebody else may be in it: false where it holds nothing but what is left of
-    /// our voice.
-    pub fn clean(&mut self, frame: &mut Frame, since_asked: f64) -> bool {
-        let awake = self.aligner.sounded_within(SLEEP_AFTER_MS);
-        let was_awake = std::mem::replace(&mut self.awake, awake);
-        let reference = self.aligner.next(awake || was_awake, since_asked);
-        let heard = *frame;
-        let passed = self.pass(&heard);
-        if !awake && !was_awake {
-            *frame = passed;
-            return true;
+    /// Takes the echo out of the next frame of the microphone. `since_asked` counts samples that
+    /// the speaker has played on since it took the last of those.
+    pub fn clean(&mut self, heard: &Frame, since_asked: f64) -> Cleaned {
+        self.awake = self.aligner.sounded_within(SLEEP_AFTER_MS);
+        let reference = self.aligner.next(self.awake, since_asked);
+        let mut cleaned = Cleaned { words: *heard, speech: *heard };
+        if !self.awake {
+            for block in cleaned.words.as_chunks_mut::<BLOCK>().0 {
+                *block = self.suppressor.pass(block);
+            }
+            cleaned.speech = cleaned.words;
+            return cleaned;
         }
         if reference.moved {
-            self.tracker.restart();
+            self.doubt();
         }
-        self.cancel(&reference.frame, frame);
-        if self.tracker.push(&reference.frame, &heard).is_some() {
+        if self.tracker.push(&reference.frame, heard).is_some() {
             self.jumps += 1;
         }
-        self.measure(&reference.frame, &passed, frame);
-        // Falling asleep and waking up are heard as little as everything else.
-        if awake != was_awake {
-            for (i, (sample, passed)) in frame.iter_mut().zip(&passed).enumerate() {
-                let along = (i + 1) as f32 / FRAME_LEN as f32;
-                let share = if awake { along } else { 1.0 - along };
-                *sample = share * *sample + (1.0 - share) * passed;
+        self.hold();
+        let played = self.delayed(&reference.frame);
+        let distorted = heard.iter().any(|sample| sample.abs() >= CLIPPED);
+        let young = YOUNG_TIMES * (-(self.spoken as f32) / YOUNG_FRAMES).exp();
+        let mut left = [0.0; FRAME_LEN];
+        let blocks = played.as_chunks::<BLOCK>().0.iter().zip(heard.as_chunks::<BLOCK>().0);
+        let cleaned_blocks = (cleaned.words.as_chunks_mut::<BLOCK>().0.iter_mut())
+            .zip(cleaned.speech.as_chunks_mut::<BLOCK>().0);
+        for (((played, heard), left), (words, speech)) in
+            blocks.zip(left.as_chunks_mut::<BLOCK>().0).zip(cleaned_blocks)
+        {
+            if self.filter.push(played, heard, distorted, left) == Learned::Lost {
+                (self.spoken, self.known) = (0, false);
             }
+            let times = TIMES * (1.0 + young);
+            (*words, *speech) = self.suppressor.push(left, self.filter.residue(), times);
         }
-        self.somebody()
+        self.measure(&reference.frame, [heard, &left, &cleaned.speech]);
+        if self.since_spoken < ROOM_FRAMES && !self.known {
+            cleaned.speech = [0.0; FRAME_LEN];
+        }
+        cleaned
     }
 
-    /// Takes the levels of a frame played, of what was heard and of what is left of it.
-    fn measure(&mut self, played: &Frame, heard: &Frame, left: &Frame) {
-        let mean = |sound: &Frame| sound.iter().map(|s| s * s).sum::<f32>() / FRAME_LEN as f32;
-        let now = (mean(heard), mean(left));
-        let smooth = |kept: &mut (f32, f32), keep: f32| {
-            kept.0 = keep * kept.0 + (1.0 - keep) * now.0;
-            kept.1 = keep * kept.1 + (1.0 - keep) * now.1;
-        };
-        smooth(&mut self.recent, FORGET_SOON);
-        self.since_spoken = self.since_spoken.saturating_add(1);
-        if rms_dbfs(played) > SPOKEN_DBFS {
-            self.since_spoken = 0;
-            smooth(&mut self.power, FORGET);
-            self.spoken = self.spoken.saturating_add(1);
-            let learned = self.spoken > LEARN_FRAMES && self.tracker.delay().is_some();
-            self.known |= learned && softer_db(self.power) > KNOWN_DB;
-        }
-    }
-
-    fn somebody(&self) -> bool {
-        let ours = self.since_spoken < ROOM_FRAMES;
-        !ours || (self.known && softer_db(self.recent) < OURS_DB)
+    /// The level of our voice at the microphone while it sounds, in dB relative to full scale, with
+    /// all that sounds beside it; `None` before it was heard.
+    pub fn ours_dbfs(&self) -> Option<f32> {
+        (self.power[0] > 0.0).then(|| 10.0 * self.power[0].log10())
     }
 
     pub fn state(&self) -> EchoState {
@@ -189,42 +186,61 @@ impl EchoCanceller {
         EchoState {
             delay_ms: lag.map(|lag| lag + self.aligner.held_ms()),
             drift_ppm: self.aligner.drift_ppm(),
-            reduction_db: softer_db(self.power),
+            reduction_db: softer_db(self.power[0], self.power[2]),
             asleep: !self.awake,
             jumps: self.jumps,
         }
     }
 
-    /// The sound as it came, a block later.
-    fn pass(&mut self, heard: &Frame) -> Frame {
-        let mut passed = [0.0; FRAME_LEN];
-        passed[..BLOCK].copy_from_slice(&self.late);
-        passed[BLOCK..].copy_from_slice(&heard[..FRAME_LEN - BLOCK]);
-        self.late.copy_from_slice(&heard[FRAME_LEN - BLOCK..]);
-        passed
+    /// What was learned may not be true any more.
+    fn doubt(&mut self) {
+        self.tracker.restart();
+        self.filter.doubt_all();
+        (self.spoken, self.known) = (0, false);
     }
 
-    fn cancel(&mut self, played: &Frame, frame: &mut Frame) {
-        for (played, heard) in played.chunks_exact(BLOCK).zip(frame.chunks_exact_mut(BLOCK)) {
-            let clipped = heard.iter().any(|sample| sample.abs() >= CLIPPED);
-            scale(played, PCM, self.played.view_mut(0, 0));
-            scale(heard, PCM, self.heard.view_mut(0, 0));
-            self.canceller.buffer_render(&self.played);
-            self.canceller.process_capture(false, clipped, None, &mut self.heard);
-            scale(self.heard.view(0, 0), 1.0 / PCM, heard);
+    /// Lets the filter begin where the echo does.
+    fn hold(&mut self) {
+        let Some(delay) = self.tracker.delay() else { return };
+        let delay = delay.max(0.0) as usize;
+        if (self.held..=self.held + LATEST).contains(&delay) {
+            return;
         }
+        self.held = delay.saturating_sub(BEFORE).min(KEPT - FRAME_LEN);
+        self.filter.forget();
+        (self.spoken, self.known) = (0, false);
+    }
+
+    /// What was played `held` samples ago.
+    fn delayed(&mut self, newest: &Frame) -> Frame {
+        for sample in newest {
+            self.played[self.at % KEPT] = *sample;
+            self.at += 1;
+        }
+        let first = self.at + KEPT - FRAME_LEN - self.held;
+        std::array::from_fn(|i| self.played[(first + i) % KEPT])
+    }
+
+    /// Takes the levels of a frame played, and of what became of the one heard with it.
+    fn measure(&mut self, played: &Frame, became: [&Frame; 3]) {
+        self.since_spoken = self.since_spoken.saturating_add(1);
+        if rms_dbfs(played) <= SPOKEN_DBFS {
+            return;
+        }
+        self.since_spoken = 0;
+        self.spoken = self.spoken.saturating_add(1);
+        for (kept, sound) in self.power.iter_mut().zip(became) {
+            let now = sound.iter().map(|s| s * s).sum::<f32>() / FRAME_LEN as f32;
+            *kept = FORGET * *kept + (1.0 - FORGET) * now;
+        }
+        let learned = self.spoken > LEARN_FRAMES && self.tracker.delay().is_some();
+        self.known |= learned && softer_db(self.power[0], self.power[1]) > KNOWN_DB;
     }
 }
 
 /// By how much the second power lies below the first, in decibels.
-fn softer_db((heard, left): (f32, f32)) -> f32 {
+fn softer_db(heard: f32, left: f32) -> f32 {
     10.0 * ((heard + 1e-10) / (left + 1e-10)).log10()
-}
-
-fn scale(from: &[f32], by: f32, to: &mut [f32]) {
-    for (to, from) in to.iter_mut().zip(from) {
-        *to = from * by;
-    }
 }
 
 #[cfg(test)]

@@ -11,6 +11,7 @@ use crate::nn::NnError;
 use crate::turn::{Heard, View};
 use crate::units::{FRAME_LEN, FRAME_MS, Frame, SamplePos, Span};
 
+pub mod barge_in;
 pub mod echo;
 pub mod endpoint;
 mod foreground;
@@ -58,6 +59,8 @@ pub struct Ear {
     policy: EndpointPolicy,
     /// Where the next frame should begin; `None` before the first.
     next: Option<SamplePos>,
+    /// What the judge said last.
+    probability: f32,
 }
 
 /// The speech of a whole recording.
@@ -72,7 +75,7 @@ impl Ear {
     pub fn new(model: Arc<SileroModel>, settings: EndpointSettings) -> Result<Self, HearError> {
         let judge = SileroStream::new(model)?;
         let policy = EndpointPolicy::new(settings)?;
-        Ok(Self { gate: Gate::default(), judge, policy, next: None })
+        Ok(Self { gate: Gate::default(), judge, policy, next: None, probability: 0.0 })
     }
 
     /// Takes the frame that begins at `at`, and the thinker's latest opinion if it has one.
@@ -88,19 +91,29 @@ impl Ear {
         self.next = Some(end);
         let policy = &mut self.policy;
         policy.measure(at, frame);
+        let probability = &mut self.probability;
+        let mut hear = |policy: &mut EndpointPolicy, evidence: Evidence| {
+            *probability = evidence.probability;
+            policy.hear(evidence);
+        };
         match self.gate.push(frame, policy.is_busy()) {
             Passage::Closed => {
-                policy.hear(Evidence { span: Span::new(at, end), probability: 0.0 });
+                hear(policy, Evidence { span: Span::new(at, end), probability: 0.0 });
             }
             Passage::Opening => {
                 let mut samples = [0.0; HISTORY_LEN];
                 let history = self.gate.history(&mut samples);
                 self.judge.restart(end.back(history.len() as u64));
-                self.judge.push(history, |evidence| policy.hear(evidence));
+                self.judge.push(history, |evidence| hear(policy, evidence));
             }
-            Passage::Open => self.judge.push(frame, |evidence| policy.hear(evidence)),
+            Passage::Open => self.judge.push(frame, |evidence| hear(policy, evidence)),
         }
         policy.decide(end, view)
+    }
+
+    /// How sure the judge is of the newest sound it heard whole that there is speech in it, 0..1.
+    pub fn probability(&self) -> f32 {
+        self.probability
     }
 
     /// From the first word to the last in `sound`, a whole recording, with pre-roll and tail and

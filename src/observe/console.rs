@@ -82,7 +82,9 @@ fn readable(event: &Event) -> Option<String> {
             format!("{NO_CLOCK}  did    {name}: {outcome}")
         }
         Event::Say { text } => format!("{NO_CLOCK}  says   “{text}”"),
-        Event::BargeIn { at } => format!("{}  stops  somebody speaks over the reply", clock(*at)),
+        Event::BargeIn { at, .. } => {
+            format!("{}  stops  somebody speaks over the reply", clock(*at))
+        }
         Event::Turn { endpoint_ms, wall_ms, .. } => format!(
             "{NO_CLOCK}  took   {endpoint_ms} ms silence + {:.0} ms to the first reply sample",
             wall_ms.to_first_audio
@@ -103,6 +105,8 @@ fn readable(event: &Event) -> Option<String> {
         | Event::Dialogue { .. }
         | Event::AudioStart { .. }
         | Event::AudioEnd { .. }
+        | Event::Ducked { .. }
+        | Event::Unducked { .. }
         | Event::Metrics { .. } => return None,
     })
 }

@@ -60,8 +60,13 @@ pub enum Event {
     AudioStart { at: SamplePos },
     /// The last sample of a reply left for the speaker.
     AudioEnd { at: SamplePos },
-    /// Somebody spoke over the reply.
-    BargeIn { at: SamplePos },
+    /// Somebody may speak over the reply: it grows softer.
+    Ducked { at: SamplePos },
+    /// It was nothing: the reply goes on, as loud as before.
+    Unducked { at: SamplePos },
+    /// Somebody spoke over the reply, which ended at `at`: what was said of it by then, and what
+    /// was not.
+    BargeIn { at: SamplePos, said: String, unsaid: String },
     /// A turn is answered: where its time went.
     Turn {
         at: SamplePos,

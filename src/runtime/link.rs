@@ -18,8 +18,8 @@ use crossbeam_utils::atomic::AtomicCell;
 use ringbuf::HeapRb;
 use ringbuf::traits::{Consumer, Observer, Producer, Split};
 
+use super::speaker::Speaker;
 use crate::audio::frames::TimedFrame;
-use crate::audio::playback::PlaybackControl;
 use crate::audio::reference::Reference;
 use crate::cancel::CancelEpoch;
 use crate::hear::echo::EchoState;
@@ -65,13 +65,15 @@ pub struct Shared {
     heard_until: AtomicU64,
     /// Listener → thinker: work that lost its purpose.
     pub cancel: CancelEpoch,
-    /// Thinker → listener: the controls of the open speaker. Locked for a copy only, and never by
+    /// Thinker → listener: the open speaker. Locked for a copy only, and never by
     /// a callback.
-    speaker: Mutex<Option<Arc<PlaybackControl>>>,
+    speaker: Mutex<Option<Speaker>>,
     /// Whoever opens a speaker → listener: what it plays.
     reference: AtomicCell<Option<Box<Reference>>>,
     /// Listener → anybody: how the echo canceller fares, if there is one.
     echo: AtomicCell<Option<EchoState>>,
+    /// Listener → thinker: where our voice was last told to stop.
+    stopped_at: AtomicU64,
     /// Microphone → thinker: nothing is heard, and it is not quiet.
     deaf: AtomicBool,
     /// Microphone → anybody: what went wrong with it.
@@ -111,11 +113,11 @@ impl Shared {
         SamplePos(self.heard_until.load(Relaxed))
     }
 
-    pub fn set_speaker(&self, control: Option<Arc<PlaybackControl>>) {
-        *self.speaker.lock().unwrap_or_else(PoisonError::into_inner) = control;
+    pub fn set_speaker(&self, speaker: Option<Speaker>) {
+        *self.speaker.lock().unwrap_or_else(PoisonError::into_inner) = speaker;
     }
 
-    pub fn speaker(&self) -> Option<Arc<PlaybackControl>> {
+    pub fn speaker(&self) -> Option<Speaker> {
         self.speaker.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
@@ -136,6 +138,15 @@ impl Shared {
     /// How the echo canceller fares; `None` without one.
     pub fn echo(&self) -> Option<EchoState> {
         self.echo.load()
+    }
+
+    pub fn set_stopped_at(&self, at: SamplePos) {
+        self.stopped_at.store(at.0, Relaxed);
+    }
+
+    /// The end of the frame in which the listener last silenced us; zero before.
+    pub fn stopped_at(&self) -> SamplePos {
+        SamplePos(self.stopped_at.load(Relaxed))
     }
 
     pub fn set_deaf(&self, deaf: bool) {
@@ -190,6 +201,7 @@ pub fn link(pace: Pace) -> (ListenerEnd, ThinkerEnd) {
         speaker: Mutex::new(None),
         reference: AtomicCell::new(None),
         echo: AtomicCell::new(None),
+        stopped_at: AtomicU64::new(0),
         deaf: AtomicBool::new(false),
         microphone: AtomicCell::new(DeviceCounters::default()),
         stop: AtomicBool::new(false),

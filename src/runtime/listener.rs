@@ -6,9 +6,10 @@ use super::source::{Next, Source};
 use crate::audio::reference::Reference;
 use crate::config::board::EchoSettings;
 use crate::hear::Ear;
+use crate::hear::barge_in::{BargeIn, DUCKED, Noticed, Order};
 use crate::hear::echo::EchoCanceller;
 use crate::turn::Heard;
-use crate::units::{FRAME_LEN, Frame, SamplePos};
+use crate::units::{FRAME_LEN, Frame, SamplePos, rms_dbfs};
 
 /// What the ear does while our own voice sounds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,11 +43,12 @@ pub struct Listener<S> {
     duplex: Duplex,
     /// From the first speaker on.
     echo: Option<(EchoCanceller, Box<Reference>)>,
+    barge_in: BargeIn,
 }
 
 impl<S: Source> Listener<S> {
     pub fn new(source: S, ear: Ear, link: ListenerEnd, duplex: Duplex) -> Self {
-        Self { source, ear, link, duplex, echo: None }
+        Self { source, ear, link, duplex, echo: None, barge_in: BargeIn::default() }
     }
 
     /// Listens until the sound or the thinker ends.
@@ -59,10 +61,9 @@ impl<S: Source> Listener<S> {
         while !self.link.shared.is_stopped() {
             match self.source.next_frame() {
                 Next::Frame(mut frame) => {
-                    let somebody =
-                        self.duplex != Duplex::Cancelled || self.clean(&mut frame.samples);
+                    let speech = self.clean(&mut frame.samples);
                     self.link.push_frame(&frame)?;
-                    self.hear(frame.at, &frame.samples, somebody)?;
+                    self.hear(frame.at, &speech)?;
                     self.link.keep_deadline(frame.at + FRAME_LEN as u64)?;
                 }
                 Next::Waiting => {}
@@ -76,8 +77,11 @@ impl<S: Source> Listener<S> {
         Ok(())
     }
 
-    /// Takes our own voice out of a frame. Whether anybody else may be in it.
-    fn clean(&mut self, frame: &mut Frame) -> bool {
+    /// Takes our own voice out of a frame, for who recognises words. Returns it for the ear.
+    fn clean(&mut self, frame: &mut Frame) -> Frame {
+        if self.duplex != Duplex::Cancelled {
+            return *frame;
+        }
         if let Some(reference) = self.link.shared.take_reference() {
             let rate_hz = reference.rate_hz();
             let canceller = match self.echo.take() {
@@ -89,39 +93,193 @@ impl<S: Source> Listener<S> {
             };
             self.echo = Some((canceller, reference));
         }
-        let Some((canceller, reference)) = &mut self.echo else { return true };
+        let Some((canceller, reference)) = &mut self.echo else { return *frame };
         reference.read(|played| canceller.play(played));
-        let somebody = canceller.clean(frame, reference.since_asked());
+        let cleaned = canceller.clean(frame, reference.since_asked());
         self.link.shared.set_echo(canceller.state());
-        somebody
+        *frame = cleaned.words;
+        cleaned.speech
     }
 
-    /// `somebody`: whether anybody but us may be heard.
-    fn hear(&mut self, at: SamplePos, samples: &Frame, somebody: bool) -> Result<(), Disconnected> {
+    fn hear(&mut self, at: SamplePos, samples: &Frame) -> Result<(), Disconnected> {
         let speaking_until = self.link.shared.speaking_until();
         let speaking = at < speaking_until;
         let echoing =
             speaking_until.0 > 0 && at < speaking_until + SamplePos::from_ms(ECHO_TAIL_MS).0;
-        let deaf = !somebody || (self.duplex == Duplex::Half && echoing);
+        let deaf = self.duplex == Duplex::Half && echoing;
         let frame = if deaf { &[0.0; FRAME_LEN] } else { samples };
         let view = self.link.shared.view();
-        for heard in self.ear.push(at, frame, view.as_ref()) {
-            match heard {
-                Heard::SpeechStart { .. } if speaking => self.interrupt(),
+        let now = at + FRAME_LEN as u64;
+        let events = self.ear.push(at, frame, view.as_ref());
+        let noticed = Noticed {
+            speaking,
+            level: rms_dbfs(frame),
+            ours: self.echo.as_ref().and_then(|(canceller, _)| canceller.ours_dbfs()),
+            probability: self.ear.probability(),
+            began: events.iter().any(|heard| matches!(heard, Heard::SpeechStart { .. })),
+        };
+        if let Some(order) = self.barge_in.push(&noticed) {
+            self.obey(order, now)?;
+        }
+        for heard in events {
+            if matches!(heard, Heard::Resume { .. }) {
                 // What was being recognised is no longer all that was said.
-                Heard::Resume { .. } => self.link.shared.cancel.cancel(),
-                _ => {}
+                self.link.shared.cancel.cancel();
             }
             self.link.send(heard)?;
         }
         Ok(())
     }
 
-    /// Silences our voice without asking the thinker, who may be busy.
-    fn interrupt(&self) {
-        self.link.shared.cancel.cancel();
-        if let Some(speaker) = self.link.shared.speaker() {
-            speaker.flush();
+    /// Does with our voice what is to be done, without asking the thinker, who may be busy.
+    fn obey(&mut self, order: Order, now: SamplePos) -> Result<(), Disconnected> {
+        let speaker = self.link.shared.speaker();
+        let set_gain = |gain: f32| speaker.iter().for_each(|speaker| speaker.set_gain(now, gain));
+        match order {
+            Order::Duck => {
+                set_gain(DUCKED);
+                self.link.send(Heard::Ducked { at: now })
+            }
+            Order::Unduck => {
+                set_gain(1.0);
+                self.link.send(Heard::Unducked { at: now })
+            }
+            Order::Stop => {
+                self.link.shared.cancel.cancel();
+                self.link.shared.set_stopped_at(now);
+                speaker.iter().for_each(|speaker| speaker.stop(now));
+                Ok(())
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::mpsc::{Sender, channel};
+    use std::time::Duration;
+
+    use super::*;
+    use crate::audio::frames::TimedFrame;
+    use crate::audio::playback::{self, Feeder, Output};
+    use crate::draw::Draw;
+    use crate::hear::{EndpointSettings, SileroModel};
+    use crate::models::ModelStore;
+    use crate::runtime::link::{Pace, ThinkerEnd, Woken, link};
+    use crate::runtime::speaker::Speaker;
+    use crate::tts::VOICE_RATE_HZ;
+    use crate::units::FRAME_MS;
+
+    /// A room with a headset: what is heard while a speaker plays a steady 1.0.
+    struct Room {
+        heard: Vec<f32>,
+        at: usize,
+        feeder: Feeder,
+        output: Output,
+        /// The softest of what was played during each frame.
+        played: Sender<f32>,
+    }
+
+    impl Source for Room {
+        fn next_frame(&mut self) -> Next {
+            let Some(samples) = self.heard.get(self.at..self.at + FRAME_LEN) else {
+                return Next::End;
+            };
+            let frame = TimedFrame {
+                at: SamplePos(self.at as u64),
+                samples: std::array::from_fn(|i| samples[i]),
+            };
+            self.at += FRAME_LEN;
+            // After a stop there is no more to say.
+            let _ = self.feeder.push(&[1.0; 2 * VOICE_RATE_HZ as usize / 100]);
+            let mut out = [0.0f32; 2 * VOICE_RATE_HZ as usize / 100];
+            self.output.give(&mut out, Duration::ZERO);
+            let softest = out.iter().fold(1.0f32, |least, sample| least.min(sample.abs()));
+            self.played.send(softest).expect("the test waits");
+            Next::Frame(frame)
+        }
+    }
+
+    fn speech() -> Vec<f32> {
+        let bytes = ModelStore::open(None).unwrap().bytes("golden/vad/speech.audio.f32").unwrap();
+        bytes.chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect()
+    }
+
+    /// Lets a listener hear `heard` while a reply plays, with a thinker that never looks. Returns
+    /// how soft the reply was in each frame, and what the thinker will find.
+    fn over_a_reply(heard: Vec<f32>) -> (Vec<f32>, Vec<Heard>) {
+        let (end, mut thinker) = link(Pace::Free);
+        let (mut feeder, output) = playback::channel(VOICE_RATE_HZ, 1);
+        feeder.begin();
+        let _ = feeder.push(&[1.0; VOICE_RATE_HZ as usize / 4]);
+        end.shared.set_speaker(Some(Speaker::Device(Arc::clone(feeder.control()))));
+        end.shared.set_speaking_until(SamplePos::from_ms(60_000));
+        let (played, gains) = channel();
+        let room = Room { heard, at: 0, feeder, output, played };
+        let model = SileroModel::load(&ModelStore::open(None).unwrap()).unwrap();
+        let ear = Ear::new(model, EndpointSettings::default()).unwrap();
+        Listener::new(room, ear, end, Duplex::Full).run();
+        (gains.iter().collect(), events(&mut thinker))
+    }
+
+    fn events(thinker: &mut ThinkerEnd) -> Vec<Heard> {
+        let next = || match thinker.next(Duration::ZERO) {
+            Woken::Heard(heard) => Some(heard),
+            Woken::Typed(_) | Woken::Idle | Woken::Disconnected => None,
+        };
+        std::iter::from_fn(next).collect()
+    }
+
+    /// Two seconds of a quiet room before and after `sound`.
+    fn in_quiet(sound: &[f32]) -> Vec<f32> {
+        let mut draw = Draw::new(1);
+        let mut quiet = vec![0.0; 4 * 16_000 + sound.len() / FRAME_LEN * FRAME_LEN];
+        quiet.iter_mut().for_each(|sample| *sample = draw.between(-3e-4, 3e-4));
+        quiet[32_000..].iter_mut().zip(sound).for_each(|(quiet, sound)| *quiet += sound);
+        quiet
+    }
+
+    #[test]
+    #[cfg_attr(not(have_models), ignore = "needs models: run `make models`")]
+    fn a_visitor_silences_us_while_the_thinker_is_busy() {
+        let speech = speech();
+        let onset = speech.iter().position(|s| s.abs() > 0.02).expect("somebody speaks");
+        let (gains, heard) = over_a_reply(in_quiet(&speech[onset..]));
+        let frame = |below: f32| {
+            let from = gains.iter().skip(10).position(|gain| *gain < below);
+            (from.expect("the reply grows softer") + 10 - 100) * FRAME_MS as usize
+        };
+        let (soft, silent) = (frame(0.5), frame(1e-6));
+        println!("soft after {soft} ms, silent after {silent} ms");
+        // Frames, windows and fades are sound, so these hold on any machine.
+        assert!(soft <= 160 && silent <= 300, "soft after {soft} ms, silent after {silent} ms");
+        assert!(gains[130..].iter().all(|gain| *gain == 0.0), "and stays so");
+        assert!(
+            matches!(heard[..2], [Heard::Ducked { .. }, Heard::SpeechStart { .. }]),
+            "{heard:?}"
+        );
+    }
+
+    #[test]
+    #[cfg_attr(not(have_models), ignore = "needs models: run `make models`")]
+    fn after_a_bang_the_reply_goes_on_as_loud_as_before() {
+        for bang_ms in [150, 300] {
+            let mut draw = Draw::new(bang_ms);
+            let bang: Vec<f32> = (0..16 * bang_ms)
+                .map(|i| draw.between(-0.3, 0.3) * (1.0 - i as f32 / (16 * bang_ms) as f32))
+                .collect();
+            let (gains, heard) = over_a_reply(in_quiet(&bang));
+            assert!(
+                matches!(
+                    heard[..],
+                    [Heard::Ducked { .. }, Heard::Unducked { .. }, Heard::EndOfSound { .. }]
+                ),
+                "{bang_ms} ms: {heard:?}"
+            );
+            let softest = gains[10..].iter().fold(1.0f32, |least, gain| least.min(*gain));
+            assert!((softest - DUCKED).abs() < 0.01, "{bang_ms} ms: {softest}");
+            assert!(gains[150..].iter().all(|gain| *gain == 1.0), "{bang_ms} ms: {gains:?}");
         }
     }
 }

@@ -14,6 +14,7 @@ use super::microphone::Microphone;
 use super::mouth::Mouth;
 use super::replay::join;
 use super::report::{Reporter, reporter};
+use super::speaker::Speaker;
 use super::supervisor::{Supervisor, Wish};
 use super::thinker::Thinker;
 use crate::agent::Agent;
@@ -81,7 +82,7 @@ pub fn live(
     let (listener_report, thinker_report) = (report.clone(), report.clone());
     let microphone = Microphone::new(microphone, Arc::clone(&shared), report.clone());
     if let Some(playback) = speaker.device() {
-        shared.set_speaker(Some(Arc::clone(playback.control())));
+        shared.set_speaker(Some(Speaker::Device(Arc::clone(playback.control()))));
         if let Some(reference) = playback.take_reference() {
             shared.set_reference(reference);
         }

@@ -19,9 +19,11 @@ mod mouth;
 mod replay;
 mod report;
 pub mod source;
+pub mod speaker;
 mod supervisor;
 mod tally;
 mod thinker;
+mod wording;
 
 pub use engines::{EngineError, Engines};
 pub use link::Pace;

@@ -1,23 +1,21 @@
 //! Where replies go: a real speaker, or a track that stands for one in replays.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
+use super::speaker::{STOP_FADE, lock, to_voice};
 use super::supervisor::{Change, Supervisor};
 use super::tally::Tally;
+use super::wording::{Cut, Wording};
 use crate::audio::devices::DeviceError;
 use crate::audio::levels::LevelError;
 use crate::audio::playback::{Flushed, Playback, PlaybackControl, PlaybackStats};
 use crate::audio::reference::Reference;
 use crate::audio::track::Track;
 use crate::observe::{DeviceCounters, DeviceState};
-use crate::tts::VOICE_RATE_HZ;
+use crate::tts::{Clause, VOICE_RATE_HZ};
 use crate::units::{FRAME_LEN, SAMPLE_RATE_HZ, SamplePos};
-
-/// Fade at the edge of a stopped reply, in samples of the voice (10 ms): short enough to feel
-/// immediate, long enough not to click.
-const STOP_FADE: usize = (VOICE_RATE_HZ / 100) as usize;
 
 /// What plays the sound.
 enum Output {
@@ -49,8 +47,12 @@ pub struct Mouth {
     pending: VecDeque<f32>,
     /// The reply is whole: when nothing is pending, the device may be told.
     whole: bool,
-    /// Estimated end of the reply that sounds now.
+    /// Where the reply that sounds now began, and where it is expected to end.
+    begins: SamplePos,
     ends: Option<SamplePos>,
+    wording: Wording,
+    /// Frames that the device had played before it.
+    played_before: u64,
 }
 
 impl Mouth {
@@ -65,8 +67,24 @@ impl Mouth {
     }
 
     fn with(output: Output) -> Self {
-        let tally = Tally::new(Instant::now());
-        Self { output, tally, pending: VecDeque::new(), whole: true, ends: None }
+        Self {
+            output,
+            tally: Tally::new(Instant::now()),
+            pending: VecDeque::new(),
+            whole: true,
+            begins: SamplePos(0),
+            ends: None,
+            wording: Wording::default(),
+            played_before: 0,
+        }
+    }
+
+    /// What is said next is `clause`, whose words end at these samples of its sound.
+    pub fn begin(&mut self, clause: &Clause, ends: &[usize]) {
+        if self.ends.is_none() {
+            self.wording = Wording::default();
+        }
+        self.wording.begin(clause, ends);
     }
 
     /// Appends `sound` (mono, [`VOICE_RATE_HZ`]) to what is being said. Returns where it begins
@@ -80,11 +98,14 @@ impl Mouth {
                 let playback = speaker.device()?;
                 if began.is_some() {
                     playback.feeder().begin();
+                    self.played_before = playback.control().played();
                 }
                 self.pending.extend(sound);
             }
         }
         self.whole = false;
+        self.begins = began.unwrap_or(self.begins);
+        self.wording.add(sound.len());
         self.ends = Some(begins + from_voice(sound.len()));
         self.pump();
         began
@@ -145,19 +166,25 @@ impl Mouth {
         Some(ends)
     }
 
-    /// Stops at once. Returns where the sound ended if there was any.
-    pub fn stop(&mut self, at: SamplePos) -> Option<SamplePos> {
+    /// Stops what is being said at `at`, if the speaker was not silenced already. Returns what was
+    /// said by then; `None` in silence.
+    pub fn stop(&mut self, at: SamplePos) -> Option<Cut> {
         self.ends.take()?;
         self.pending.clear();
-        match &mut self.output {
-            Output::Device(speaker) => {
-                if let Some(playback) = speaker.device() {
-                    playback.control().flush();
-                }
+        let heard = match &mut self.output {
+            Output::Device(speaker) => speaker.device().map_or(0, |playback| {
+                let control = playback.control();
+                control.flush();
+                // What the device still holds is heard, too.
+                let played = control.played().saturating_sub(self.played_before);
+                (played * u64::from(VOICE_RATE_HZ) / u64::from(control.rate_hz())) as usize
+            }),
+            Output::Track(track) => {
+                lock(track).cut(to_voice(at), STOP_FADE);
+                to_voice(at).saturating_sub(to_voice(self.begins))
             }
-            Output::Track(track) => lock(track).cut(to_voice(at), STOP_FADE),
-        }
-        Some(at)
+        };
+        Some(self.wording.cut(heard))
     }
 
     /// Looks after the device: gives a lost one up, with what it had to say, and takes it back.
@@ -231,15 +258,6 @@ fn counters(stats: &PlaybackStats) -> DeviceCounters {
     DeviceCounters { gaps: underruns, xruns, errors, ..DeviceCounters::default() }
 }
 
-pub(super) fn lock(track: &Mutex<Track>) -> MutexGuard<'_, Track> {
-    track.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// Index of a stream position in a track of the voice's rate.
-fn to_voice(at: SamplePos) -> usize {
-    (at.0 * u64::from(VOICE_RATE_HZ) / u64::from(SAMPLE_RATE_HZ)) as usize
-}
-
 /// Length of voice samples in stream samples, rounded up.
 fn from_voice(samples: usize) -> u64 {
     (samples as u64 * u64::from(SAMPLE_RATE_HZ)).div_ceil(u64::from(VOICE_RATE_HZ))
@@ -256,7 +274,7 @@ mod tests {
     }
 
     fn mouth() -> (Mouth, Arc<Mutex<Track>>) {
-        let track = Arc::default();
+        let track = Arc::new(Mutex::new(Track::new(VOICE_RATE_HZ)));
         (Mouth::track(Arc::clone(&track)), track)
     }
 
@@ -269,7 +287,7 @@ mod tests {
         assert_eq!(mouth.ended(at(2499)), None);
         assert_eq!(mouth.ended(at(2600)), Some(at(2500)));
         assert_eq!(mouth.ended(at(2700)), None);
-        let track = lock(&track).samples().to_vec();
+        let track = lock(&track).sound();
         assert_eq!(track.len(), SECOND / 2 + 2 * SECOND);
         assert_eq!((track[0], track[SECOND / 2], track[SECOND * 2]), (0.0, 0.5, 0.25));
     }
@@ -278,9 +296,9 @@ mod tests {
     fn a_stop_fades_out_and_forgets_the_rest() {
         let (mut mouth, track) = mouth();
         mouth.say(at(0), &[0.5; SECOND]);
-        assert_eq!(mouth.stop(at(300)), Some(at(300)));
+        assert_eq!(mouth.stop(at(300)), Some(Cut::default()), "nobody told the words");
         assert_eq!(mouth.stop(at(300)), None, "nothing left to stop");
-        let track = lock(&track).samples().to_vec();
+        let track = lock(&track).sound();
         assert_eq!(track.len(), SECOND * 3 / 10 + STOP_FADE);
         assert_eq!(track.last(), Some(&0.0));
         let steepest = track.windows(2).map(|w| (w[1] - w[0]).abs()).fold(0.0, f32::max);

@@ -6,15 +6,17 @@ use super::RuntimeError;
 use super::engines::Engines;
 use super::link::{Pace, Shared, link};
 use super::listener::{Duplex, Listener};
-use super::mouth::{Mouth, lock};
+use super::mouth::Mouth;
 use super::report::reporter;
 use super::source::Source;
+use super::speaker::{Speaker, lock};
 use super::thinker::Thinker;
 use crate::agent::Agent;
 use crate::audio::track::Track;
 use crate::clock::Clock;
 use crate::hear::Ear;
 use crate::observe::Event;
+use crate::tts::VOICE_RATE_HZ;
 use crate::units::SamplePos;
 
 /// How a replay runs. By default as fast as it can, on a fixed clock, with an ear that hears
@@ -57,7 +59,8 @@ pub fn replay<S: Source>(
     let ReplayOptions { pace, clock, duplex, opening } = options;
     let (listener_end, thinker_end) = link(pace);
     let (report, events) = reporter(pace);
-    let track = Arc::default();
+    let track = Arc::new(Mutex::new(Track::new(VOICE_RATE_HZ)));
+    listener_end.shared.set_speaker(Some(Speaker::Track(Arc::clone(&track))));
     let source = make_source(&listener_end.shared, &track);
     let silero = Arc::clone(&engines.silero);
     let settings = agent.settings.endpoint.clone();
@@ -85,7 +88,7 @@ pub fn replay<S: Source>(
         join(thinking);
         heard
     })?;
-    Ok(lock(&track).samples().to_vec())
+    Ok(lock(&track).sound())
 }
 
 pub(super) fn join<T>(handle: std::thread::ScopedJoinHandle<'_, T>) -> T {

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use super::link::Shared;
-use super::mouth::lock;
+use super::speaker::lock;
 use crate::audio::echo_path::{Echo, EchoPath};
 use crate::audio::frames::TimedFrame;
 use crate::audio::track::Track;

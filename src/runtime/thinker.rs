@@ -8,6 +8,8 @@ use super::link::{Pace, ThinkerEnd, Woken};
 use super::memory::SoundMemory;
 use super::mouth::{Mouth, SpeakerChange};
 use super::report::Reporter;
+use super::speaker::Speaker;
+use super::wording::Cut;
 use crate::agent::Agent;
 use crate::asr::{AsrError, Recognition};
 use crate::audio::devices::Direction;
@@ -16,7 +18,7 @@ use crate::clock::Clock;
 use crate::dialogue::{ActionOutcome, ActionRunner, Conversation, Expectations, Step, Understood};
 use crate::nlu::{Decision, Interpretation, SearchEvidence, Status};
 use crate::observe::{DeviceState, Event, StageTimes};
-use crate::tts::{Style, TtsError};
+use crate::tts::{Piece, Style, TtsError};
 use crate::turn::{EndReason, Heard, View};
 use crate::units::{FRAME_LEN, SamplePos, Span};
 
@@ -134,25 +136,34 @@ impl<'m> Thinker<'m> {
             Heard::SpeechEnd { span, last_speech, decided_at, why } => {
                 self.turn(span, last_speech, decided_at, why);
             }
+            Heard::Ducked { at } => self.report.send(Event::Ducked { at }),
+            Heard::Unducked { at } => self.report.send(Event::Unducked { at }),
             Heard::Due { .. } => {}
             Heard::EndOfSound { at } => self.wind_up(at),
         }
     }
 
     /// Somebody speaks: whatever we were saying is over.
-    fn yield_to_speech(&mut self, at: SamplePos) {
-        if self.mouth.ends().is_some() {
-            self.report.send(Event::BargeIn { at });
+    fn yield_to_speech(&mut self, onset: SamplePos) {
+        // The listener has silenced the speaker, unless it took us for silent already.
+        let stopped = self.link.shared.stopped_at();
+        let at = if stopped > onset { stopped } else { self.link.shared.heard_until() };
+        if let Some(Cut { said, unsaid }) = self.mouth.stop(at) {
+            self.report.send(Event::BargeIn { at, said, unsaid });
+            self.fallen_silent(at);
         }
-        self.fall_silent(at);
     }
 
     fn fall_silent(&mut self, at: SamplePos) {
-        if let Some(at) = self.mouth.stop(at) {
-            self.report.send(Event::AudioEnd { at });
-            self.link.shared.set_speaking_until(at);
-            self.conversation.spoken(at);
+        if self.mouth.stop(at).is_some() {
+            self.fallen_silent(at);
         }
+    }
+
+    fn fallen_silent(&mut self, at: SamplePos) {
+        self.report.send(Event::AudioEnd { at });
+        self.link.shared.set_speaking_until(at);
+        self.conversation.spoken(at);
     }
 
     fn speculate(&mut self, span: Span) -> Option<Utterance> {
@@ -349,7 +360,11 @@ impl<'m> Thinker<'m> {
         let start = Instant::now();
         // One text, so that the pauses between its sentences are the voice's.
         for clause in engines.voice.clauses(&texts.join(" "))? {
-            engines.voice.speak(&clause, &style, &cancel, |piece| {
+            engines.voice.speak_words(&clause, &style, &cancel, |piece| {
+                let piece = match piece {
+                    Piece::Ends(ends) => return mouth.begin(&clause, ends),
+                    Piece::Sound(piece) => piece,
+                };
                 if times.to_first_audio == 0.0 {
                     times.synthesise_first = ms_since(start);
                     times.to_first_audio = ms_since(since);
@@ -404,7 +419,7 @@ impl<'m> Thinker<'m> {
                     (DeviceState::Lost, error.to_string(), Some(hint.into()))
                 }
                 SpeakerChange::Open { state, what, control, reference } => {
-                    self.link.shared.set_speaker(Some(control));
+                    self.link.shared.set_speaker(Some(Speaker::Device(control)));
                     self.link.shared.set_reference(reference);
                     (state, what, None)
                 }

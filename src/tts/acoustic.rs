@@ -76,6 +76,8 @@ impl Encoded {
 pub struct Score {
     /// Frames of the pads before and after the phonemes, which are silent.
     pads: (usize, usize),
+    /// The frame that each phoneme id ends before.
+    ends: Vec<usize>,
     /// Pitch in hertz per frame of 12.5 ms; below 40 is unvoiced.
     pub f0: Vec<f32>,
     /// `[frames, FEATURES]`: the decoder's first layer.
@@ -88,6 +90,11 @@ const LEAD_FRAMES: f32 = 10.0;
 const TAIL_FRAMES: f32 = 12.0;
 
 impl Score {
+    /// The frame that the first `ids` phoneme ids end before.
+    pub fn end(&self, ids: usize) -> usize {
+        ids.checked_sub(1).and_then(|last| self.ends.get(last)).copied().unwrap_or(0)
+    }
+
     /// Takes off silence that nobody is to hear, so that it need not be made. `speed` is what the
     /// clause was timed with.
     pub fn trim(&mut self, speed: f32) {
@@ -101,6 +108,7 @@ impl Score {
             return;
         }
         self.pads = (self.pads.0 - from, self.pads.1 - (frames - to));
+        self.ends.iter_mut().for_each(|end| *end = (*end).min(to).saturating_sub(from));
         for (values, width) in [(&mut self.f0, 1), (&mut self.features, FEATURES)] {
             values.truncate(to * width);
             values.drain(..from * width);
@@ -157,7 +165,12 @@ impl Acoustic {
             FRAMES_PER_COLUMN * duration.map_or(0, |duration| columns_of(*duration))
         };
         let pads = (pad(encoded.durations.first()), pad(encoded.durations.last()));
-        Ok(Score { pads, f0, features })
+        let mut end = 0;
+        let ends = encoded.durations.iter().map(|duration| {
+            end += FRAMES_PER_COLUMN * columns_of(*duration);
+            end
+        });
+        Ok(Score { pads, ends: ends.collect(), f0, features })
     }
 
     fn encode(&mut self, ids: &[i64], speed: f32) -> TractResult<Encoded> {
@@ -226,6 +239,7 @@ mod tests {
         };
         let score = |pads, frames| Score {
             pads,
+            ends: vec![frames / 2, frames],
             f0: numbers(0..frames, 1),
             features: numbers(0..frames, FEATURES),
         };
@@ -234,6 +248,7 @@ mod tests {
             plain.trim(1.0);
             assert_eq!(plain.f0, numbers(4..36, 1));
             assert_eq!(plain.features, numbers(4..36, FEATURES));
+            assert_eq!((plain.end(0), plain.end(1), plain.end(2)), (0, 16, 32));
             assert_eq!(plain.pads, (10, 12), "the second time nothing is left to cut");
         }
         let mut slow = score((50, 60), 200);

@@ -26,6 +26,7 @@ pub struct Edges {
     /// Leading samples of `held` that belong to the clause for certain.
     sure: usize,
     given: usize,
+    trimmed: usize,
     started: bool,
 }
 
@@ -43,9 +44,15 @@ impl Edges {
             let silent = first.map_or(self.held.len(), |first| fresh + first);
             let trimmed = silent.saturating_sub(LEAD);
             self.held.drain(..trimmed);
+            self.trimmed += trimmed;
             self.sure = self.sure.saturating_sub(trimmed);
         }
         self.give(self.sure.saturating_sub(FADE), out);
+    }
+
+    /// How many samples were taken off the beginning, once something was given.
+    pub fn trimmed(&self) -> usize {
+        self.trimmed
     }
 
     /// Appends the end of the clause and starts a new one. A clause without sound gives nothing.

@@ -20,8 +20,9 @@ mod style;
 pub mod text;
 pub mod vocoder;
 
+pub use speaker::Piece;
 pub use style::{PACE, PITCH, Style};
-pub use text::SpokenClause as Clause;
+pub use text::{SpokenClause as Clause, WordEnd};
 
 use speaker::Speaker;
 use text::{Phonemizer, TextError};
@@ -105,10 +106,26 @@ impl Voice {
         cancel: &CancelToken,
         mut sink: impl FnMut(&[f32]),
     ) -> Result<(), TtsError> {
-        self.speaker.speak(&clause.ids, style, cancel, &mut sink)?;
+        self.speak_words(clause, style, cancel, |piece| {
+            if let Piece::Sound(samples) = piece {
+                sink(samples);
+            }
+        })
+    }
+
+    /// [`Voice::speak`], and before the first sound, where each of the clause's words will end.
+    pub fn speak_words(
+        &mut self,
+        clause: &Clause,
+        style: &Style,
+        cancel: &CancelToken,
+        mut sink: impl FnMut(Piece<'_>),
+    ) -> Result<(), TtsError> {
+        let ends = clause.words.iter().map(|word| word.ids);
+        self.speaker.speak(&clause.ids, ends, style, cancel, &mut sink)?;
         let pause = (u64::from(clause.pause_after_ms) * u64::from(VOICE_RATE_HZ) / 1000) as usize;
         if pause > 0 {
-            sink(&vec![0.0; pause]);
+            sink(Piece::Sound(&vec![0.0; pause]));
         }
         Ok(())
     }

@@ -4,7 +4,7 @@ use super::acoustic::Acoustic;
 use super::edges::Edges;
 use super::noise::Noise;
 use super::style::Style;
-use super::vocoder::Vocoder;
+use super::vocoder::{HOP, Vocoder};
 use super::{TtsError, VOICE_RATE_HZ};
 use crate::audio::resample::Resampler;
 use crate::cancel::CancelToken;
@@ -14,6 +14,15 @@ use crate::nn::kernels::Kernel;
 
 /// The ids of a clause without sound: the pads at its ends.
 const SILENT: usize = 2;
+
+/// What is made of a clause, in order.
+#[derive(Clone, Copy, Debug)]
+pub enum Piece<'a> {
+    /// Where its words end, in samples from its beginning; at most once, before any sound.
+    Ends(&'a [usize]),
+    /// Its next samples.
+    Sound(&'a [f32]),
+}
 
 /// The networks and the vocoder. One clause at a time.
 pub struct Speaker {
@@ -37,14 +46,15 @@ impl Speaker {
     }
 
     /// Speaks phoneme ids (pads included) and hands the samples to `sink` in pieces, the first as
-    /// early as possible. `cancel` is looked at before every piece; what was handed out by then is
+    /// early as possible; before it, where the first `ends` of the ids end, in samples from there. `cancel` is looked at before every piece; what was handed out by then is
     /// a valid beginning.
     pub fn speak(
         &mut self,
         ids: &[i64],
+        ends: impl Iterator<Item = usize>,
         style: &Style,
         cancel: &CancelToken,
-        mut sink: impl FnMut(&[f32]),
+        mut sink: impl FnMut(Piece<'_>),
     ) -> Result<(), TtsError> {
         style.check()?;
         if ids.len() <= SILENT {
@@ -54,6 +64,10 @@ impl Speaker {
         let speed = style.pace / style.pitch;
         let mut score = self.acoustic.score(ids, speed)?;
         score.trim(speed);
+        let frame = HOP as f32 / style.pitch;
+        let mut ends: Vec<usize> =
+            ends.map(|ids| (score.end(ids) as f32 * frame) as usize).collect();
+        let mut given = false;
         let mut resampler = Resampler::new(rate_hz(style.pitch), VOICE_RATE_HZ);
         let (mut edges, mut noise) = (Edges::default(), Noise::new(style.seed));
         let mut decoding = self.acoustic.begin();
@@ -78,7 +92,11 @@ impl Speaker {
                 edges.finish(&mut self.ready);
             }
             if !self.ready.is_empty() {
-                sink(&self.ready);
+                if !std::mem::replace(&mut given, true) {
+                    ends.iter_mut().for_each(|end| *end = end.saturating_sub(edges.trimmed()));
+                    sink(Piece::Ends(&ends));
+                }
+                sink(Piece::Sound(&self.ready));
             }
             if spectra.is_none() {
                 return Ok(());
@@ -107,8 +125,12 @@ mod tests {
 
     fn say(speaker: &mut Speaker, ids: &[i64], style: Style) -> Vec<f32> {
         let mut out = Vec::new();
-        let push = |samples: &[f32]| out.extend_from_slice(samples);
-        speaker.speak(ids, &style, &CancelToken::never(), push).unwrap();
+        let push = |piece: Piece<'_>| {
+            if let Piece::Sound(samples) = piece {
+                out.extend_from_slice(samples);
+            }
+        };
+        speaker.speak(ids, [].into_iter(), &style, &CancelToken::never(), push).unwrap();
         out
     }
 
@@ -190,8 +212,9 @@ mod tests {
         let ids = cases.iter().find(|c| c.name == "long").unwrap().i64("ids");
         let epoch = CancelEpoch::default();
         let mut pieces = 0;
-        let result = speaker.speak(&ids, &Style::default(), &epoch.token(), |_| {
-            pieces += 1;
+        let none = [].into_iter();
+        let result = speaker.speak(&ids, none, &Style::default(), &epoch.token(), |piece| {
+            pieces += usize::from(matches!(piece, Piece::Sound(_)));
             epoch.cancel();
         });
         assert!(matches!(result, Err(TtsError::Cancelled)));
@@ -206,8 +229,8 @@ mod tests {
             say(&mut speaker, &ids, Style::default());
         }
         for unknown in [-1, 178, i64::MAX] {
-            let result =
-                speaker.speak(&[0, unknown, 0], &Style::default(), &CancelToken::never(), |_| ());
+            let (never, none) = (CancelToken::never(), [].into_iter());
+            let result = speaker.speak(&[0, unknown, 0], none, &Style::default(), &never, |_| ());
             assert!(matches!(result, Err(TtsError::Plan { .. })), "{unknown}");
         }
     }

@@ -83,7 +83,9 @@ fn mark(event: &Heard) -> &'static str {
         Heard::SpeechEnd { why: EndReason::TooLong, .. } => "!",
         Heard::SpeechEnd { why: EndReason::EndOfSound, .. } => "$",
         Heard::EndOfSound { .. } => "",
-        Heard::Due { .. } => unreachable!("deadlines are the listener's, not the policy's"),
+        Heard::Due { .. } | Heard::Ducked { .. } | Heard::Unducked { .. } => {
+            unreachable!("deadlines and our voice are the listener's, not the policy's")
+        }
     }
 }
 
@@ -405,7 +407,9 @@ proptest! {
                     prop_assert!(span.end <= decided_at);
                     last_end = span.end;
                 }
-                Heard::Due { .. } => prop_assert!(false, "the policy has no deadlines"),
+                Heard::Due { .. } | Heard::Ducked { .. } | Heard::Unducked { .. } => {
+                    prop_assert!(false, "the policy has neither deadlines nor a voice");
+                }
                 Heard::EndOfSound { at } => {
                     prop_assert!(open.is_none());
                     prop_assert_eq!(at, frame_span(picture.len()).start);

@@ -38,7 +38,9 @@ fn one_of_each() -> Vec<Event> {
         Event::Say { text: "a".into() },
         Event::AudioStart { at },
         Event::AudioEnd { at },
-        Event::BargeIn { at },
+        Event::Ducked { at },
+        Event::Unducked { at },
+        Event::BargeIn { at, said: "a".into(), unsaid: "b".into() },
         Event::Turn { at, endpoint_ms: 1, wall_ms: StageTimes::default() },
         Event::Fault { what: "w".into(), hint: "h".into() },
         Event::Device {
@@ -81,9 +83,11 @@ fn one_of_each() -> Vec<Event> {
             Event::Metrics { .. } => 14,
             Event::Device { .. } => 15,
             Event::Dropout { .. } => 16,
+            Event::Ducked { .. } => 17,
+            Event::Unducked { .. } => 18,
         })
         .collect();
-    assert_eq!(kinds.len(), 17);
+    assert_eq!(kinds.len(), 19);
     events
 }
 

@@ -76,8 +76,19 @@ pub struct SpokenClause {
     pub phonemes: String,
     /// Numbers of the phonemes for the acoustic model, between two pads (0).
     pub ids: Vec<i64>,
+    /// Where its words end, in order.
+    pub words: Vec<WordEnd>,
     /// Silence to leave after it, in milliseconds, before the next clause of the same text.
     pub pause_after_ms: u32,
+}
+
+/// Where a word ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct WordEnd {
+    /// In the clause's text, in bytes.
+    pub text: usize,
+    /// How many of the clause's ids there are to its end, the pad before the first included.
+    pub ids: usize,
 }
 
 /// Pronounces American English.
@@ -135,11 +146,12 @@ impl Phonemizer {
         lexicon.read_word(word, place).or_else(|| guesser.guess(word))
     }
 
-    /// `None` when the words make no sound.
     /// A clause that is spoken with other phonemes; those that the voice does not know are silent.
+    /// Where its words end is not known any more, but for the last.
     pub fn respoken(&self, clause: &SpokenClause, phonemes: String) -> SpokenClause {
         let ids = self.ids(&phonemes);
-        SpokenClause { phonemes, ids, ..clause.clone() }
+        let words = vec![WordEnd { text: clause.text.len(), ids: ids.len() - 1 }];
+        SpokenClause { phonemes, ids, words, ..clause.clone() }
     }
 
     /// Between two pads.
@@ -148,11 +160,15 @@ impl Phonemizer {
         [0].into_iter().chain(known).chain([0]).collect()
     }
 
+    /// `None` when the words make no sound.
     fn clause(&self, words: &[Spoken]) -> Option<SpokenClause> {
         let (mut text, mut phonemes) = (String::new(), String::new());
+        let mut ends = Vec::with_capacity(words.len());
         for word in words {
             text += &word.text;
             phonemes += &word.phonemes;
+            let ids = self.ids(&single_spaces(&phonemes)).len() - 1;
+            ends.push(WordEnd { text: text.len(), ids });
             if word.space_after {
                 text.push(' ');
                 phonemes.push(' ');
@@ -164,9 +180,13 @@ impl Phonemizer {
             return None;
         }
         let ids = self.ids(&phonemes);
+        let before = text.len() - text.trim_start().len();
         let text = text.trim().to_owned();
+        for word in &mut ends {
+            word.text = word.text.saturating_sub(before).min(text.len());
+        }
         let pause_after_ms =
             if phonemes.ends_with([';', ':', '—']) { PAUSE_BREAK_MS } else { PAUSE_COMMA_MS };
-        Some(SpokenClause { text, phonemes, ids, pause_after_ms })
+        Some(SpokenClause { text, phonemes, ids, words: ends, pause_after_ms })
     }
 }
