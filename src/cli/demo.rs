@@ -7,7 +7,6 @@ use anyhow::{Context as _, anyhow};
 use super::{Context, Failure};
 use crate::agent::Agent;
 use crate::audio::file::{self, Clip};
-use crate::cancel::CancelToken;
 use crate::config::board::Board;
 use crate::demo::{Customer, Kitchen, Line, Room};
 use crate::observe::Event;
@@ -152,15 +151,9 @@ fn read_lines(path: &Path) -> Result<Vec<String>, Failure> {
 
 /// Gives the lines the customer's voice, at the pipeline's rate.
 fn speak_lines(voice: &mut Voice, lines: Vec<String>) -> Result<Vec<Line>, Failure> {
-    let never = CancelToken::never();
     let mut spoken = Vec::with_capacity(lines.len());
     for text in lines {
-        let mut samples = Vec::new();
-        for clause in voice.clauses(&text).map_err(anyhow::Error::from)? {
-            let sound =
-                voice.synthesize(&clause, &CUSTOMER, &never).map_err(anyhow::Error::from)?;
-            samples.extend(sound);
-        }
+        let samples = voice.read_out(&text, &CUSTOMER).map_err(anyhow::Error::from)?;
         let clip = Clip { rate_hz: VOICE_RATE_HZ, samples }.to_rate(SAMPLE_RATE_HZ);
         spoken.push(Line { text, sound: clip.samples });
     }

@@ -12,7 +12,6 @@ use super::train::{Hears, prepare};
 use super::{Context, Failure};
 use crate::agent::Agent;
 use crate::audio::file;
-use crate::cancel::CancelToken;
 use crate::config::board::Board;
 use crate::eval::dataset::{self, Row};
 use crate::eval::echo::{Condition, LEAD_MS, SelfHearing, Yielding, self_hearing, visitor};
@@ -171,12 +170,7 @@ pub fn run(args: &Args, context: &Context) -> Result<(), Failure> {
 fn talk(voice: &mut Voice, agent: &Agent) -> Result<Vec<f32>, Failure> {
     let settings = &agent.settings.voice;
     let style = Style { pace: settings.pace, pitch: settings.pitch, ..Style::default() };
-    let mut said = Vec::new();
-    for clause in voice.clauses(&TALK.join(" ")).map_err(anyhow::Error::from)? {
-        let never = CancelToken::never();
-        said.extend(voice.synthesize(&clause, &style, &never).map_err(anyhow::Error::from)?);
-    }
-    Ok(said)
+    Ok(voice.read_out(&TALK.join(" "), &style).map_err(anyhow::Error::from)?)
 }
 
 fn hear(

@@ -51,9 +51,7 @@ impl Engines {
         let silence = vec![0.0; 2 * SAMPLE_RATE_HZ as usize];
         let never = CancelToken::never();
         self.recognizer.recognize(&silence, &never)?;
-        for clause in self.voice.clauses("One moment, please.")? {
-            self.voice.synthesize(&clause, &Style::default(), &never)?;
-        }
+        self.voice.read_out("One moment, please.", &Style::default())?;
         Ok(())
     }
 }

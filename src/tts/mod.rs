@@ -97,6 +97,15 @@ impl Voice {
         Ok(samples)
     }
 
+    /// A whole text, whatever its length, for who does not wait to hear it.
+    pub fn read_out(&mut self, text: &str, style: &Style) -> Result<Vec<f32>, TtsError> {
+        let mut samples = Vec::new();
+        for clause in self.clauses(text)? {
+            samples.extend(self.synthesize(&clause, style, &CancelToken::never())?);
+        }
+        Ok(samples)
+    }
+
     /// [`Voice::synthesize`] piece by piece: `sink` gets the first after a fraction of the work, so
     /// that playing can start while the rest is made.
     pub fn speak(
@@ -140,11 +149,7 @@ mod tests {
     }
 
     fn say(voice: &mut Voice, text: &str) -> Vec<f32> {
-        let clauses = voice.clauses(text).unwrap();
-        let synthesize = |clause: &Clause| {
-            voice.synthesize(clause, &Style::default(), &CancelToken::never()).unwrap()
-        };
-        clauses.iter().flat_map(synthesize).collect()
+        voice.read_out(text, &Style::default()).unwrap()
     }
 
     #[test]

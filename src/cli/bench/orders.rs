@@ -40,11 +40,7 @@ impl Orders {
         let agent = Arc::new(agent);
         let mut sounds = Vec::new();
         for text in texts {
-            let mut samples = Vec::new();
-            for clause in voice.clauses(&text)? {
-                let never = CancelToken::never();
-                samples.extend(voice.synthesize(&clause, &Style::default(), &never)?);
-            }
+            let samples = voice.read_out(&text, &Style::default())?;
             sounds.push(Clip { rate_hz: VOICE_RATE_HZ, samples }.to_rate(SAMPLE_RATE_HZ).samples);
         }
         let conversation = Conversation::new(Arc::clone(&agent), Clock::default());
