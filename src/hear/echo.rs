@@ -40,8 +40,15 @@ const ROOM_FRAMES: u32 = 400 / FRAME_MS;
 /// all be ours.
 const KNOWN_DB: f32 = 8.0;
 /// And no sooner than our voice was played for so long since the filter began: every vowel is new
-/// to it.
+/// to it, and the first time so are the clocks.
 const LEARN_FRAMES: u32 = 1_000 / FRAME_MS;
+const LEARN_FIRST_FRAMES: u32 = 3_000 / FRAME_MS;
+/// The way to the microphone has just changed when for about 60 ms the filter has made louder what it
+/// should make softer, by so much: it subtracts what is no longer there. Beside a visitor it does not.
+/// Its own judgement takes 200 ms, or never falls because it learns the new way first, and meanwhile
+/// more is left than it thinks.
+const WRONG: f32 = 1.4;
+const FORGET_SOON: f32 = 0.7;
 /// While it is young, the filter is more wrong than it thinks: by so many times in the beginning,
 /// and how fast that passes, in frames of our voice.
 const YOUNG_TIMES: f32 = 2.0;
@@ -92,11 +99,15 @@ pub struct EchoCanceller {
     /// Mean power of what was heard, of what the filter left and of what was handed on to be
     /// judged, while we spoke.
     power: [f32; 3],
+    /// The first two of the last moment.
+    recent: [f32; 2],
     /// Frames since our voice was last played.
     since_spoken: u32,
     /// Frames that our voice was played in, since the filter began.
     spoken: u32,
     known: bool,
+    /// It was known at some time.
+    met: bool,
     jumps: u32,
 }
 
@@ -113,9 +124,11 @@ impl EchoCanceller {
             held: 0,
             awake: false,
             power: [0.0; 3],
+            recent: [0.0; 2],
             since_spoken: ROOM_FRAMES,
             spoken: 0,
             known: false,
+            met: false,
             jumps: 0,
         }
     }
@@ -223,18 +236,26 @@ impl EchoCanceller {
 
     /// Takes the levels of a frame played, and of what became of the one heard with it.
     fn measure(&mut self, played: &Frame, became: [&Frame; 3]) {
+        let power = became.map(|sound| sound.iter().map(|s| s * s).sum::<f32>() / FRAME_LEN as f32);
+        for (kept, now) in self.recent.iter_mut().zip(power) {
+            *kept = FORGET_SOON * *kept + (1.0 - FORGET_SOON) * now;
+        }
+        if self.recent[1] > WRONG * self.recent[0] {
+            (self.spoken, self.known) = (0, false);
+        }
         self.since_spoken = self.since_spoken.saturating_add(1);
         if rms_dbfs(played) <= SPOKEN_DBFS {
             return;
         }
         self.since_spoken = 0;
         self.spoken = self.spoken.saturating_add(1);
-        for (kept, sound) in self.power.iter_mut().zip(became) {
-            let now = sound.iter().map(|s| s * s).sum::<f32>() / FRAME_LEN as f32;
+        for (kept, now) in self.power.iter_mut().zip(power) {
             *kept = FORGET * *kept + (1.0 - FORGET) * now;
         }
-        let learned = self.spoken > LEARN_FRAMES && self.tracker.delay().is_some();
+        let long = if self.met { LEARN_FRAMES } else { LEARN_FIRST_FRAMES };
+        let learned = self.spoken > long && self.tracker.delay().is_some();
         self.known |= learned && softer_db(self.power[0], self.power[1]) > KNOWN_DB;
+        self.met |= self.known;
     }
 }
 
