@@ -126,8 +126,8 @@ fn a_sound_server_that_was_killed_is_found_again() {
     assert_eq!(intent["slots"]["coffeeDrink"]["value"], "cappuccino", "{intent:#}");
     agent.wait_for("audio_end");
     let metrics = agent.end();
-    assert_eq!(
-        (&metrics["microphone"]["lost"], &metrics["speaker"]["lost"]),
-        (&2.into(), &2.into())
-    );
+    for device in ["microphone", "speaker"] {
+        // A sink that wakes up late is lost once more, and found again.
+        assert!(metrics[device]["lost"].as_u64() >= Some(2), "{metrics:#}");
+    }
 }

@@ -44,11 +44,12 @@ const KNOWN_DB: f32 = 8.0;
 const LEARN_FRAMES: u32 = 1_000 / FRAME_MS;
 const LEARN_FIRST_FRAMES: u32 = 3_000 / FRAME_MS;
 /// The way to the microphone has just changed when for about 60 ms the filter has made louder what it
-/// should make softer, by so much: it subtracts what is no longer there. Beside a visitor it does not.
-/// Its own judgement takes 200 ms, or never falls because it learns the new way first, and meanwhile
-/// more is left than it thinks.
+/// should make softer, by so much: it subtracts what is no longer there.
+/// Its own judgement takes 200 ms, in which all that is heard may be ours. Held for longer, or
+/// forgetting what is known, this costs visitors more than it saves: it also happens beside them.
 const WRONG: f32 = 1.4;
 const FORGET_SOON: f32 = 0.7;
+const WRONG_FRAMES: u32 = 240 / FRAME_MS;
 /// While it is young, the filter is more wrong than it thinks: by so many times in the beginning,
 /// and how fast that passes, in frames of our voice.
 const YOUNG_TIMES: f32 = 2.0;
@@ -99,8 +100,9 @@ pub struct EchoCanceller {
     /// Mean power of what was heard, of what the filter left and of what was handed on to be
     /// judged, while we spoke.
     power: [f32; 3],
-    /// The first two of the last moment.
+    /// The first two of the last moment, and frames since the filter was wrong.
     recent: [f32; 2],
+    since_wrong: u32,
     /// Frames since our voice was last played.
     since_spoken: u32,
     /// Frames that our voice was played in, since the filter began.
@@ -125,6 +127,7 @@ impl EchoCanceller {
             awake: false,
             power: [0.0; 3],
             recent: [0.0; 2],
+            since_wrong: WRONG_FRAMES,
             since_spoken: ROOM_FRAMES,
             spoken: 0,
             known: false,
@@ -182,7 +185,8 @@ impl EchoCanceller {
             (*words, *speech) = self.suppressor.push(left, self.filter.residue(), times);
         }
         self.measure(&reference.frame, [heard, &left, &cleaned.speech]);
-        if self.since_spoken < ROOM_FRAMES && !self.known {
+        let unsure = !self.known || self.since_wrong < WRONG_FRAMES;
+        if self.since_spoken < ROOM_FRAMES && unsure {
             cleaned.speech = [0.0; FRAME_LEN];
         }
         cleaned
@@ -240,9 +244,8 @@ impl EchoCanceller {
         for (kept, now) in self.recent.iter_mut().zip(power) {
             *kept = FORGET_SOON * *kept + (1.0 - FORGET_SOON) * now;
         }
-        if self.recent[1] > WRONG * self.recent[0] {
-            (self.spoken, self.known) = (0, false);
-        }
+        let wrong = self.recent[1] > WRONG * self.recent[0];
+        self.since_wrong = if wrong { 0 } else { self.since_wrong.saturating_add(1) };
         self.since_spoken = self.since_spoken.saturating_add(1);
         if rms_dbfs(played) <= SPOKEN_DBFS {
             return;

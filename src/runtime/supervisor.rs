@@ -22,8 +22,10 @@ use crate::observe::DeviceState;
 const SAME_FOR: Duration = Duration::from_secs(5);
 /// How often a better device than the one in use is looked for.
 const BETTER_EVERY: Duration = Duration::from_secs(30);
-/// An attempt that takes longer hangs for good: another one is made beside it.
+/// An attempt that takes longer hangs for good: another one is made beside it, which is given twice
+/// as long. Each costs a thread, so there are some hundred in a year at most.
 const HANGS_AFTER: Duration = Duration::from_secs(60);
+const HANGS_AFTER_MOST: Duration = Duration::from_secs(24 * 3600);
 
 /// How often a device that was just opened is asked whether it has begun.
 const LOOK_AT_START: Duration = Duration::from_millis(10);
@@ -95,6 +97,8 @@ pub struct Supervisor<D: Device> {
     /// When a better device than the open one is looked for next.
     look_at: Instant,
     attempt: Option<Attempt<D>>,
+    /// How long an attempt may take.
+    hangs_after: Duration,
     /// The level that was asked for was not reached at the last opening.
     complaint: Option<LevelError>,
 }
@@ -140,6 +144,7 @@ impl<D: Device> Supervisor<D> {
                         lost: None,
                         look_at: Instant::now() + BETTER_EVERY,
                         attempt: None,
+                        hangs_after: HANGS_AFTER,
                         complaint: level.err(),
                     });
                 }
@@ -187,7 +192,7 @@ impl<D: Device> Supervisor<D> {
             let better = self.ranked.iter().cloned().zip(0..self.rank).collect();
             self.attempt = Some(attempt(better, &self.wish, now));
         }
-        let found = over(&mut self.attempt, now)?;
+        let found = self.over(now)?;
         self.look_at = now + BETTER_EVERY;
         self.take(found?, now);
         Some(Change::Replaced(Duration::ZERO))
@@ -208,10 +213,30 @@ impl<D: Device> Supervisor<D> {
             }
             self.attempt = Some(attempt(choices, &self.wish, now));
         }
-        let opened = over(&mut self.attempt, now)??;
+        let opened = self.over(now)??;
         let same = self.name == opened.device.id();
         self.take(opened, now);
         Some(if same { Change::Back(away) } else { Change::Replaced(away) })
+    }
+
+    /// What an attempt came to, once it is over; it is then forgotten.
+    fn over(&mut self, now: Instant) -> Option<Option<Opened<D>>> {
+        let under_way = self.attempt.as_ref()?;
+        let opened = match under_way.opened.try_recv() {
+            Ok(opened) => {
+                self.hangs_after = HANGS_AFTER;
+                opened
+            }
+            Err(TryRecvError::Empty) if now.duration_since(under_way.since) < self.hangs_after => {
+                return None;
+            }
+            Err(TryRecvError::Empty | TryRecvError::Disconnected) => {
+                self.hangs_after = (2 * self.hangs_after).min(HANGS_AFTER_MOST);
+                None
+            }
+        };
+        self.attempt = None;
+        Some(opened)
     }
 
     fn take(&mut self, opened: Opened<D>, now: Instant) {
@@ -273,20 +298,6 @@ fn started<D: Device>(mut opened: Opened<D>) -> Option<Opened<D>> {
         }
         std::thread::sleep(LOOK_AT_START);
     }
-    Some(opened)
-}
-
-/// What an attempt came to, once it is over; it is then forgotten.
-fn over<D>(attempt: &mut Option<Attempt<D>>, now: Instant) -> Option<Option<Opened<D>>> {
-    let under_way = attempt.as_ref()?;
-    let opened = match under_way.opened.try_recv() {
-        Ok(opened) => opened,
-        Err(TryRecvError::Empty) if now.duration_since(under_way.since) < HANGS_AFTER => {
-            return None;
-        }
-        Err(TryRecvError::Empty | TryRecvError::Disconnected) => None,
-    };
-    *attempt = None;
     Some(opened)
 }
 
