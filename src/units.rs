@@ -90,14 +90,15 @@ impl Span {
 /// Level floor for silence: 16-bit quantisation noise lies near -98 dBFS, so nothing real is lower.
 pub const SILENCE_DBFS: f32 = -100.0;
 
+/// Mean of the squares of `samples`, full scale being 1; 0 of none.
+pub fn mean_power(samples: &[f32]) -> f32 {
+    samples.iter().map(|s| s * s).sum::<f32>() / samples.len().max(1) as f32
+}
+
 /// Root-mean-square level of `samples` in dB relative to full scale (a full-scale square wave is
 /// 0).
 pub fn rms_dbfs(samples: &[f32]) -> f32 {
-    if samples.is_empty() {
-        return SILENCE_DBFS;
-    }
-    let power = samples.iter().map(|s| s * s).sum::<f32>() / samples.len() as f32;
-    (10.0 * power.max(1e-12).log10()).max(SILENCE_DBFS)
+    (10.0 * mean_power(samples).max(1e-12).log10()).max(SILENCE_DBFS)
 }
 
 #[cfg(test)]

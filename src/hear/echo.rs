@@ -10,17 +10,19 @@
 
 use serde::Serialize;
 
-use crate::units::{FRAME_LEN, FRAME_MS, Frame, SAMPLE_RATE_HZ, rms_dbfs};
+use crate::units::{FRAME_LEN, FRAME_MS, Frame, SAMPLE_RATE_HZ, mean_power, rms_dbfs};
 
 mod align;
 mod clock;
 mod delay;
 mod filter;
+mod shift;
 mod suppress;
 
 use align::Aligner;
 use delay::DelayTracker;
-use filter::{BLOCK, EchoFilter, Learned};
+use filter::{BLOCK, EchoFilter, Learned, SPAN};
+use shift::ShiftFinder;
 use suppress::{Suppressor, TIMES};
 
 const _: () = assert!(FRAME_LEN.is_multiple_of(BLOCK));
@@ -49,7 +51,15 @@ const LEARN_FIRST_FRAMES: u32 = 3_000 / FRAME_MS;
 /// forgetting what is known, this costs visitors more than it saves: it also happens beside them.
 const WRONG: f32 = 1.4;
 const FORGET_SOON: f32 = 0.7;
+/// What the filter expects is not to be found in what is heard when it and what is left have together
+/// so many times the power of what is heard. Beside a visitor it is about one.
+const ODD: f32 = 1.5;
 const WRONG_FRAMES: u32 = 240 / FRAME_MS;
+/// Of these, as many have passed as soon as the filter was moved to where it is right again.
+const SHIFTED: u32 = WRONG_FRAMES - 80 / FRAME_MS;
+/// Nobody who is to be heard is so much softer than our voice, in decibels: the judge finds speech in
+/// what is left of that 60 dB below it.
+const FAINT_DB: f32 = 32.0;
 /// While it is young, the filter is more wrong than it thinks: by so many times in the beginning,
 /// and how fast that passes, in frames of our voice.
 const YOUNG_TIMES: f32 = 2.0;
@@ -58,8 +68,9 @@ const YOUNG_FRAMES: f32 = 1_000.0 / FRAME_MS as f32;
 /// than the second: most of what the filter spans must lie behind it.
 const BEFORE: usize = SAMPLE_RATE_HZ as usize / 50;
 const LATEST: usize = SAMPLE_RATE_HZ as usize / 8;
-/// What was played is kept for as long as the longest delay that is found.
-const KEPT: usize = delay::LONGEST + FRAME_LEN;
+/// What was played is kept for as long as the longest delay that is found, and what the filter spans
+/// before that.
+const KEPT: usize = delay::LONGEST + SPAN + FRAME_LEN;
 
 /// How the canceller fares.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
@@ -91,6 +102,7 @@ pub struct EchoCanceller {
     aligner: Aligner,
     tracker: DelayTracker,
     filter: EchoFilter,
+    finder: ShiftFinder,
     suppressor: Suppressor,
     /// What was played, a ring written at `at`, and how much later than it the filter begins.
     played: Vec<f32>,
@@ -100,8 +112,9 @@ pub struct EchoCanceller {
     /// Mean power of what was heard, of what the filter left and of what was handed on to be
     /// judged, while we spoke.
     power: [f32; 3],
-    /// The first two of the last moment, and frames since the filter was wrong.
-    recent: [f32; 2],
+    /// Of the last moment: of what was heard, of what was left, and of what the filter expected; and
+    /// frames since it was wrong.
+    recent: [f32; 3],
     since_wrong: u32,
     /// Frames since our voice was last played.
     since_spoken: u32,
@@ -120,13 +133,14 @@ impl EchoCanceller {
             aligner: Aligner::new(reference_hz),
             tracker: DelayTracker::default(),
             filter: EchoFilter::default(),
+            finder: ShiftFinder::default(),
             suppressor: Suppressor::default(),
             played: vec![0.0; KEPT],
             at: 0,
             held: 0,
             awake: false,
             power: [0.0; 3],
-            recent: [0.0; 2],
+            recent: [0.0; 3],
             since_wrong: WRONG_FRAMES,
             since_spoken: ROOM_FRAMES,
             spoken: 0,
@@ -181,15 +195,29 @@ impl EchoCanceller {
             if self.filter.push(played, heard, distorted, left) == Learned::Lost {
                 (self.spoken, self.known) = (0, false);
             }
+            self.finder.push(&std::array::from_fn(|i| heard[i] - left[i]), heard);
             let times = TIMES * (1.0 + young);
             (*words, *speech) = self.suppressor.push(left, self.filter.residue(), times);
         }
         self.measure(&reference.frame, [heard, &left, &cleaned.speech]);
-        let unsure = !self.known || self.since_wrong < WRONG_FRAMES;
-        if self.since_spoken < ROOM_FRAMES && unsure {
+        let odd = self.is_odd();
+        if odd {
+            self.follow();
+        }
+        let unsure = !self.known || odd || self.since_wrong < WRONG_FRAMES;
+        let faint =
+            self.ours_dbfs().is_some_and(|ours| rms_dbfs(&cleaned.speech) < ours - FAINT_DB);
+        if self.since_spoken < ROOM_FRAMES && (unsure || faint) {
             cleaned.speech = [0.0; FRAME_LEN];
         }
         cleaned
+    }
+
+    /// What the filter expects is not in what is heard: with it and with what is left there would be
+    /// more than is heard.
+    fn is_odd(&self) -> bool {
+        let [heard, left, expected] = self.recent;
+        left + expected > ODD * heard
     }
 
     /// The level of our voice at the microphone while it sounds, in dB relative to full scale, with
@@ -228,20 +256,42 @@ impl EchoCanceller {
         (self.spoken, self.known) = (0, false);
     }
 
+    /// Moves what the filter learned to where it is true again, if it is anywhere.
+    fn follow(&mut self) {
+        let Some(longer) = self.finder.find() else { return };
+        let held = self.held.checked_add_signed(longer).filter(|held| *held <= delay::LONGEST);
+        let Some(held) = held else { return };
+        self.held = held;
+        let history: [f32; SPAN] = self.held_back();
+        self.filter.shift(&history);
+        self.tracker.shift(longer as f32);
+        self.finder.restart();
+        (self.recent, self.since_wrong) = ([0.0; 3], SHIFTED);
+        self.jumps += 1;
+    }
+
     /// What was played `held` samples ago.
     fn delayed(&mut self, newest: &Frame) -> Frame {
         for sample in newest {
             self.played[self.at % KEPT] = *sample;
             self.at += 1;
         }
-        let first = self.at + KEPT - FRAME_LEN - self.held;
+        self.held_back()
+    }
+
+    /// The newest samples that were played at least `held` samples ago.
+    fn held_back<const N: usize>(&self) -> [f32; N] {
+        let first = self.at + KEPT - N - self.held;
         std::array::from_fn(|i| self.played[(first + i) % KEPT])
     }
 
     /// Takes the levels of a frame played, and of what became of the one heard with it.
     fn measure(&mut self, played: &Frame, became: [&Frame; 3]) {
-        let power = became.map(|sound| sound.iter().map(|s| s * s).sum::<f32>() / FRAME_LEN as f32);
-        for (kept, now) in self.recent.iter_mut().zip(power) {
+        let power = became.map(|sound| mean_power(sound));
+        let [heard, left, _] = became;
+        let expected: Frame = std::array::from_fn(|i| heard[i] - left[i]);
+        let recent = [power[0], power[1], mean_power(&expected)];
+        for (kept, now) in self.recent.iter_mut().zip(recent) {
             *kept = FORGET_SOON * *kept + (1.0 - FORGET_SOON) * now;
         }
         let wrong = self.recent[1] > WRONG * self.recent[0];

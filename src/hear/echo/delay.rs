@@ -115,6 +115,13 @@ impl DelayTracker {
         (self.frames, self.delay, self.other) = (0, None, None);
     }
 
+    /// What was found before now takes so many samples more.
+    pub fn shift(&mut self, longer: f32) {
+        let delay = self.delay.map(|delay| (delay + longer).max(0.0));
+        self.restart();
+        self.delay = delay;
+    }
+
     fn compare(&mut self) {
         let oldest = self.at % FFT_LEN;
         let (newer, older) = self.played.split_at(oldest);

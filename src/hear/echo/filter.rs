@@ -13,7 +13,7 @@ use std::sync::Arc;
 use realfft::num_complex::Complex;
 use realfft::{ComplexToReal, RealFftPlanner, RealToComplex};
 
-use crate::units::{FRAME_LEN, FRAME_MS};
+use crate::units::{FRAME_LEN, FRAME_MS, mean_power};
 
 /// Samples taken at a time: 10 ms.
 pub const BLOCK: usize = FRAME_LEN / 2;
@@ -22,6 +22,8 @@ pub const BINS: usize = BLOCK + 1;
 /// The room's answer is followed for 320 ms. In a room of 0.8 s, what comes later is 24 dB softer
 /// than what came before.
 const PARTS: usize = 32;
+/// Samples played that the filter looks back on, with the newest block.
+pub const SPAN: usize = (PARTS + 1) * BLOCK;
 const BLOCK_MS: f32 = FRAME_MS as f32 / 2.0;
 
 /// Doubt of the first partition's weights before anything is known, and of each further one: no
@@ -130,8 +132,7 @@ impl EchoFilter {
         for ((left, heard), echo) in left.iter_mut().zip(heard).zip(&self.time[BLOCK..]) {
             *left = heard - echo;
         }
-        let power = |sound: &[f32; BLOCK]| sound.iter().map(|s| s * s).sum::<f32>() / BLOCK as f32;
-        let (heard, now) = (power(heard), power(left));
+        let (heard, now) = (mean_power(heard), mean_power(left));
         self.power.0 = LOST_SMOOTH * self.power.0 + (1.0 - LOST_SMOOTH) * heard;
         self.power.1 = LOST_SMOOTH * self.power.1 + (1.0 - LOST_SMOOTH) * now;
         self.blocks = self.blocks.saturating_add(1);
@@ -173,6 +174,30 @@ impl EchoFilter {
             part.iter_mut().for_each(|kept| *kept = kept.max(doubt));
             doubt *= FADING;
         }
+    }
+
+    /// The way to the microphone is what it was, except for its length: what was played is to be
+    /// seen as in `history`. Between two samples there is still something to learn, in proportion to what
+    /// half of one changes.
+    pub fn shift(&mut self, history: &[f32; SPAN]) {
+        let blocks = history.as_chunks::<BLOCK>().0;
+        for (part, blocks) in blocks.windows(2).rev().enumerate() {
+            self.time[..BLOCK].copy_from_slice(&blocks[0]);
+            self.time[BLOCK..].copy_from_slice(&blocks[1]);
+            transform(&*self.forward, &mut self.time, &mut self.spectrum, &mut self.scratch);
+            let row = self.row(part);
+            self.spectra[row].copy_from_slice(&self.spectrum);
+        }
+        self.played[..BLOCK].copy_from_slice(&blocks[PARTS - 1]);
+        self.played[BLOCK..].copy_from_slice(&blocks[PARTS]);
+        let learned = self.weights.chunks_exact(BINS).zip(self.doubt.chunks_exact_mut(BINS));
+        for (weights, doubts) in learned {
+            for (bin, (weight, doubt)) in weights.iter().zip(doubts).enumerate() {
+                let turned = std::f32::consts::PI * bin as f32 / BINS as f32 / 4.0;
+                *doubt += (2.0 * turned.sin()).powi(2) * weight.norm_sqr();
+            }
+        }
+        (self.power, self.blocks) = ((0.0, 0.0), 0);
     }
 
     /// The row of what was played `part` blocks ago.
