@@ -297,3 +297,36 @@ fn a_chat_can_be_held_at_any_time() {
     let said = String::from_utf8_lossy(&talk.stdout).into_owned();
     assert!(said.contains("It is 6:00 PM on Thursday, December 24."), "{said}{}", stderr(&talk));
 }
+
+#[test]
+#[cfg_attr(not(have_models), ignore = "needs models: run `make models`")]
+fn with_its_voice_taken_out_it_hears_nobody_but_the_visitor() {
+    let scene = Scene::new();
+    scene.question();
+    let room = format!("{}:0", scene.room());
+    let replay = |file: &str| {
+        let echo = ["--echo", &room, "--delay-ms", "60"];
+        scene.events(&[&["replay", "agent", file, "--json"][..], &echo].concat())
+    };
+    let alone = replay("heard.wav");
+    assert_eq!(at_ms(&alone, "speech_start").len(), 1, "not itself: {alone:#?}");
+    assert!(at_ms(&alone, "barge_in").is_empty());
+    let reply = said(&alone);
+
+    // The same, and in the middle of the reply again, softer than the reply is heard.
+    let heard = file::read(scene.path("heard.wav")).unwrap().samples;
+    let spoken = file::read(scene.path("spoken.wav")).unwrap().samples;
+    let again = (24.0 * (at_ms(&alone, "audio_start")[0] + 5_000.0)) as usize;
+    let mut twice = heard.clone();
+    twice[again..].iter_mut().zip(&spoken).for_each(|(heard, spoken)| *heard += 0.4 * spoken);
+    file::write_wav(scene.path("twice.wav"), 24_000, &twice).unwrap();
+    let events = replay("twice.wav");
+    let event = events.iter().find(|event| event["event"] == "barge_in").expect("an interruption");
+    let stopped = event["at"].as_u64().unwrap() as f64 / 16.0 - again as f64 / 24.0;
+    assert!((0.0..500.0).contains(&stopped), "stopped after {stopped} ms");
+    let words = |part: &str| event[part].as_str().unwrap().split_whitespace().count();
+    let (before, after) = (words("said"), words("unsaid"));
+    assert!(before > 8 && after > 8, "{before} words, and {after} more: {event}");
+    assert!(reply.split_whitespace().count().abs_diff(before + after) < 6, "{reply}: {event}");
+    assert_eq!(said(&events).matches("It is 10:00 AM").count(), 2, "it answers again");
+}

@@ -34,6 +34,8 @@ pub struct Aligner {
     captured: u64,
     /// Where the newest sound ended a frame ago.
     ended: u64,
+    /// The speaker asks for nothing.
+    stands: bool,
     /// Everything from here on is silent.
     loud_until: u64,
 }
@@ -60,6 +62,7 @@ impl Aligner {
             margin_ms: FIRST_MARGIN_MS,
             captured: 0,
             ended: 0,
+            stands: false,
             loud_until: 0,
         }
     }
@@ -130,8 +133,18 @@ impl Aligner {
     fn steer(&mut self, since_asked: f64) -> bool {
         self.captured += FRAME_LEN as u64;
         let newest = self.newest();
+        let asked = (newest - std::mem::replace(&mut self.ended, newest)) as f64;
         if newest == 0 {
             return false;
+        }
+        // A sink that sleeps, or a server that hangs: nothing sounds, and its clock stands.
+        let stands = self.ms(since_asked) > LONGEST_MARGIN_MS;
+        let stood = std::mem::replace(&mut self.stands, stands);
+        if stands {
+            return false;
+        }
+        if stood {
+            self.clock.stood();
         }
         let played = (newest as f64 + since_asked) / self.nominal;
         let counted = self.clock.push(self.captured as f64, played);
@@ -142,11 +155,10 @@ impl Aligner {
         let end = head + FRAME_LEN as f64 * self.nominal * 1.001;
         let missing = end + self.interpolator.reach() as f64 > newest as f64;
         // A speaker that asks for so much at a time, at times of its own, may ask as much later.
-        let asked = (newest - std::mem::replace(&mut self.ended, newest)) as f64;
         let burst_ms = if since_asked > 0.0 { self.ms(asked) } else { 0.0 };
         let mut moved = missing || counted == Counted::Jumped || head < self.first as f64;
         let mut wanted_ms = burst_ms + FIRST_MARGIN_MS;
-        if missing && counted == Counted::Along {
+        if missing && asked > 0.0 && counted == Counted::Along {
             wanted_ms = wanted_ms.max(2.0 * self.margin_ms);
         }
         while self.margin_ms < wanted_ms.min(LONGEST_MARGIN_MS) {
@@ -257,6 +269,23 @@ mod tests {
         let margin = aligner.margin_ms;
         aligner.push(&[0.0; 48]);
         assert_eq!(aligner.margin_ms, margin);
+    }
+
+    #[test]
+    fn a_sink_that_wakes_up_late_is_read_as_it_plays() {
+        let mut aligner = Aligner::new(48_000);
+        aligner.push(&[0.0; 1_920]);
+        for frame in 1..=50 {
+            aligner.next(true, f64::from(frame) * 960.0);
+        }
+        let mut late = Vec::new();
+        for frame in 0..50 {
+            aligner.push(&[if frame == 10 { 0.5 } else { 0.0 }; 960]);
+            let read = aligner.next(true, 1.0).frame;
+            late.extend(read.iter().any(|sample| sample.abs() > 0.1).then_some(frame));
+        }
+        assert!(aligner.margin_ms < 40.0, "{}", aligner.margin_ms);
+        assert!(matches!(late[..], [10 | 11, .., 11 | 12]), "{late:?}");
     }
 
     #[test]

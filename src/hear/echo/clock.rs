@@ -34,13 +34,16 @@ pub struct ClockRatio {
     aside: i32,
     /// The nearest of these to the line.
     nearest: f64,
+    stood: bool,
 }
 
 /// What a pair of counts did to the line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Counted {
     Along,
-    /// The speaker skipped or waited: the line goes on from where it is now.
+    /// It lies aside, for good or not.
+    Aside,
+    /// The speaker skipped, waited or stood: the line goes on from where it is now.
     Jumped,
 }
 
@@ -49,6 +52,12 @@ impl ClockRatio {
     /// long as those captured by the nominal rate.
     pub fn push(&mut self, captured: f64, played: f64) -> Counted {
         let ahead = played - captured;
+        if std::mem::take(&mut self.stood) {
+            self.pairs = self.before.take().unwrap_or_else(|| self.pairs.clone());
+            self.origin = Some(ahead - self.pairs.now());
+            self.aside = 0;
+            return Counted::Jumped;
+        }
         let y = ahead - *self.origin.get_or_insert(ahead);
         self.pairs.age();
         if let Some(before) = &mut self.before {
@@ -70,14 +79,23 @@ impl ClockRatio {
         }
         self.aside += side;
         self.pairs.add(y);
+        if self.aside == 0 {
+            return Counted::Along;
+        }
         let left = self.aside.unsigned_abs() >= LEFT_FRAMES;
-        let Some(before) = self.before.take_if(|_| left) else { return Counted::Along };
+        let Some(before) = self.before.take_if(|_| left) else { return Counted::Aside };
         // The line goes on from the last pairs, and all earlier ones with it.
         let line = before.now();
         self.origin = self.origin.map(|origin| origin + line + self.nearest);
         self.pairs = before.moved_by(-line);
         self.aside = 0;
         Counted::Jumped
+    }
+
+    /// The speaker stood still for a time of which no pairs were taken: the line goes on from the
+    /// next pair.
+    pub fn stood(&mut self) {
+        self.stood = true;
     }
 
     /// Speaker's samples to one of the microphone, less one.
