@@ -3,14 +3,10 @@
 
 mod support;
 
-use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use support::agent::{Agent, speak};
 use support::vcard::{Card, VirtualCard};
-
-/// Sound does not wait for a machine that is busy with another test's.
-static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
 
 const RUN: [&str; 5] = ["run", "agents/coffee", "--json", "--speaker", Card::SPEAKER];
 
@@ -25,7 +21,6 @@ fn says_it_is_deaf(agent: &mut Agent) {
     ignore = "needs models and pulseaudio: run `make test`"
 )]
 fn a_microphone_that_was_pulled_out_is_missed_aloud_and_heard_again() {
-    let _only = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
     let dir = tempfile::tempdir().unwrap();
     let order = speak(dir.path(), "order.wav", "Can I get a small cappuccino?");
     let card = VirtualCard::start();
@@ -58,7 +53,6 @@ fn a_microphone_that_was_pulled_out_is_missed_aloud_and_heard_again() {
     ignore = "needs models and pulseaudio: run `make test`"
 )]
 fn a_microphone_that_hangs_is_opened_again() {
-    let _only = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
     let card = VirtualCard::start();
     let mut agent = Agent::start(&card, &[&RUN[..], &["--mic", Card::MIC]].concat());
     agent.wait_for("ready");
@@ -77,7 +71,6 @@ fn a_microphone_that_hangs_is_opened_again() {
     ignore = "needs models and pulseaudio: run `make test`"
 )]
 fn another_microphone_stands_in_and_a_dead_one_is_told() {
-    let _only = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
     let dir = tempfile::tempdir().unwrap();
     let order = speak(dir.path(), "order.wav", "Can I get a small cappuccino?");
     let card = VirtualCard::start();
@@ -106,7 +99,6 @@ fn another_microphone_stands_in_and_a_dead_one_is_told() {
     ignore = "needs models and pulseaudio: run `make test`"
 )]
 fn a_sound_server_that_was_killed_is_found_again() {
-    let _only = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
     let dir = tempfile::tempdir().unwrap();
     let order = speak(dir.path(), "order.wav", "Can I get a small cappuccino?");
     let mut card = VirtualCard::start();

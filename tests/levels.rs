@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use mynah::audio::capture::Capture;
 use mynah::audio::devices::Direction::{self, Play, Record};
-use mynah::audio::devices::{DeviceChoice, DeviceError};
+use mynah::audio::devices::{self, DeviceChoice, DeviceError};
 use mynah::audio::file;
 use mynah::audio::levels::{self, LevelError};
 use mynah::audio::sounding::sweep;
@@ -98,9 +98,9 @@ fn a_card_without_a_mixer_is_named() {
         let error = levels::read(Play, "zero\0byte:CARD=x\0y").unwrap_err();
         assert!(matches!(error, LevelError::NoMixer { .. }), "{error}");
 
-        let device = |name: &str| levels::device(&DeviceChoice::Named(name.into()), Play);
+        let device = |name: &str| devices::id(&DeviceChoice::Named(name.into()), Play);
         assert_eq!(device("virtual speaker").unwrap(), Card::SPEAKER);
-        assert_eq!(levels::device(&DeviceChoice::Default, Play).unwrap(), "default");
+        assert_eq!(devices::id(&DeviceChoice::Default, Play).unwrap(), "default");
         assert!(matches!(device("HDMI"), Err(DeviceError::NotFound { .. })));
 
         card.stop_server();

@@ -5,14 +5,10 @@ mod support;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use support::agent::{Agent, mynah, speak};
 use support::vcard::{Card, VirtualCard};
-
-/// Sound does not wait for a machine that is busy with another test's.
-static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
 
 #[test]
 #[cfg_attr(
@@ -20,7 +16,6 @@ static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
     ignore = "needs models and pulseaudio: run `make test`"
 )]
 fn an_order_through_the_microphone_is_answered_through_the_speaker() {
-    let _only = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
     let dir = tempfile::tempdir().unwrap();
     let order = speak(dir.path(), "order.wav", "Can I get a small cappuccino?");
     let card = VirtualCard::start();
@@ -85,7 +80,6 @@ fn talker(dir: &Path) -> PathBuf {
 )]
 fn who_speaks_over_the_reply_makes_it_softer_and_then_silent() {
     const TIMES: usize = 6;
-    let _only = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
     let dir = tempfile::tempdir().unwrap();
     let question = speak(dir.path(), "question.wav", "What time is it?");
     let card = VirtualCard::start();
@@ -138,7 +132,6 @@ fn who_speaks_over_the_reply_makes_it_softer_and_then_silent() {
     ignore = "needs models, pulseaudio and strace: run `make test`"
 )]
 fn an_agent_at_work_opens_no_socket_but_unix_ones() {
-    let _only = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
     let dir = tempfile::tempdir().unwrap();
     let order = speak(dir.path(), "order.wav", "Can I get a small cappuccino?");
     let card = VirtualCard::start();
@@ -168,7 +161,6 @@ fn an_agent_at_work_opens_no_socket_but_unix_ones() {
     ignore = "needs models and pulseaudio: run `make test`"
 )]
 fn an_unknown_microphone_is_named_with_those_there_are() {
-    let _only = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
     let card = VirtualCard::start();
     let output =
         mynah(&["run", "agents/coffee", "--mic", "Mars Rover"]).envs(card.env()).output().unwrap();

@@ -226,7 +226,7 @@ pub(super) fn find(choice: &DeviceChoice, direction: Direction) -> Result<Found,
 
 /// The id of the device that `choice` means; it is not opened, so another program may have it. Of
 /// several that match a name it is the first that claims to be able.
-pub(super) fn id(choice: &DeviceChoice, direction: Direction) -> Result<String, DeviceError> {
+pub fn id(choice: &DeviceChoice, direction: Direction) -> Result<String, DeviceError> {
     quietly(|| {
         let hosts = hosts()?;
         let devices = all(&hosts)?;

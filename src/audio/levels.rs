@@ -9,7 +9,7 @@ use std::fmt;
 
 use serde::Serialize;
 
-use super::devices::{self, DeviceChoice, DeviceError, Direction};
+use super::devices::{self, Direction};
 
 pub mod calibrate;
 mod mixer;
@@ -116,12 +116,6 @@ fn purpose(direction: Direction) -> &'static str {
         Direction::Record => "sets how loud it records",
         Direction::Play => "sets how loud it plays",
     }
-}
-
-/// The id of the device whose mixer is meant. The device is not opened: a program that uses it is no
-/// hindrance.
-pub fn device(choice: &DeviceChoice, direction: Direction) -> Result<String, DeviceError> {
-    devices::id(choice, direction)
 }
 
 /// How the device with this id, one of [`devices::list`], stands.

@@ -1,10 +1,11 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use super::board::Pair;
 use super::{Context, Failure};
 use crate::agent::Agent;
 use crate::audio::capture::Capture;
-use crate::audio::devices::{self, DeviceChoice, DeviceError, Direction};
+use crate::audio::devices::{self, DeviceError, Direction};
 use crate::audio::levels;
 use crate::audio::playback::Playback;
 use crate::audio::sounding;
@@ -39,15 +40,8 @@ pub struct Args {
     agent: Option<PathBuf>,
     #[command(flatten)]
     state: super::train::State,
-    /// Board profile: a name from boards/ or a file (default: the one this program was built for).
-    #[arg(long, value_name = "BOARD")]
-    board: Option<String>,
-    /// Microphone: an id or a part of a name from `mynah devices` (default: the board's).
-    #[arg(long, value_name = "NAME")]
-    mic: Option<DeviceChoice>,
-    /// Speaker, likewise.
-    #[arg(long, value_name = "NAME")]
-    speaker: Option<DeviceChoice>,
+    #[command(flatten)]
+    devices: Pair,
     /// Neither listen nor play.
     #[arg(long)]
     no_sound: bool,
@@ -64,10 +58,7 @@ pub fn run(args: &Args, context: &Context) -> Result<(), Failure> {
         }
         Ok(())
     };
-    let board = match &args.board {
-        Some(board) => Board::load(board).map_err(Failure::input)?,
-        None => Board::default_for_build(),
-    };
+    let board = args.devices.profile.load()?;
     let kernel = Kernel::current();
     let slower = kernel.as_ref().ok().and_then(|k| board.slower_than_expected(k.name()));
     show(machine::kernel(kernel, slower))?;
@@ -128,8 +119,7 @@ fn listen_and_play(
     let listed = devices::list();
     let audio = &board.audio;
 
-    // What is tried is the device that should work, not what would stand in for it.
-    let microphone = DeviceChoice::first(args.mic.as_ref(), &audio.capture_device);
+    let microphone = args.devices.choice(Direction::Record, board);
     let mut capture = Capture::open(&microphone, &wish);
     let opened = capture.as_ref().map(|capture| capture.device());
     show(sound::device(&listed, Direction::Record, opened))?;
@@ -150,7 +140,7 @@ fn listen_and_play(
         show(room)?;
     }
 
-    let speaker = DeviceChoice::first(args.speaker.as_ref(), &audio.playback_device);
+    let speaker = args.devices.choice(Direction::Play, board);
     let mut playback = Playback::open(&speaker, &wish);
     let opened = playback.as_ref().map(|playback| playback.device());
     show(sound::device(&listed, Direction::Play, opened))?;

@@ -3,15 +3,15 @@ use std::time::Duration;
 use anyhow::{Context as _, anyhow};
 use serde::Serialize;
 
+use super::board::Pair;
 use super::{Context, Failure};
 use crate::audio::capture::Capture;
-use crate::audio::devices::{DeviceChoice, Direction};
+use crate::audio::devices::{self, DeviceChoice, Direction};
 use crate::audio::levels::calibrate::{self, Heard, Turned, Wish};
 use crate::audio::levels::{self, Level, LevelError};
 use crate::audio::playback::Playback;
 use crate::audio::sounding;
 use crate::audio::stream::StreamWish;
-use crate::config::board::Board;
 use crate::units::{SAMPLE_RATE_HZ, rms_dbfs};
 
 /// How loud our own voice is before the speaker turns it up or down, in dB relative to full scale.
@@ -47,16 +47,8 @@ pub struct Args {
     /// Play a tone at different levels and listen for it: half a minute at most. Nobody should talk.
     #[arg(long, conflicts_with_all = ["capture", "playback"])]
     calibrate: bool,
-    /// Board profile whose devices are meant: a name from boards/ or a file (default: the one this
-    /// program was built for).
-    #[arg(long, value_name = "BOARD")]
-    board: Option<String>,
-    /// Microphone: an id or a part of a name from `mynah devices` (default: the board's).
-    #[arg(long, value_name = "NAME")]
-    mic: Option<DeviceChoice>,
-    /// Speaker, likewise.
-    #[arg(long, value_name = "NAME")]
-    speaker: Option<DeviceChoice>,
+    #[command(flatten)]
+    devices: Pair,
 }
 
 /// One line of `--json`.
@@ -69,14 +61,8 @@ struct Line<'a> {
 }
 
 pub fn run(args: &Args, context: &Context) -> Result<(), Failure> {
-    let board = match &args.board {
-        Some(board) => Board::load(board).map_err(Failure::input)?,
-        None => Board::default_for_build(),
-    };
-    let choice = |direction| match direction {
-        Direction::Record => DeviceChoice::first(args.mic.as_ref(), &board.audio.capture_device),
-        Direction::Play => DeviceChoice::first(args.speaker.as_ref(), &board.audio.playback_device),
-    };
+    let board = args.devices.profile.load()?;
+    let choice = |direction| args.devices.choice(direction, &board);
     if args.calibrate {
         return find_levels(&choice(Direction::Record), &choice(Direction::Play), context);
     }
@@ -84,7 +70,7 @@ pub fn run(args: &Args, context: &Context) -> Result<(), Failure> {
     for (direction, percent) in
         [(Direction::Record, args.capture), (Direction::Play, args.playback)]
     {
-        let id = match levels::device(&choice(direction), direction) {
+        let id = match devices::id(&choice(direction), direction) {
             Ok(id) => id,
             Err(error) => {
                 failed.push(anyhow::Error::from(error));

@@ -10,6 +10,7 @@ use crate::models::{ModelError, ModelStore};
 use crate::sandbox;
 
 mod bench;
+mod board;
 mod chat;
 mod check;
 mod demo;

@@ -5,11 +5,11 @@ use std::time::Instant;
 
 use anyhow::Context as _;
 
+use super::board::Profile;
 use super::train::{Hears, prepare};
 use super::{Context, Failure, keyboard};
 use crate::agent::Agent;
 use crate::audio::devices::{DeviceChoice, DeviceError, Direction};
-use crate::config::board::Board;
 use crate::nn::kernels::Kernel;
 use crate::observe::Event;
 use crate::observe::budget::BudgetWatch;
@@ -35,9 +35,8 @@ pub struct Args {
     agent: PathBuf,
     #[command(flatten)]
     state: super::train::State,
-    /// Board profile: a name from boards/ or a file (default: the one this program was built for).
-    #[arg(long, value_name = "BOARD")]
-    board: Option<String>,
+    #[command(flatten)]
+    profile: Profile,
     /// Microphone: an id or a part of a name from `mynah devices` (default: the board's). Given
     /// several times, the first that works is used, and the next when it stays away.
     #[arg(long, value_name = "NAME")]
@@ -64,7 +63,7 @@ impl Args {
         Self {
             agent,
             state: Default::default(),
-            board: None,
+            profile: Profile::default(),
             mic: Vec::new(),
             speaker: Vec::new(),
             headset: false,
@@ -84,10 +83,7 @@ impl Args {
 
 pub fn run(args: &Args, context: &Context) -> Result<(), Failure> {
     let started = Instant::now();
-    let board = match &args.board {
-        Some(board) => Board::load(board).map_err(Failure::input)?,
-        None => Board::default_for_build(),
-    };
+    let board = args.profile.load()?;
     let mut agent = Agent::load(&args.agent).map_err(Failure::input)?;
     let models = context.models()?;
     prepare(&mut agent, &models, &args.state, Hears::Speech)?;

@@ -51,10 +51,10 @@ const LEARN_FIRST_FRAMES: u32 = 3_000 / FRAME_MS;
 /// forgetting what is known, this costs visitors more than it saves: it also happens beside them.
 const WRONG: f32 = 1.4;
 const FORGET_SOON: f32 = 0.7;
+const WRONG_FRAMES: u32 = 240 / FRAME_MS;
 /// What the filter expects is not to be found in what is heard when it and what is left have together
 /// so many times the power of what is heard. Beside a visitor it is about one.
 const ODD: f32 = 1.5;
-const WRONG_FRAMES: u32 = 240 / FRAME_MS;
 /// Of these, as many have passed as soon as the filter was moved to where it is right again.
 const SHIFTED: u32 = WRONG_FRAMES - 80 / FRAME_MS;
 /// Nobody who is to be heard is so much softer than our voice, in decibels: the judge finds speech in

@@ -7,12 +7,11 @@ use super::link::Shared;
 use super::report::Reporter;
 use super::source::{Next, Source};
 use super::supervisor::{Change, Supervisor};
-use super::tally::Tally;
-use crate::audio::capture::{Capture, CaptureStats};
+use crate::audio::capture::Capture;
 use crate::audio::devices::Direction;
 use crate::audio::frames::TimedFrame;
 use crate::audio::signal::{Signal, SignalWatch};
-use crate::observe::{DeviceCounters, DeviceState, Event};
+use crate::observe::{DeviceState, Event};
 use crate::units::{FRAME_LEN, FRAME_MS, Frame, SamplePos};
 
 /// How long the listener waits for a frame before it asks whether the device still lives.
@@ -32,7 +31,6 @@ pub struct Microphone {
     shared: Arc<Shared>,
     report: Reporter,
     signal: SignalWatch,
-    tally: Tally,
     /// Position of the next frame.
     at: SamplePos,
     /// When the next frame is due by the clock.
@@ -50,7 +48,6 @@ impl Microphone {
             shared,
             report,
             signal: SignalWatch::default(),
-            tally: Tally::new(now),
             at: SamplePos(0),
             due: now,
             lost: None,
@@ -85,20 +82,16 @@ impl Microphone {
 
     fn look(&mut self) {
         let now = Instant::now();
-        if let Some(capture) = self.supervisor.device() {
-            self.tally.see(counters(&capture.stats()));
-        }
         // Between two frames it is never busy; what is being said goes on with another microphone.
         match self.supervisor.look(now, false) {
             None => {}
             Some(Change::Lost(error)) => {
-                self.tally.lost();
                 self.lost = Some(now);
                 let hint = "check its cable; it is opened again as soon as it is back";
                 self.tell(DeviceState::Lost, error.to_string(), Some(hint));
             }
-            Some(Change::Back(away)) => self.open_again(DeviceState::Back, away),
-            Some(Change::Replaced(away)) => self.open_again(DeviceState::Replaced, away),
+            Some(Change::Back) => self.open_again(DeviceState::Back),
+            Some(Change::Replaced) => self.open_again(DeviceState::Replaced),
         }
         if let Some(error) = self.supervisor.complaint() {
             self.report.send(Event::level_not_set(&error));
@@ -106,7 +99,7 @@ impl Microphone {
         if self.lost.is_some_and(|lost| now.duration_since(lost) >= DEAF_AFTER) {
             self.shared.set_deaf(true);
         }
-        if let Some((xruns, gaps)) = self.tally.dropouts(now) {
+        if let Some((xruns, gaps)) = self.supervisor.dropouts(now) {
             self.report.send(Event::Dropout {
                 at: self.at,
                 device: Direction::Record,
@@ -114,12 +107,11 @@ impl Microphone {
                 gaps,
             });
         }
-        self.shared.set_microphone(self.tally.total());
+        self.shared.set_microphone(self.supervisor.counters());
     }
 
-    fn open_again(&mut self, state: DeviceState, away: Duration) {
+    fn open_again(&mut self, state: DeviceState) {
         self.lost = None;
-        self.tally.back(away);
         self.signal.restart();
         self.shared.set_deaf(false);
         self.tell(state, self.supervisor.opened(state), None);
@@ -161,11 +153,6 @@ impl Source for Microphone {
         self.look();
         Next::Waiting
     }
-}
-
-fn counters(stats: &CaptureStats) -> DeviceCounters {
-    let CaptureStats { gaps, xruns, errors, .. } = *stats;
-    DeviceCounters { gaps, xruns, errors, ..DeviceCounters::default() }
 }
 
 /// What a signal means, and what to do about it.

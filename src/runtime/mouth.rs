@@ -6,11 +6,10 @@ use std::time::Instant;
 
 use super::speaker::{STOP_FADE, lock, to_voice};
 use super::supervisor::{Change, Supervisor};
-use super::tally::Tally;
 use super::wording::{Cut, Wording};
 use crate::audio::devices::DeviceError;
 use crate::audio::levels::LevelError;
-use crate::audio::playback::{Flushed, Playback, PlaybackControl, PlaybackStats};
+use crate::audio::playback::{Flushed, Playback, PlaybackControl};
 use crate::audio::reference::Reference;
 use crate::audio::track::Track;
 use crate::observe::{DeviceCounters, DeviceState};
@@ -42,7 +41,6 @@ pub enum SpeakerChange {
 /// The thinker's mouth: clauses go in, positions of begin and end come out.
 pub struct Mouth {
     output: Output,
-    tally: Tally,
     /// Sound the device had no room for yet.
     pending: VecDeque<f32>,
     /// The reply is whole: when nothing is pending, the device may be told.
@@ -69,7 +67,6 @@ impl Mouth {
     fn with(output: Output) -> Self {
         Self {
             output,
-            tally: Tally::new(Instant::now()),
             pending: VecDeque::new(),
             whole: true,
             begins: SamplePos(0),
@@ -191,20 +188,15 @@ impl Mouth {
     pub fn look_after(&mut self) -> Option<SpeakerChange> {
         let now = Instant::now();
         let Output::Device(speaker) = &mut self.output else { return None };
-        if let Some(playback) = speaker.device() {
-            self.tally.see(counters(&playback.stats()));
-        }
-        let (state, away) = match speaker.look(now, self.ends.is_some())? {
+        let state = match speaker.look(now, self.ends.is_some())? {
             Change::Lost(error) => {
-                self.tally.lost();
                 self.pending.clear();
                 self.ends = None;
                 return Some(SpeakerChange::Lost(error));
             }
-            Change::Back(away) => (DeviceState::Back, away),
-            Change::Replaced(away) => (DeviceState::Replaced, away),
+            Change::Back => DeviceState::Back,
+            Change::Replaced => DeviceState::Replaced,
         };
-        self.tally.back(away);
         let what = speaker.opened(state);
         let playback = speaker.device()?;
         let control = Arc::clone(playback.control());
@@ -227,7 +219,10 @@ impl Mouth {
 
     /// What went wrong with the speaker.
     pub fn counters(&self) -> DeviceCounters {
-        self.tally.total()
+        match &self.output {
+            Output::Device(speaker) => speaker.counters(),
+            Output::Track(_) => DeviceCounters::default(),
+        }
     }
 
     /// See [`Supervisor::complaint`].
@@ -238,9 +233,12 @@ impl Mouth {
         }
     }
 
-    /// See [`Tally::dropouts`].
+    /// See [`Supervisor::dropouts`].
     pub fn dropouts(&mut self) -> Option<(u64, u64)> {
-        self.tally.dropouts(Instant::now())
+        match &mut self.output {
+            Output::Device(speaker) => speaker.dropouts(Instant::now()),
+            Output::Track(_) => None,
+        }
     }
 }
 
@@ -251,11 +249,6 @@ impl Output {
             Self::Track(_) => None,
         }
     }
-}
-
-fn counters(stats: &PlaybackStats) -> DeviceCounters {
-    let PlaybackStats { underruns, xruns, errors, .. } = *stats;
-    DeviceCounters { gaps: underruns, xruns, errors, ..DeviceCounters::default() }
 }
 
 /// Length of voice samples in stream samples, rounded up.

@@ -10,13 +10,14 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Receiver, TryRecvError, bounded};
 
 use super::back_off::BackOff;
+use super::tally::Tally;
 use crate::audio::aside;
 use crate::audio::capture::Capture;
 use crate::audio::devices::{DeviceChoice, DeviceError, Direction};
 use crate::audio::levels::{self, LevelError};
 use crate::audio::playback::Playback;
 use crate::audio::stream::{Format, StreamWish};
-use crate::observe::DeviceState;
+use crate::observe::{DeviceCounters, DeviceState};
 
 /// So long only the device that was lost is tried.
 const SAME_FOR: Duration = Duration::from_secs(5);
@@ -41,10 +42,12 @@ pub trait Device: Sized + Send + 'static {
     /// As `mynah devices` lists it.
     fn id(&self) -> &str;
     fn format(&self) -> Format;
+    /// What went wrong since it was opened.
+    fn counters(&self) -> DeviceCounters;
 }
 
 macro_rules! device {
-    ($device:ty, $direction:expr) => {
+    ($device:ty, $direction:expr, $gaps:ident) => {
         impl Device for $device {
             const DIRECTION: Direction = $direction;
 
@@ -67,21 +70,27 @@ macro_rules! device {
             fn format(&self) -> Format {
                 self.format()
             }
+
+            fn counters(&self) -> DeviceCounters {
+                let stats = self.stats();
+                let (xruns, gaps, errors) = (stats.xruns, stats.$gaps, stats.errors);
+                DeviceCounters { xruns, gaps, errors, ..DeviceCounters::default() }
+            }
         }
     };
 }
-device!(Capture, Direction::Record);
-device!(Playback, Direction::Play);
+device!(Capture, Direction::Record, gaps);
+device!(Playback, Direction::Play, underruns);
 
 /// What [`Supervisor::look`] found.
 #[derive(Debug)]
 pub enum Change {
     /// The device works no more. It is closed.
     Lost(DeviceError),
-    /// The same one is open again, after so long.
-    Back(Duration),
+    /// The same one is open again.
+    Back,
     /// Another one is open: the lost one stayed away for so long, or a better one is back.
-    Replaced(Duration),
+    Replaced,
 }
 
 pub struct Supervisor<D: Device> {
@@ -101,6 +110,7 @@ pub struct Supervisor<D: Device> {
     hangs_after: Duration,
     /// The level that was asked for was not reached at the last opening.
     complaint: Option<LevelError>,
+    tally: Tally,
 }
 
 /// How devices are opened.
@@ -146,6 +156,7 @@ impl<D: Device> Supervisor<D> {
                         attempt: None,
                         hangs_after: HANGS_AFTER,
                         complaint: level.err(),
+                        tally: Tally::new(Instant::now()),
                     });
                 }
                 Err(error) => _ = first.get_or_insert(error),
@@ -169,6 +180,16 @@ impl<D: Device> Supervisor<D> {
         self.complaint.take()
     }
 
+    /// What went wrong with the devices that were open, all in all.
+    pub fn counters(&self) -> DeviceCounters {
+        self.tally.total()
+    }
+
+    /// See [`Tally::dropouts`].
+    pub fn dropouts(&mut self, now: Instant) -> Option<(u64, u64)> {
+        self.tally.dropouts(now)
+    }
+
     /// A sentence on a device that was just opened.
     pub fn opened(&self, state: DeviceState) -> String {
         let how = if state == DeviceState::Back { "is back" } else { "is used from now on" };
@@ -179,7 +200,9 @@ impl<D: Device> Supervisor<D> {
     /// Looks after the device. Never waits. A device that is `busy` is not left for a better one.
     pub fn look(&mut self, now: Instant, busy: bool) -> Option<Change> {
         let Some(device) = &mut self.device else { return self.look_for_lost(now) };
+        self.tally.see(device.counters());
         if let Err(error) = device.check() {
+            self.tally.lost();
             self.close();
             self.attempt = None;
             self.lost = Some((now, BackOff::new(now)));
@@ -195,7 +218,7 @@ impl<D: Device> Supervisor<D> {
         let found = self.over(now)?;
         self.look_at = now + BETTER_EVERY;
         self.take(found?, now);
-        Some(Change::Replaced(Duration::ZERO))
+        Some(Change::Replaced)
     }
 
     fn look_for_lost(&mut self, now: Instant) -> Option<Change> {
@@ -215,8 +238,9 @@ impl<D: Device> Supervisor<D> {
         }
         let opened = self.over(now)??;
         let same = self.name == opened.device.id();
+        self.tally.back(away);
         self.take(opened, now);
-        Some(if same { Change::Back(away) } else { Change::Replaced(away) })
+        Some(if same { Change::Back } else { Change::Replaced })
     }
 
     /// What an attempt came to, once it is over; it is then forgotten.
@@ -250,6 +274,7 @@ impl<D: Device> Supervisor<D> {
 
     fn close(&mut self) {
         if let Some(device) = self.device.take() {
+            self.tally.closed();
             aside::close(device);
         }
     }
@@ -348,6 +373,10 @@ mod tests {
         fn format(&self) -> Format {
             Format { rate_hz: 48_000, channels: 1, sample: cpal::SampleFormat::F32 }
         }
+
+        fn counters(&self) -> DeviceCounters {
+            DeviceCounters { xruns: 1, ..DeviceCounters::default() }
+        }
     }
 
     impl Fake {
@@ -383,8 +412,8 @@ mod tests {
                 std::thread::sleep(Duration::from_millis(2));
                 changes.extend(self.supervisor.look(self.now, busy).map(|change| match change {
                     Change::Lost(_) => "lost",
-                    Change::Back(_) => "back",
-                    Change::Replaced(_) => "replaced",
+                    Change::Back => "back",
+                    Change::Replaced => "replaced",
                 }));
             }
             (changes.join(" "), self.supervisor.device().map(|fake| fake.id()))
@@ -400,6 +429,9 @@ mod tests {
         assert_eq!(bench.pass(3, false), ("lost".into(), None));
         plug("a1");
         assert_eq!(bench.pass(3, false), ("back".into(), Some("a1")));
+        let DeviceCounters { lost, away_ms, xruns, .. } = bench.supervisor.counters();
+        assert_eq!((lost, xruns), (1, 2));
+        assert!(away_ms > 2_000, "{away_ms}");
     }
 
     #[test]
@@ -412,6 +444,8 @@ mod tests {
         plug("b1");
         assert_eq!(bench.pass(70, true), (String::new(), Some("b2")), "it is busy");
         assert_eq!(bench.pass(35, false), ("replaced".into(), Some("b1")));
+        bench.pass(1, false);
+        assert_eq!(bench.supervisor.counters().xruns, 3, "each opening counts its own");
     }
 
     #[test]

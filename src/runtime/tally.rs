@@ -26,11 +26,15 @@ impl Tally {
         self.open = open;
     }
 
-    /// The device was lost: what comes next counts anew.
-    pub fn lost(&mut self) {
+    /// The stream was closed: what comes next counts anew.
+    pub fn closed(&mut self) {
         self.past = self.total();
-        self.past.lost += 1;
         self.open = DeviceCounters::default();
+    }
+
+    /// The device was lost.
+    pub fn lost(&mut self) {
+        self.past.lost += 1;
     }
 
     /// It was away for so long.
@@ -78,6 +82,7 @@ mod tests {
         tally.see(counted(3, 1));
         assert_eq!(tally.dropouts(at(1_900)), None);
         tally.lost();
+        tally.closed();
         tally.back(Duration::from_secs(2));
         tally.see(counted(4, 0));
         assert_eq!(tally.dropouts(at(2_100)), Some((5, 0)));

@@ -14,20 +14,24 @@ use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 /// Sample rates of the two virtual devices, in hertz.
 pub const MIC_RATE_HZ: u32 = 16_000;
 pub const SPEAKER_RATE_HZ: u32 = 48_000;
 
-/// A virtual card that runs, and ends when this is dropped.
+/// Sound does not wait for a machine that is busy with another test's.
+static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+
+/// A virtual card that runs, and ends when this is dropped; the only one of its program.
 pub struct VirtualCard {
     card: Card,
     daemon: Child,
     /// Null sinks fall asleep when nobody listens and then swallow the first 0.8 s.
     keepers: Vec<Child>,
     _folder: tempfile::TempDir,
+    _only: MutexGuard<'static, ()>,
 }
 
 /// What can be done with a running card.
@@ -43,12 +47,13 @@ impl std::ops::Deref for VirtualCard {
 }
 
 impl VirtualCard {
-    /// Starts the daemon and waits until it answers.
+    /// Starts the daemon, once no other test has one, and waits until it answers.
     ///
     /// # Panics
     ///
     /// If it does not start within half a minute; the message ends with the daemon's log.
     pub fn start() -> Self {
+        let only = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
         let folder =
             tempfile::Builder::new().prefix("vcard").tempdir().expect("a temporary folder");
         let path = folder.path();
@@ -58,7 +63,7 @@ impl VirtualCard {
         }
         let card = Card { folder: path.to_path_buf() };
         let daemon = card.daemon();
-        let mut card = Self { card, daemon, keepers: Vec::new(), _folder: folder };
+        let mut card = Self { card, daemon, keepers: Vec::new(), _folder: folder, _only: only };
         card.wait_until_it_answers();
         card.keep_awake();
         card
@@ -233,15 +238,12 @@ impl Drop for Recording {
 }
 
 /// Runs `body` on a card of its own, in a process of its own that sees no other; `test` is the name
-/// of the test that calls this. One such test runs at a time: sound does not wait for a busy
-/// machine.
+/// of the test that calls this.
 pub fn on_a_card(test: &str, body: impl FnOnce(&Card)) {
     const FOLDER: &str = "MYNAH_TEST_CARD";
     if let Some(folder) = std::env::var_os(FOLDER) {
         return body(&Card { folder: folder.into() });
     }
-    static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
-    let _only = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
     let card = VirtualCard::start();
     let output = Command::new(std::env::current_exe().expect("this test program"))
         .args([test, "--exact", "--include-ignored", "--nocapture"])

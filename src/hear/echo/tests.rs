@@ -174,7 +174,7 @@ fn a_visitor_stays_whole_over_our_voice() {
     // 10 dB below us.
     let visitor = voice(2.0, 11);
     let softer = 10f32.powf((ours - 10.0 - rms_dbfs(&visitor)) / 20.0);
-    let visitor: Vec<f32> = visitor.iter().step_by(1).map(|s| s * softer).collect();
+    let visitor: Vec<f32> = visitor.iter().map(|s| s * softer).collect();
     let (_, words, speech) = scene.run(2.0, &visitor);
     let late = &visitor[..words.len() - BLOCK];
     let wrong: Vec<f32> = words[BLOCK..].iter().zip(late).map(|(a, b)| a - b).collect();
@@ -184,6 +184,22 @@ fn a_visitor_stays_whole_over_our_voice() {
     let (before, beside) = (rms_dbfs(seconds(&alone, 6.0, 8.0)), rms_dbfs(&speech));
     assert!(beside > visitor - 4.0 && before < beside - 20.0, "{before} dB, {beside} dB");
     assert!(rms_dbfs(&heard) > visitor, "which is softer than us");
+}
+
+#[test]
+fn who_whispers_far_below_us_is_nobody() {
+    for (softer_db, heard) in [(20.0, true), (45.0, false)] {
+        let mut scene = Scene::new(EchoPath::plain(room(), 40), &voice(12.0, 15));
+        scene.run(8.0, &[]);
+        let ours = scene.canceller.ours_dbfs().expect("our voice was heard");
+        let visitor = voice(2.0, 16);
+        let gain = 10f32.powf((ours - softer_db - rms_dbfs(&visitor)) / 20.0);
+        let visitor: Vec<f32> = visitor.iter().map(|s| s * gain).collect();
+        let (_, words, speech) = scene.run(2.0, &visitor);
+        let judged = speech.iter().filter(|sample| **sample != 0.0).count();
+        assert_eq!(judged > speech.len() / 10, heard, "{softer_db} dB: {judged} samples");
+        assert!(words.iter().all(|sample| *sample != 0.0), "words are heard all the same");
+    }
 }
 
 #[test]
