@@ -227,6 +227,7 @@ pub fn self_hearing(
     let mut canceller: Option<(EchoCanceller, Reference)> =
         cancel.then(|| (EchoCanceller::new(VOICE_RATE_HZ), echo.tap()));
     let (mut ear, mut barge_in) = (Ear::new(silero, endpoint)?, BargeIn::default());
+    ear.set_speaking(true);
     let (mut track, mut draw) = (Track::new(VOICE_RATE_HZ), Draw::new(condition.seed));
     let mut heard = SelfHearing {
         condition: condition.name(),

@@ -76,6 +76,8 @@ pub struct EndpointPolicy {
     foreground: Foreground,
     /// Who talked on when the last utterance ended.
     others: Option<Others>,
+    /// Our own voice sounds.
+    speaking: bool,
 }
 
 /// Most events one decision can bring: a pause that ends and a cut, with room to spare.
@@ -92,6 +94,7 @@ impl EndpointPolicy {
             not_before: SamplePos::default(),
             foreground: Foreground::default(),
             others: None,
+            speaking: false,
         })
     }
 
@@ -119,6 +122,11 @@ impl EndpointPolicy {
     /// Takes in how loud the frame is that begins at `at`. Without levels everybody is near.
     pub fn measure(&mut self, at: SamplePos, frame: &Frame) {
         self.foreground.push(at, frame);
+    }
+
+    /// Whether our own voice sounds: from now on, who speaks interrupts us.
+    pub fn set_speaking(&mut self, speaking: bool) {
+        self.speaking = speaking;
     }
 
     /// How loud the nearest speaker since `onset` is, in dB relative to full scale.
@@ -154,7 +162,12 @@ impl EndpointPolicy {
                 self.others = None;
             }
         }
-        let Some(run) = self.real_run().filter(|run| run.end > self.not_before) else { return };
+        let enough_ms = match self.speaking {
+            true => self.settings.min_interruption_ms,
+            false => self.settings.min_speech_ms,
+        };
+        let new = |run: &Span| run.end > self.not_before && run.ms() >= u64::from(enough_ms);
+        let Some(run) = self.run.filter(new) else { return };
         // Speech that was cut for its length goes on from the cut.
         let mut onset = run.start.max(self.not_before);
         if let Some(others) = &self.others {

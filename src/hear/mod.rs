@@ -111,6 +111,12 @@ impl Ear {
         policy.decide(end, view)
     }
 
+    /// Whether our own voice sounds, from the next frame on: see
+    /// [`EndpointSettings::min_interruption_ms`].
+    pub fn set_speaking(&mut self, speaking: bool) {
+        self.policy.set_speaking(speaking);
+    }
+
     /// How sure the judge is of the newest sound it heard whole that there is speech in it, 0..1.
     pub fn probability(&self) -> f32 {
         self.probability

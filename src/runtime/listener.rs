@@ -110,6 +110,7 @@ impl<S: Source> Listener<S> {
         let frame = if deaf { &[0.0; FRAME_LEN] } else { samples };
         let view = self.link.shared.view();
         let now = at + FRAME_LEN as u64;
+        self.ear.set_speaking(speaking);
         let events = self.ear.push(at, frame, view.as_ref());
         let noticed = Noticed {
             speaking,

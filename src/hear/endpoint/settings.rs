@@ -20,6 +20,9 @@ pub struct EndpointSettings {
     pub silence_probability: f32,
     /// Speech shorter than this is a click, wherever it happens.
     pub min_speech_ms: u32,
+    /// So much speech interrupts us while we speak, which is less: silence has to fall soon, and
+    /// who speaks over somebody else speaks up.
+    pub min_interruption_ms: u32,
     /// Sound kept from before the onset: a judge needs some voice before it is sure, and the
     /// breathy consonant before that is still part of the word.
     pub pre_roll_ms: u32,
@@ -55,6 +58,7 @@ impl Default for EndpointSettings {
             speech_probability: 0.5,
             silence_probability: 0.35,
             min_speech_ms: 80,
+            min_interruption_ms: 60,
             pre_roll_ms: 300,
             tail_ms: 200,
             pause_ms: 200,
@@ -74,6 +78,7 @@ impl EndpointSettings {
         self.check_probabilities()?;
         let times = [
             ("min_speech_ms", self.min_speech_ms),
+            ("min_interruption_ms", self.min_interruption_ms),
             ("pre_roll_ms", self.pre_roll_ms),
             ("tail_ms", self.tail_ms),
             ("pause_ms", self.pause_ms),
@@ -100,6 +105,10 @@ impl EndpointSettings {
             (
                 ("hangover_ms", self.hangover_ms),
                 ("hangover_cannot_end_ms", self.hangover_cannot_end_ms),
+            ),
+            (
+                ("min_interruption_ms", self.min_interruption_ms),
+                ("min_speech_ms", self.min_speech_ms),
             ),
             (("min_speech_ms", self.min_speech_ms), ("max_utterance_ms", self.max_utterance_ms)),
         ];

@@ -12,6 +12,7 @@ use crate::units::FRAME_LEN;
 fn small() -> EndpointSettings {
     EndpointSettings {
         min_speech_ms: 40,
+        min_interruption_ms: 20,
         pre_roll_ms: 40,
         tail_ms: 20,
         pause_ms: 40,
@@ -111,6 +112,20 @@ fn among_others(stretches: &[(char, usize)]) -> (Vec<Heard>, String) {
     let heard = play(EndpointSettings::default(), &picture, |_| None);
     let marks = heard.iter().flatten().map(mark).collect();
     (heard.into_iter().flatten().collect(), marks)
+}
+
+#[test]
+fn one_interrupts_us_sooner_than_one_begins_in_silence() {
+    for (speaking, expected) in [(false, [0, 0, 1]), (true, [0, 1, 0])] {
+        let mut policy = EndpointPolicy::new(small()).unwrap();
+        policy.set_speaking(speaking);
+        let starts = [0.05, 0.9, 0.9].iter().enumerate().map(|(i, probability)| {
+            let span = frame_span(i);
+            policy.hear(Evidence { span, probability: *probability });
+            policy.decide(span.end, None).len()
+        });
+        assert_eq!(starts.collect::<Vec<_>>(), expected, "speaking: {speaking}");
+    }
 }
 
 #[test]
