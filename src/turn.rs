@@ -12,9 +12,10 @@ use crate::units::{SamplePos, Span};
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Completeness {
-    /// A whole request that nothing in the grammar continues.
+    /// A whole request to which nothing in the grammar adds anything, but for words such as
+    /// "please".
     Complete,
-    /// A whole request that more words could extend ("a latte" … "with milk"), or words that the
+    /// A whole request that more words could add to ("a latte" … "with milk"), or words that the
     /// grammar does not know.
     #[default]
     MayContinue,
@@ -36,11 +37,13 @@ pub enum Expected {
 }
 
 /// The thinker's latest opinion, read by the endpoint policy.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct View {
     /// The sound the opinion is about; older than the utterance at hand means stale.
     pub span: Span,
     pub completeness: Completeness,
+    /// How sure the interpreter is of what it was taken for, 0..1.
+    pub confidence: f32,
     pub expected: Expected,
 }
 
@@ -72,6 +75,7 @@ impl Heard {
     pub fn at(&self) -> SamplePos {
         match *self {
             Self::SpeechStart { at }
+            | Self::Spotted { at, .. }
             | Self::Resume { at }
             | Self::Ducked { at }
             | Self::Unducked { at }
@@ -81,6 +85,15 @@ impl Heard {
             Self::SpeechEnd { decided_at, .. } => decided_at,
         }
     }
+}
+
+/// What somebody does with a button: a key, a line of a socket, a switch, a place on a screen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Press {
+    Down,
+    Up,
+    /// Both at once, where only that is told.
+    Tap,
 }
 
 /// From listener to thinker, over the bounded event channel.
@@ -99,6 +112,9 @@ pub enum Heard {
     /// The utterance is over. `span` includes the pre-roll; `decided_at` is where the policy
     /// stopped waiting, `last_speech` where it last heard speech.
     SpeechEnd { span: Span, last_speech: SamplePos, decided_at: SamplePos, why: EndReason },
+    /// The small network number `phrase` heard its phrase, which ended shortly before `at`, and is
+    /// so sure of it in thousandths.
+    Spotted { at: SamplePos, phrase: u8, per_mille: u16 },
     /// The deadline the thinker had asked for has come. Sample time is the only clock, and the
     /// listener holds it.
     Due { at: SamplePos },

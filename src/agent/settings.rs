@@ -10,6 +10,7 @@ use toml::de::{DeTable, DeValue, ValueDeserializer};
 use super::thresholds::{Costs, Thresholds};
 use crate::config::diagnostic::{Diagnostic, Source, nearest};
 use crate::hear::EndpointSettings;
+use crate::nlu::WAKE_BOUND;
 use crate::tts::{PACE, PITCH};
 
 /// The checked settings of an agent.
@@ -29,14 +30,46 @@ pub enum ListeningMode {
     /// All the time.
     #[default]
     Always,
+    /// After somebody said one of its phrases.
+    Wake,
+    /// While somebody presses a button.
+    PushToTalk,
 }
 
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct ListeningSettings {
     pub mode: ListeningMode,
+    /// What the agent is called by in mode `wake`, as written; at least one there.
+    pub phrases: Vec<String>,
+    /// How long it stays awake for more after an answer, in seconds.
+    pub follow_up_s: f64,
+    /// How probable a call must be, 0..1.
+    pub wake_bound: f32,
+    /// How probable a phrase must be to the small network that knows it, 0..1; it is never less than
+    /// what the network's authors recommend.
+    pub spot_bound: f32,
     /// While nobody is being served, let talk that is not understood pass without a word: for
     /// rooms in which people talk to each other.
     pub ignore_unknown: bool,
+}
+
+impl Default for ListeningSettings {
+    fn default() -> Self {
+        Self {
+            mode: ListeningMode::Always,
+            phrases: Vec::new(),
+            follow_up_s: 8.0,
+            wake_bound: WAKE_BOUND,
+            spot_bound: 0.0,
+            ignore_unknown: false,
+        }
+    }
+}
+
+impl ListeningSettings {
+    pub fn follow_up_ms(&self) -> u64 {
+        (self.follow_up_s * 1000.0) as u64
+    }
 }
 
 /// How the agent sounds.
@@ -95,6 +128,10 @@ impl Default for Limits {
 #[serde(deny_unknown_fields)]
 struct WrittenListening {
     mode: Option<Spanned<String>>,
+    phrases: Option<Vec<Spanned<String>>>,
+    follow_up_s: Option<Spanned<f64>>,
+    wake_bound: Option<Spanned<f64>>,
+    spot_bound: Option<Spanned<f64>>,
     ignore_unknown: Option<bool>,
 }
 
@@ -135,6 +172,8 @@ struct WrittenCosts {
 const SECTIONS: &[&str] =
     &["name", "listening", "voice", "endpoint", "time_outs", "limits", "thresholds", "costs"];
 
+/// Most phrases that an agent is called by.
+const MOST_PHRASES: usize = 10;
 /// A second is the least a person needs; after ten minutes nobody is there.
 const TIME_OUT_S: RangeInclusive<f64> = 1.0..=600.0;
 const NOT_UNDERSTOOD: RangeInclusive<f64> = 1.0..=20.0;
@@ -267,18 +306,45 @@ impl Toml<'_> {
     }
 
     fn listening(&mut self, value: Spanned<DeValue<'_>>, into: &mut ListeningSettings) {
+        let section = value.span();
         let Some(written) = self.section::<WrittenListening>(value) else { return };
         into.ignore_unknown = written.ignore_unknown.unwrap_or(into.ignore_unknown);
-        let Some(mode) = written.mode else { return };
-        let problem = match mode.get_ref().as_str() {
-            "always" => return,
-            planned @ ("wake" | "push-to-talk") => {
-                format!("listening.mode `{planned}` is not available yet")
-            }
-            other => format!("listening.mode cannot be `{other}`"),
+        if let Some(s) = self.number(written.follow_up_s, "listening.follow_up_s", &TIME_OUT_S) {
+            into.follow_up_s = s;
+        }
+        if let Some(p) = self.number(written.wake_bound, "listening.wake_bound", &PROBABILITY) {
+            into.wake_bound = p as f32;
+        }
+        if let Some(p) = self.number(written.spot_bound, "listening.spot_bound", &PROBABILITY) {
+            into.spot_bound = p as f32;
+        }
+        let phrases = written.phrases.unwrap_or_default();
+        if let Some(one_too_many) = phrases.get(MOST_PHRASES) {
+            let message = format!("listening.phrases has more than {MOST_PHRASES} phrases");
+            let help = "every one is another way to be woken by mistake: keep those people use";
+            let at = one_too_many.span();
+            self.problems.push(Diagnostic::new(self.source, at, message).help(help));
+        }
+        into.phrases = phrases.into_iter().map(Spanned::into_inner).collect();
+        let at = written.mode.as_ref().map_or_else(|| section.clone(), Spanned::span);
+        let (problem, help) = match written.mode.as_ref().map(|mode| mode.get_ref().as_str()) {
+            Some("wake") if into.phrases.is_empty() => (
+                "listening.mode is `wake`, and listening.phrases names no phrase".to_owned(),
+                "add a line like `phrases = [\"hey jarvis\"]`",
+            ),
+            Some("wake") => return into.mode = ListeningMode::Wake,
+            _ if !into.phrases.is_empty() => (
+                "listening.phrases is for the mode `wake` alone".to_owned(),
+                "write `mode = \"wake\"`, or delete the phrases",
+            ),
+            None | Some("always") => return into.mode = ListeningMode::Always,
+            Some("push-to-talk") => return into.mode = ListeningMode::PushToTalk,
+            Some(other) => (
+                format!("listening.mode cannot be `{other}`"),
+                "it is \"always\", \"wake\" or \"push-to-talk\"",
+            ),
         };
-        let help = "the mode that works today is \"always\"";
-        self.problems.push(Diagnostic::new(self.source, mode.span(), problem).help(help));
+        self.problems.push(Diagnostic::new(self.source, at, problem).help(help));
     }
 
     fn voice(&mut self, value: Spanned<DeValue<'_>>, into: &mut VoiceSettings) {
@@ -410,6 +476,18 @@ mod tests {
     }
 
     #[test]
+    fn an_agent_is_called_or_pressed() {
+        let listening = |text: &str| check(text).unwrap().listening;
+        let wake = listening(
+            "name = \"a\"\n[listening]\nmode = \"wake\"\nphrases = [\"hey you\"]\nfollow_up_s = 5\n",
+        );
+        assert_eq!(wake.mode, ListeningMode::Wake);
+        assert_eq!((wake.phrases, wake.follow_up_s), (vec!["hey you".to_owned()], 5.0));
+        let press = listening("name = \"a\"\n[listening]\nmode = \"push-to-talk\"\n");
+        assert_eq!(press.mode, ListeningMode::PushToTalk);
+    }
+
+    #[test]
     fn each_mistake_says_where_and_what_to_do() {
         for (text, parts) in [
             ("", &["agent.toml:1:1", "no `name`"][..]),
@@ -419,10 +497,10 @@ mod tests {
             ("name = \"a\"\n[voice]\npase = 1\n", &["agent.toml:3:1", "pase", "mean `pace`"]),
             ("name = \"a\"\n[voice]\npace = 9\n", &["agent.toml:3:8", "voice.pace is 9", "0.5"]),
             ("name = \"a\"\n[voice]\npace = \"x\"\n", &["agent.toml:3:8"]),
-            (
-                "name = \"a\"\n[listening]\nmode = \"wake\"\n",
-                &["3:8", "not available yet", "always"],
-            ),
+            ("name = \"a\"\n[listening]\nmode = \"wake\"\n", &["3:8", "names no phrase"]),
+            ("name = \"a\"\n[listening]\nphrases = [\"x\"]\n", &["2:", "mode `wake` alone"]),
+            ("name = \"a\"\n[listening]\nwake_bound = 2\n", &["3:14", "from 0 to 1"]),
+            ("name = \"a\"\n[listening]\nspot_bound = 2\n", &["3:14", "from 0 to 1"]),
             ("name = \"a\"\n[listening]\nmode = \"alwys\"\n", &["3:8", "cannot be `alwys`"]),
             ("name = \"a\"\n[endpoint]\nhangover_ms = 7\n", &["3:15", "hangover_ms is 7"]),
             ("name = \"a\"\n[endpoint]\nhangovr_ms = 7\n", &["3:1", "mean `hangover_ms`"]),

@@ -34,7 +34,7 @@ Examples:
 Requests, one a line, each answered by one JSON object (cpu_ms, wall_ms, resident_mb, peak_mb and
 what fits the request). SOUND is a WAV or FLAC file, or a length of our own voice, as in 3s. What a
 request needs is loaded before its clock starts, so a second one is warm.
-  load detector|recogniser|voice   start   clip 3s OUT.wav   judge SOUND   quiet 60s
+  load detector|recogniser|voice   start   clip 3s OUT.wav   judge SOUND   quiet 60s   spot 60s
   encode SOUND   decode SOUND   decode6 SOUND   recognise SOUND   understand TEXT   say TEXT
   orders   search   embed TEXT   learn")]
 pub struct Args {
@@ -181,6 +181,7 @@ fn measure(
     let learn = Took::whole(&ask("learn".into())?);
     let say = Said::new(&ask(format!("say {REPLY}"))?);
     let quiet = ask("quiet 60s".into())?;
+    let spot = ask("spot 60s".into())?;
     Ok(Report {
         mynah: env!("MYNAH_VERSION"),
         machine,
@@ -199,6 +200,7 @@ fn measure(
         learn,
         say,
         quiet_percent: report::share_of_sound(&quiet) * 100.0,
+        spot_percent: report::share_of_sound(&spot) * 100.0,
     })
 }
 

@@ -4,7 +4,8 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use super::{Context, Failure};
-use crate::agent::{Agent, AgentError};
+use crate::agent::{Agent, AgentError, ListeningMode};
+use crate::config::board::Board;
 use crate::nlu::{Overlap, Unspoken};
 use crate::tts::text::Phonemizer;
 
@@ -19,6 +20,10 @@ use crate::tts::text::Phonemizer;
 pub struct Args {
     /// The agent's folder
     pub agent: PathBuf,
+    /// Board it is to run on: a name from boards/ or a file (default: the one this program was built
+    /// for).
+    #[arg(long, value_name = "BOARD")]
+    pub board: Option<String>,
 }
 
 /// What `--json` prints: one object.
@@ -51,6 +56,13 @@ pub fn run(args: &Args, context: &Context) -> Result<(), Failure> {
         super::chat::print_json(&Report { agent: &args.agent, problems, warnings: &warnings })?;
     }
     let agent = loaded.map_err(Failure::input)?;
+    let board = match &args.board {
+        Some(board) => Board::load(board).map_err(Failure::input)?,
+        None => Board::default_for_build(),
+    };
+    if agent.settings.listening.mode == ListeningMode::Wake {
+        super::run::can_wake(&agent, &board, &context.models()?)?;
+    }
     for warning in &warnings {
         context.say(format_args!("warning: {warning}"));
     }

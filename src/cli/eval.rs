@@ -1,7 +1,9 @@
 use std::collections::{BTreeSet, HashMap};
+use std::fmt::Display;
 use std::path::{Path, PathBuf};
 
-use anyhow::anyhow;
+use anyhow::{Context as _, anyhow};
+use serde::Serialize;
 
 use super::output::progress;
 use super::train::{Hears, prepare};
@@ -10,11 +12,13 @@ use crate::agent::Agent;
 use crate::audio::file;
 use crate::config::board::Board;
 use crate::config::diagnostic::nearest;
+use crate::eval::curve::{Curves, Policy};
 use crate::eval::dataset::{self, Row};
 use crate::eval::mix::{self, MixError, MixRow, Mixer};
 use crate::eval::outcome::Outcome;
+use crate::eval::rehearsal::PauseHeard;
 use crate::eval::report::Report;
-use crate::eval::run::{Evaluation, Mode};
+use crate::eval::run::{EvalError, Evaluation, Mode};
 use crate::runtime::Engines;
 use crate::units::SAMPLE_RATE_HZ;
 
@@ -30,11 +34,13 @@ use crate::units::SAMPLE_RATE_HZ;
 Scores:
   command   intent and every slot right, and accepted   (of recordings with an intent)
   false     accepted                                    (of recordings without an intent)
+  cut-in    the turn was taken before the voice had ended
   gap       end of the voice to first sound of the reply, median/95th percentile
 
 Examples:
   mynah eval agents/coffee orders.tsv others.tsv
   mynah eval agents/coffee orders.tsv --mix kitchen.tsv --json > kitchen.json
+  mynah eval agents/coffee orders.tsv --hangovers 100,200,300,400,500,600,700,800,900,1000
   mynah eval agents/coffee prompts.tsv --whole --limit 50")]
 pub struct Args {
     /// Agent folder.
@@ -45,10 +51,19 @@ pub struct Args {
     #[arg(required = true, value_name = "DATA.tsv")]
     data: Vec<PathBuf>,
     /// Instead of the recordings themselves, run the noisy copies of them that a recipe lists:
-    /// columns utt, cond, noise, noise_start, snr_db, snr_def (rms or maxframe), rir, rir_channel;
-    /// files relative to the recipe.
+    /// columns utt, cond, noise, noise_start, noise_from, snr_db, snr_def (rms or maxframe), rir,
+    /// rir_channel, pauses, tone_start, tone_len; files relative to the recipe.
     #[arg(long, value_name = "RECIPE.tsv")]
     mix: Option<PathBuf>,
+    /// Hold the agent's endpoint against fixed hangovers of so many milliseconds on the same
+    /// recordings: how often each cuts people off, and how long it lets them wait. Nothing else is
+    /// measured then.
+    #[arg(long, value_name = "MS,MS,…", value_delimiter = ',', conflicts_with = "whole")]
+    hangovers: Vec<u32>,
+    /// Instead of measuring, write down every pause of the recordings and what could be known of it
+    /// when it showed, a JSON line for each recording: what `scripts/fit_endpoint.py` reads.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["whole", "hangovers"])]
+    pauses: Option<PathBuf>,
     /// Recognise each recording as one utterance, without detector, endpoint and dialogue.
     #[arg(long)]
     whole: bool,
@@ -58,14 +73,14 @@ pub struct Args {
 }
 
 /// A recording as it is, or a copy to be made.
-struct Job {
-    row: Row,
+pub(super) struct Job {
+    pub row: Row,
     mix: Option<MixRow>,
 }
 
 pub fn run(args: &Args, context: &Context) -> Result<(), Failure> {
     let mut agent = Agent::load(&args.agent).map_err(Failure::input)?;
-    let mut jobs = jobs(args)?;
+    let mut jobs = jobs(&args.data, args.mix.as_deref())?;
     jobs.truncate(args.limit.unwrap_or(usize::MAX));
     if jobs.is_empty() {
         return Err(Failure::Input(anyhow!("--limit 0 leaves nothing to evaluate")));
@@ -92,33 +107,105 @@ pub fn run(args: &Args, context: &Context) -> Result<(), Failure> {
     let mut engines = Engines::load(&models, threads).map_err(Failure::input)?;
     engines.warm_up().map_err(anyhow::Error::from)?;
     let mut evaluation = Evaluation::new(engines, agent, mode, board.audio.period_ms);
-    let (outcomes, unreadable) = evaluate(&mut evaluation, &mut mixer, &jobs)?;
-    if outcomes.is_empty() {
-        return Err(Failure::Input(anyhow!(
-            "none of the {unreadable} recordings could be read; the warnings above say why"
-        )));
+    if !args.hangovers.is_empty() {
+        return hold_against(&args.hangovers, &mut evaluation, &mut mixer, &jobs, context);
     }
-    let report = Report::new(&outcomes, unreadable);
-    context.say(&report);
+    if let Some(out) = &args.pauses {
+        return write_pauses(out, &mut evaluation, &mut mixer, &jobs);
+    }
+    let (outcomes, unreadable) =
+        evaluate(&mut mixer, &jobs, |row, sound| evaluation.clip(row, sound))?;
+    for (name, fault) in outcomes.iter().flat_map(|o| o.faults.iter().map(|f| (&o.name, f))) {
+        eprintln!("warning: {name}: {fault}");
+    }
+    tell(&Report::new(&outcomes, unreadable), context)
+}
+
+/// The agent's endpoint policy beside fixed hangovers.
+fn hold_against(
+    hangovers: &[u32],
+    evaluation: &mut Evaluation,
+    mixer: &mut Mixer,
+    jobs: &[Job],
+    context: &Context,
+) -> Result<(), Failure> {
+    let fixed = hangovers.iter().map(|ms| Policy::Fixed(*ms));
+    let policies: Vec<Policy> = [Policy::Own].into_iter().chain(fixed).collect();
+    evaluation
+        .check(&policies)
+        .map_err(|error| Failure::Input(anyhow::Error::from(error).context("--hangovers")))?;
+    let (by_clip, unreadable) =
+        evaluate(mixer, jobs, |row, sound| evaluation.curve(row, sound, &policies))?;
+    let mut outcomes: Vec<(Policy, Vec<Outcome>)> =
+        policies.into_iter().map(|policy| (policy, Vec::new())).collect();
+    for clip in by_clip {
+        for ((_, outcomes), outcome) in outcomes.iter_mut().zip(clip) {
+            outcomes.push(outcome);
+        }
+    }
+    tell(&Curves::new(&outcomes, unreadable), context)
+}
+
+/// A line of `--pauses`.
+#[derive(Serialize)]
+struct Pauses {
+    path: String,
+    condition: String,
+    speaker: String,
+    /// Where the voice really ends.
+    speech_end_ms: Option<f64>,
+    pauses: Vec<PauseHeard>,
+}
+
+fn write_pauses(
+    out: &Path,
+    evaluation: &mut Evaluation,
+    mixer: &mut Mixer,
+    jobs: &[Job],
+) -> Result<(), Failure> {
+    let (lines, _) = evaluate(mixer, jobs, |row, sound| {
+        Ok(Pauses {
+            path: row.name.clone(),
+            condition: row.condition.clone(),
+            speaker: row.speaker.clone(),
+            speech_end_ms: row.speech_end_s.map(|seconds| 1000.0 * seconds),
+            pauses: evaluation.pauses(sound)?,
+        })
+    })?;
+    let mut text = String::new();
+    for line in &lines {
+        text += &serde_json::to_string(line).map_err(anyhow::Error::from)?;
+        text.push('\n');
+    }
+    std::fs::write(out, text).with_context(|| format!("cannot write {}", out.display()))?;
+    Ok(())
+}
+
+fn tell(report: &(impl Display + Serialize), context: &Context) -> Result<(), Failure> {
+    context.say(report);
     if context.json {
-        super::put(serde_json::to_string(&report).map_err(anyhow::Error::from)?);
+        super::put(serde_json::to_string(report).map_err(anyhow::Error::from)?);
     }
     Ok(())
 }
 
-fn jobs(args: &Args) -> Result<Vec<Job>, Failure> {
+/// The recordings of data sets, or the copies of them that a recipe lists.
+pub(super) fn jobs(data: &[PathBuf], recipe: Option<&Path>) -> Result<Vec<Job>, Failure> {
     let mut rows = Vec::new();
-    for path in &args.data {
+    for path in data {
         rows.extend(dataset::read(path).map_err(Failure::input)?);
     }
-    let Some(recipe) = &args.mix else {
+    let Some(recipe) = recipe else {
         return Ok(rows.into_iter().map(|row| Job { row, mix: None }).collect());
     };
     let by_path: HashMap<PathBuf, &Row> = rows.iter().map(|row| (real(&row.path), row)).collect();
     let copies = mix::read(recipe).map_err(Failure::input)?;
     let copies = copies.into_iter().filter_map(|copy| {
         let row = by_path.get(&real(&copy.utterance))?;
-        let row = Row { condition: copy.condition.clone(), ..(*row).clone() };
+        let mut row = Row { condition: copy.condition.clone(), ..(*row).clone() };
+        for time in [&mut row.speech_start_s, &mut row.speech_end_s] {
+            *time = time.map(|seconds| copy.time(seconds));
+        }
         Some(Job { row, mix: Some(copy) })
     });
     let jobs: Vec<Job> = copies.collect();
@@ -184,24 +271,18 @@ fn warn_of_unknown_slots(agent: &Agent, jobs: &[Job]) {
     }
 }
 
-/// The outcomes, and how many recordings could not be read.
-fn evaluate(
-    evaluation: &mut Evaluation,
+/// What `run` makes of each recording, and how many could not be read.
+fn evaluate<T>(
     mixer: &mut Mixer,
     jobs: &[Job],
-) -> Result<(Vec<Outcome>, usize), Failure> {
+    mut run: impl FnMut(&Row, &[f32]) -> Result<T, EvalError>,
+) -> Result<(Vec<T>, usize), Failure> {
     let mut outcomes = Vec::with_capacity(jobs.len());
     let mut unreadable = 0;
     for (done, job) in jobs.iter().enumerate() {
         progress(done, jobs.len());
         match sound(mixer, job) {
-            Ok(sound) => {
-                let outcome = evaluation.clip(&job.row, &sound).map_err(anyhow::Error::from)?;
-                for fault in &outcome.faults {
-                    eprintln!("warning: {}: {fault}", job.row.name);
-                }
-                outcomes.push(outcome);
-            }
+            Ok(sound) => outcomes.push(run(&job.row, &sound).map_err(anyhow::Error::from)?),
             Err(error) => {
                 unreadable += 1;
                 eprintln!("warning: skipped: {error}");
@@ -209,10 +290,16 @@ fn evaluate(
         }
     }
     progress(jobs.len(), jobs.len());
+    if outcomes.is_empty() {
+        return Err(Failure::Input(anyhow!(
+            "none of the {unreadable} recordings could be read; the warnings above say why"
+        )));
+    }
     Ok((outcomes, unreadable))
 }
 
-fn sound(mixer: &mut Mixer, job: &Job) -> Result<Vec<f32>, MixError> {
+/// Mono at 16 kHz.
+pub(super) fn sound(mixer: &mut Mixer, job: &Job) -> Result<Vec<f32>, MixError> {
     match &job.mix {
         Some(mix) => mixer.make(mix),
         None => Ok(file::read(&job.row.path)?.to_rate(SAMPLE_RATE_HZ).samples),

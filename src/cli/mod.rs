@@ -11,6 +11,7 @@ use crate::sandbox;
 
 mod bench;
 mod board;
+mod calibrate;
 mod chat;
 mod check;
 mod demo;
@@ -19,10 +20,12 @@ mod doctor;
 mod eval;
 mod eval_echo;
 mod eval_text;
+mod eval_wake;
 mod keyboard;
 mod levels;
 mod new;
 mod output;
+mod press;
 mod replay;
 mod run;
 mod say;
@@ -111,10 +114,12 @@ enum Command {
     Test(test::Args),
     Devices(devices::Args),
     Levels(levels::Args),
+    Calibrate(calibrate::Args),
     Doctor(doctor::Args),
     Eval(eval::Args),
     EvalText(eval_text::Args),
     EvalEcho(eval_echo::Args),
+    EvalWake(eval_wake::Args),
     Bench(bench::Args),
 }
 
@@ -166,10 +171,12 @@ pub fn main() -> ExitCode {
         Command::Test(args) => test::run(args, context),
         Command::Devices(args) => devices::run(args, context),
         Command::Levels(args) => levels::run(args, context),
+        Command::Calibrate(args) => calibrate::run(args, context),
         Command::Doctor(args) => doctor::run(args, context),
         Command::Eval(args) => eval::run(args, context),
         Command::EvalText(args) => eval_text::run(args, context),
         Command::EvalEcho(args) => eval_echo::run(args, context),
+        Command::EvalWake(args) => eval_wake::run(args, context),
         Command::Bench(args) => bench::run(args, context),
     };
     let (error, code) = match result {

@@ -3,19 +3,21 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, anyhow};
 
 use super::board::Profile;
 use super::train::{Hears, prepare};
-use super::{Context, Failure, keyboard};
-use crate::agent::Agent;
+use super::{Context, Failure, keyboard, press};
+use crate::agent::{Agent, ListeningMode};
 use crate::audio::devices::{DeviceChoice, DeviceError, Direction};
+use crate::config::board::Board;
+use crate::models::ModelStore;
 use crate::nn::kernels::Kernel;
 use crate::observe::Event;
 use crate::observe::budget::BudgetWatch;
 use crate::observe::console::Console;
 use crate::runtime::listener::Duplex;
-use crate::runtime::{Engines, LiveOptions, RuntimeError, live};
+use crate::runtime::{Engines, LiveOptions, RuntimeError, live, text_only};
 
 /// Listen and answer, live
 ///
@@ -55,6 +57,10 @@ pub struct Args {
     /// the microphone. Goes on when they end.
     #[arg(long)]
     keyboard: bool,
+    /// Make a Unix socket at PATH for a button: whoever connects writes `down`, `up` or `tap`, a
+    /// line each. With --keyboard an empty line is a tap.
+    #[arg(long, value_name = "PATH")]
+    press: Option<PathBuf>,
 }
 
 impl Args {
@@ -69,6 +75,7 @@ impl Args {
             headset: false,
             half_duplex: false,
             keyboard: false,
+            press: None,
         }
     }
 
@@ -81,11 +88,41 @@ impl Args {
     }
 }
 
+/// An agent that nothing could ever wake does not begin.
+fn can_be_pressed(args: &Args, agent: &Agent) -> Result<(), Failure> {
+    let has_button = args.press.is_some() || args.keyboard;
+    if agent.settings.listening.mode != ListeningMode::PushToTalk || has_button {
+        return Ok(());
+    }
+    Err(Failure::Input(anyhow!(
+        "{}: listening.mode in agent.toml is `push-to-talk`, and there is nothing to press; add \
+         --press PATH for a socket, or --keyboard for the key Enter",
+        agent.name
+    )))
+}
+
+/// Nor one whose phrases would cost more than the board has.
+pub(super) fn can_wake(agent: &Agent, board: &Board, models: &ModelStore) -> Result<(), Failure> {
+    let unknown = text_only(&agent.settings.listening, models).map_err(Failure::input)?;
+    match unknown.filter(|_| !board.cpu.constant_recognition) {
+        None => Ok(()),
+        Some(phrase) => Err(Failure::Input(anyhow!(
+            "{}: the phrase `{phrase}` in agent.toml is known to no small network, so that whatever \
+             is said nearby would have to be recognised, and the board {} is too slow for that \
+             (cpu.constant_recognition); use a phrase that is known, or another board",
+            agent.name,
+            board.name
+        ))),
+    }
+}
+
 pub fn run(args: &Args, context: &Context) -> Result<(), Failure> {
     let started = Instant::now();
     let board = args.profile.load()?;
     let mut agent = Agent::load(&args.agent).map_err(Failure::input)?;
     let models = context.models()?;
+    can_be_pressed(args, &agent)?;
+    can_wake(&agent, &board, &models)?;
     prepare(&mut agent, &models, &args.state, Hears::Speech)?;
     let agent = Arc::new(agent);
     let mut engines = Engines::load(&models, board.cpu.encoder_threads).map_err(Failure::input)?;
@@ -104,6 +141,7 @@ pub fn run(args: &Args, context: &Context) -> Result<(), Failure> {
         playback_level: board.audio.playback_level,
         period_ms: board.audio.period_ms,
         lines: args.keyboard.then(keyboard::texts),
+        presses: args.press.as_deref().map(press::socket).transpose()?,
         duplex: Duplex::of(args.headset, args.half_duplex, board.echo),
         threads: board.threads.clone(),
         started,

@@ -2,8 +2,9 @@
 //!
 //! A recipe is a tab-separated table: `utt` (the recording), `cond` (what to call the result),
 //! and optionally `noise` with `noise_start` (a sample of it at 16 kHz; the noise repeats when it
-//! is too short), `snr_db` and `snr_def`, and `rir` (a room impulse response) with `rir_channel`.
-//! Files are named relative to the recipe. Every offset stands in the row, so a mix is the same
+//! is too short), `noise_from` (the sample of the copy where it sets in, else the first), `snr_db`
+//! and `snr_def`, `rir` (a room impulse response) with `rir_channel`, and `pauses` inside the speech
+//! with `tone_start` and `tone_len` ([`pauses`]). Files are named relative to the recipe. Every offset stands in the row, so a mix is the same
 //! everywhere, sample by sample: the result is rounded to the 16 bits a written copy would have.
 
 use std::collections::HashMap;
@@ -15,6 +16,9 @@ use realfft::RealFftPlanner;
 use super::table::{Table, TableError, TableRow};
 use crate::audio::file::{self, AudioFileError};
 use crate::units::SAMPLE_RATE_HZ;
+use pauses::Pauses;
+
+mod pauses;
 
 /// What "signal to noise" is a ratio of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,6 +36,8 @@ pub enum SnrDefinition {
 pub struct Noise {
     pub path: PathBuf,
     pub start: usize,
+    /// Sample of the copy where it sets in.
+    pub from: usize,
     pub snr_db: f64,
 }
 
@@ -59,6 +65,8 @@ pub struct MixRow {
     /// Impulse response and which of its channels.
     pub room: Option<(PathBuf, u32)>,
     pub definition: SnrDefinition,
+    /// Hesitations to put in.
+    pub pauses: Option<Pauses>,
 }
 
 /// Reads a recipe.
@@ -72,10 +80,12 @@ fn read_row(table: &Table, row: TableRow<'_>) -> Result<MixRow, TableError> {
         "" => None,
         name => {
             let start = row.parsed("noise_start", "a position in samples", |_| true)?;
+            let from = row.parsed("noise_from", "a position in samples", |_| true)?;
             let snr_db = row.parsed("snr_db", "a ratio in decibels", |db: &f64| db.is_finite())?;
             Some(Noise {
                 path: table.resolve(name),
                 start: start.ok_or_else(|| row.error("noise_start", "filled in with a noise"))?,
+                from: from.unwrap_or(0),
                 snr_db: snr_db.ok_or_else(|| row.error("snr_db", "filled in with a noise"))?,
             })
         }
@@ -94,8 +104,9 @@ fn read_row(table: &Table, row: TableRow<'_>) -> Result<MixRow, TableError> {
     };
     let utterance = table.resolve(row.filled("utt")?);
     let condition = row.text("cond").to_owned();
+    let pauses = Pauses::read(row)?;
     let (recipe, line) = (table.path().to_owned(), row.line());
-    Ok(MixRow { recipe, line, utterance, condition, noise, room, definition })
+    Ok(MixRow { recipe, line, utterance, condition, noise, room, definition, pauses })
 }
 
 /// Makes copies; keeps noises and rooms, of which a recipe uses few, in memory.
@@ -105,15 +116,19 @@ pub struct Mixer {
 }
 
 impl MixRow {
+    /// Where in the copy, in seconds, what happens in the recording at `seconds`.
+    pub fn time(&self, seconds: f64) -> f64 {
+        self.pauses.as_ref().map_or(seconds, |pauses| pauses.time(seconds))
+    }
+
+    fn wrong(&self, column: &'static str, value: String, rule: String) -> TableError {
+        let (path, line) = (self.recipe.clone(), self.line);
+        TableError::Field { path, line, column, value, rule }
+    }
+
     /// Refuses a noise that is over before it begins, or silent for the `len` samples it is used.
     fn check_noise(&self, noise: &Noise, source: &[f32], len: usize) -> Result<(), TableError> {
-        let wrong = |column, value: String, rule: String| TableError::Field {
-            path: self.recipe.clone(),
-            line: self.line,
-            column,
-            value,
-            rule,
-        };
+        let wrong = |column, value, rule| self.wrong(column, value, rule);
         let (name, samples) = (noise.path.display(), source.len());
         if noise.start >= samples {
             let rule = format!("less than {samples}, the samples at 16 kHz of {name}");
@@ -142,13 +157,18 @@ impl Mixer {
     /// One copy: mono at 16 kHz, every sample a multiple of 1/32768.
     pub fn make(&mut self, row: &MixRow) -> Result<Vec<f32>, MixError> {
         let mut sound = read_channel(&row.utterance, 0)?;
+        if let Some(pauses) = &row.pauses {
+            sound = pauses
+                .put_into(&sound)
+                .map_err(|(column, value, rule)| row.wrong(column, value, rule))?;
+        }
         if let Some((path, channel)) = &row.room {
             sound = reverberate(&sound, &self.keep(path, *channel)?);
         }
         let mut sound: Vec<f64> = sound.into_iter().map(f64::from).collect();
         if let Some(noise) = &row.noise {
             let source = self.keep(&noise.path, 0)?;
-            row.check_noise(noise, &source, sound.len())?;
+            row.check_noise(noise, &source, sound.len().saturating_sub(noise.from))?;
             add_noise(&mut sound, &source, noise, row.definition);
         }
         Ok(to_16_bit(&sound, row.definition))
@@ -211,8 +231,10 @@ fn convolve(a: &[f32], b: &[f32]) -> Vec<f32> {
 }
 
 fn add_noise(sound: &mut [f64], source: &[f32], noise: &Noise, definition: SnrDefinition) {
-    let cut: Vec<f64> =
-        (0..sound.len()).map(|i| f64::from(source[(noise.start + i) % source.len()])).collect();
+    let from = noise.from.min(sound.len());
+    let cut: Vec<f64> = (0..sound.len() - from)
+        .map(|i| f64::from(source[(noise.start + i) % source.len()]))
+        .collect();
     let ratio = 10f64.powf(noise.snr_db / 10.0);
     let (speech_power, noise_power) = match definition {
         SnrDefinition::MaxFrame => (largest_frame_energy(sound), largest_frame_energy(&cut)),
@@ -220,7 +242,7 @@ fn add_noise(sound: &mut [f64], source: &[f32], noise: &Noise, definition: SnrDe
     };
     // Silence instead of noise: nothing to scale.
     let gain = if noise_power > 0.0 { (speech_power / (noise_power * ratio)).sqrt() } else { 0.0 };
-    for (s, n) in sound.iter_mut().zip(&cut) {
+    for (s, n) in sound[from..].iter_mut().zip(&cut) {
         *s += gain * n;
     }
 }
@@ -355,7 +377,7 @@ mod tests {
 
     #[test]
     fn very_short_and_silent_sounds_are_mixed_too() {
-        let noise = Noise { path: PathBuf::new(), start: 5, snr_db: 0.0 };
+        let noise = Noise { path: PathBuf::new(), start: 5, from: 0, snr_db: 0.0 };
         for definition in [SnrDefinition::MaxFrame, SnrDefinition::ActiveRms] {
             for (mut sound, source) in [
                 (vec![0.1; 100], vec![0.0f32; 3]),
@@ -367,6 +389,24 @@ mod tests {
                 assert_eq!(to_16_bit(&sound, definition).len(), sound.len());
             }
         }
+    }
+
+    #[test]
+    fn a_noise_may_set_in_later_as_loud_as_it_would_be() {
+        let mut noise = Noise { path: PathBuf::new(), start: 0, from: 0, snr_db: 20.0 };
+        let source: Vec<f32> = (0..800).map(|i| if i % 2 == 0 { 0.1 } else { -0.1 }).collect();
+        let mixed = |noise: &Noise| {
+            let mut sound = vec![0.5; 1000];
+            add_noise(&mut sound, &source, noise, SnrDefinition::ActiveRms);
+            sound
+        };
+        let all = mixed(&noise);
+        noise.from = 600;
+        let late = mixed(&noise);
+        assert!(late[..600].iter().all(|s| *s == 0.5));
+        assert!(late[600..].iter().zip(&all).all(|(late, all)| (late - all).abs() < 1e-9));
+        noise.from = 2000;
+        assert_eq!(mixed(&noise), vec![0.5; 1000], "the sound is over before");
     }
 
     #[test]
@@ -415,5 +455,25 @@ mod tests {
             let error = read(&recipe).unwrap_err().to_string();
             assert!(error.contains(message), "{error:?} lacks {message:?}");
         }
+    }
+
+    #[test]
+    fn what_is_wrong_with_pauses_is_named() {
+        let dir = tempfile::tempdir().unwrap();
+        let recipe = dir.path().join("r.tsv");
+        let head = "utt\tcond\tpauses\ttone_start\ttone_len";
+        for (row, message) in [
+            ("100:4000\t\t500", "r.tsv:2: tone_start is \"\"; it must be filled in"),
+            ("100:4000\t0\t0", "tone_len is \"0\"; it must be at least 1"),
+            ("100\t0\t9", "pauses is \"100\"; it must be pauses such as"),
+            ("100:20\t0\t9", "of 320 at least"),
+            ("900:4000,100:4000\t0\t9", "in order"),
+        ] {
+            std::fs::write(&recipe, format!("{head}\ns.wav\tc\t{row}\n")).unwrap();
+            let error = read(&recipe).unwrap_err().to_string();
+            assert!(error.contains(message), "{error:?} lacks {message:?}");
+        }
+        std::fs::write(&recipe, format!("{head}\ns.wav\tc\t1600:3200\t0\t9\n")).unwrap();
+        assert_eq!(read(&recipe).unwrap()[0].time(1.0), 1.2);
     }
 }

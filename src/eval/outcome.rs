@@ -99,7 +99,13 @@ pub struct Outcome {
     pub cut_in: Option<bool>,
     /// Was a slot right when the whole recording was recognised at once, and not so here?
     pub slot_lost: Option<bool>,
+    /// From the end of the voice to the decision that the turn is over; a little below zero where
+    /// it fell within the tolerance before. `None` where no utterance covers that end.
+    pub endpoint_ms: Option<f64>,
     pub response_gap_ms: Option<f64>,
+    /// How much of the gap is computation that outlasted the waiting; the rest of it is
+    /// `endpoint_ms` and one output period.
+    pub computation_ms: Option<f64>,
     #[serde(skip)]
     pub stages: Vec<StageTimes>,
     /// What went wrong inside.
@@ -126,6 +132,7 @@ impl Outcome {
             utterances.iter().map(|u| u.text.trim()).filter(|text| !text.is_empty()).collect();
         let answers = || utterances.iter().filter_map(|u| u.answer.as_ref());
         let acted = answers().find(|answer| answer.status != Status::Rejected);
+        let gap = Gap::of(row, &utterances, latencies);
         let faults = events.iter().filter_map(|event| match event {
             Event::Fault { what, .. } => Some(what.clone()),
             _ => None,
@@ -135,7 +142,9 @@ impl Outcome {
             answer: acted.or_else(|| answers().next()).cloned(),
             accepted: answers().any(|answer| answer.status == Status::Accepted),
             cut_in: cut_in(row, &utterances),
-            response_gap_ms: response_gap_ms(row, &utterances, latencies),
+            endpoint_ms: gap.as_ref().map(|gap| gap.endpoint_ms),
+            response_gap_ms: gap.as_ref().and_then(|gap| gap.whole_ms(latencies)),
+            computation_ms: gap.as_ref().and_then(|gap| gap.computation_ms),
             stages: utterances.iter().filter_map(|u| u.times).collect(),
             faults: faults.collect(),
             ..Self::blank(row)
@@ -167,7 +176,9 @@ impl Outcome {
             accepted: false,
             cut_in: None,
             slot_lost: None,
+            endpoint_ms: None,
             response_gap_ms: None,
+            computation_ms: None,
             stages: Vec::new(),
             faults: Vec::new(),
             audio_s: 0.0,
@@ -253,23 +264,41 @@ fn cut_in(row: &Row, utterances: &[Utterance]) -> Option<bool> {
     Some(utterances.iter().any(|u| u.last_speech > start && u.decided_at < end))
 }
 
-/// From the true end of the voice to the first sound of the reply: the wait for the decision, the
-/// computation after it, and one output period. Recognition that began at a pause ran while the
-/// silence was waited for; only what outlasted that wait is added.
-fn response_gap_ms(row: &Row, utterances: &[Utterance], latencies: Latencies) -> Option<f64> {
-    let end = position(row.speech_end_s?);
-    let tolerated = end.back(SamplePos::from_ms(END_TOLERANCE_MS).0);
-    let last = utterances.iter().find(|u| u.start < end && u.decided_at >= tolerated)?;
-    let times = last.times.filter(|times| times.to_first_audio > 0.0)?;
-    let decision_ms = last.decided_at.ms() as f64 - end.ms() as f64;
-    let mut computation_ms = f64::from(times.to_first_audio);
-    if times.recognise_after_end == 0.0 {
-        let waited_ms = last.decided_at.ms_since(last.last_speech) as f64;
-        let ahead_ms = waited_ms - f64::from(latencies.pause_ms);
-        let speculation_ms = f64::from(times.recognise + times.interpret);
-        computation_ms += (speculation_ms - ahead_ms).max(0.0);
+/// What lies between the true end of the voice and the first sound of the reply.
+struct Gap {
+    /// The wait for the decision.
+    endpoint_ms: f64,
+    /// The computation after it, where there was a reply. Recognition that began at a pause ran
+    /// while the silence was waited for; only what outlasted that wait is added.
+    computation_ms: Option<f64>,
+}
+
+impl Gap {
+    fn of(row: &Row, utterances: &[Utterance], latencies: Latencies) -> Option<Self> {
+        let end = position(row.speech_end_s?);
+        let tolerated = end.back(SamplePos::from_ms(END_TOLERANCE_MS).0);
+        let last = utterances.iter().find(|u| u.start < end && u.decided_at >= tolerated)?;
+        let computation = |times: StageTimes| {
+            let mut computation_ms = f64::from(times.to_first_audio);
+            if times.recognise_after_end == 0.0 {
+                let waited_ms = last.decided_at.ms_since(last.last_speech) as f64;
+                let ahead_ms = waited_ms - f64::from(latencies.pause_ms);
+                let speculation_ms = f64::from(times.recognise + times.interpret);
+                computation_ms += (speculation_ms - ahead_ms).max(0.0);
+            }
+            computation_ms
+        };
+        Some(Self {
+            endpoint_ms: last.decided_at.ms() as f64 - end.ms() as f64,
+            computation_ms: last.times.filter(|t| t.to_first_audio > 0.0).map(computation),
+        })
     }
-    Some(decision_ms + computation_ms + f64::from(latencies.output_period_ms))
+
+    /// With one output period.
+    fn whole_ms(&self, latencies: Latencies) -> Option<f64> {
+        let output_ms = f64::from(latencies.output_period_ms);
+        self.computation_ms.map(|ms| self.endpoint_ms + ms + output_ms)
+    }
 }
 
 #[cfg(test)]

@@ -81,11 +81,14 @@ impl fmt::Display for Report<'_> {
         write!(
             f,
             "\nintent accuracy {}   ECE {}   Brier {}   slots lost by cutting {}\n\
+             after the end of the voice, median/95th percentile: endpoint {} ms, computation {} ms\n\
              real-time factor {}   resident {} MB   skipped {}",
             percent(s.intent_accuracy),
             number(s.ece, 3),
             number(s.brier, 3),
             percent(s.cut_slot_rate),
+            both(s.endpoint_ms),
+            both(s.computation_ms),
             number(s.rtf, 3),
             number(self.rss_mb, 0),
             self.skipped
@@ -132,11 +135,14 @@ fn figures(s: &Scores) -> String {
         s.slot_f1,
         s.cut_in_rate,
     ];
-    let gap = |p: Percentiles| format!("{:.0}/{:.0}", p.p50, p.p95);
-    line(s.n, rates.map(percent), s.response_gap_ms.map_or("–".into(), gap))
+    line(s.n, rates.map(percent), both(s.response_gap_ms))
 }
 
-fn percent(rate: Option<f64>) -> String {
+pub(super) fn both(of: Option<Percentiles>) -> String {
+    of.map_or("–".into(), |p| format!("{:.0}/{:.0}", p.p50, p.p95))
+}
+
+pub(super) fn percent(rate: Option<f64>) -> String {
     rate.map_or("–".into(), |rate| format!("{:.1}%", 100.0 * rate))
 }
 

@@ -3,10 +3,12 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use super::curve::Policy;
 use super::dataset::Row;
 use super::echo::{Condition, Yielding};
 use super::outcome::{Latencies, Outcome};
-use crate::agent::Agent;
+use super::rehearsal::{PauseHeard, Rehearsal};
+use crate::agent::{Agent, ListeningSettings};
 use crate::asr::AsrError;
 use crate::cancel::CancelToken;
 use crate::clock::Clock;
@@ -38,6 +40,9 @@ pub enum EvalError {
     Hear(#[from] HearError),
 }
 
+/// Nobody pauses for longer in the midst of a sentence.
+const LONGEST_PAUSE_MS: u32 = 3_000;
+
 /// One agent under evaluation.
 pub struct Evaluation {
     engines: Engines,
@@ -55,6 +60,11 @@ impl Evaluation {
         for action in actions {
             action.program = None;
         }
+        // Every recording is said to the agent.
+        agent.settings.listening = ListeningSettings {
+            ignore_unknown: agent.settings.listening.ignore_unknown,
+            ..ListeningSettings::default()
+        };
         let pause_ms = agent.settings.endpoint.pause_ms;
         let latencies = Latencies { pause_ms, output_period_ms };
         let agent = Arc::new(agent);
@@ -89,6 +99,45 @@ impl Evaluation {
             |event| events.push(event.clone()),
         )?;
         Ok(Outcome::streamed(row, &events, self.latencies))
+    }
+
+    /// Refuses policies whose settings make no sense.
+    pub fn check(&self, policies: &[Policy]) -> Result<(), HearError> {
+        let own = &self.agent.settings.endpoint;
+        policies.iter().try_for_each(|policy| policy.settings(own).check())
+    }
+
+    /// What becomes of one recording by each of `policies`, without speech. Nothing tells how long
+    /// computing takes.
+    pub fn curve(
+        &mut self,
+        row: &Row,
+        sound: &[f32],
+        policies: &[Policy],
+    ) -> Result<Vec<Outcome>, EvalError> {
+        let own = &self.agent.settings.endpoint;
+        let mut outcomes = Vec::with_capacity(policies.len());
+        let (recognizer, expectations) = (&mut self.engines.recognizer, &mut self.expectations);
+        let mut rehearsal = Rehearsal::new(recognizer, expectations, &self.agent, sound);
+        for policy in policies {
+            let ear = Ear::new(Arc::clone(&self.engines.silero), policy.settings(own))?;
+            let (events, _) = rehearsal.run(ear, *policy == Policy::Own)?;
+            outcomes.push(Outcome::streamed(row, &events, self.latencies));
+        }
+        let missed = outcomes.iter().any(Outcome::misses_a_slot);
+        let whole = missed.then(|| self.whole(row, sound)).transpose()?;
+        outcomes.iter_mut().for_each(|outcome| outcome.compare_slots(whole.as_ref()));
+        Ok(outcomes)
+    }
+
+    /// The pauses of one recording, each as long as it lasts, and what could be known of them when
+    /// they showed.
+    pub fn pauses(&mut self, sound: &[f32]) -> Result<Vec<PauseHeard>, EvalError> {
+        let settings = self.agent.settings.endpoint.fixed(LONGEST_PAUSE_MS);
+        let ear = Ear::new(Arc::clone(&self.engines.silero), settings)?;
+        let (recognizer, expectations) = (&mut self.engines.recognizer, &mut self.expectations);
+        let mut rehearsal = Rehearsal::new(recognizer, expectations, &self.agent, sound);
+        Ok(rehearsal.run(ear, false)?.1)
     }
 
     /// Runs a recording while the agent says `said` in `condition`, until it is interrupted;

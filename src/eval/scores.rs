@@ -10,6 +10,9 @@ use super::wer::WordErrors;
 use crate::nlu::Status;
 use crate::observe::StageTimes;
 
+/// A turn that is taken later after its end, in milliseconds, was not noticed to be over.
+pub const CLOSED_MS: f64 = 1500.0;
+
 /// Half and nearly all of a quantity's values lie at or below these (nearest rank).
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Percentiles {
@@ -68,7 +71,15 @@ pub struct Scores {
     pub cut_in_rate: Option<f64>,
     /// A slot was lost against recognising the recording whole.
     pub cut_slot_rate: Option<f64>,
+    /// The turn was taken, at the end of the voice or within [`CLOSED_MS`] after it.
+    pub closed_rate: Option<f64>,
+    /// From the end of the voice to the decision.
+    pub endpoint_ms: Option<Percentiles>,
+    /// From the end of the voice to the first sound of the reply: the endpoint, computation, and
+    /// one output period.
     pub response_gap_ms: Option<Percentiles>,
+    /// The part of the gap that is computation.
+    pub computation_ms: Option<Percentiles>,
     pub stages_ms: Stages,
     /// Computing time over sound time.
     pub rtf: Option<f64>,
@@ -100,7 +111,10 @@ impl Scores {
             brier: reliability.brier,
             cut_in_rate: rate(outcomes.iter().filter_map(|o| o.cut_in)),
             cut_slot_rate: rate(outcomes.iter().filter_map(|o| o.slot_lost)),
+            closed_rate: closed_rate(outcomes),
+            endpoint_ms: Percentiles::of(outcomes.iter().filter_map(|o| o.endpoint_ms)),
             response_gap_ms: Percentiles::of(outcomes.iter().filter_map(|o| o.response_gap_ms)),
+            computation_ms: Percentiles::of(outcomes.iter().filter_map(|o| o.computation_ms)),
             stages_ms: stages(outcomes),
             rtf: rtf(outcomes),
         }
@@ -117,6 +131,12 @@ impl Scores {
         }
         groups.into_iter().map(|(name, members)| (name, Self::of(&members))).collect()
     }
+}
+
+/// Over recordings whose end is known.
+pub(super) fn closed_rate(outcomes: &[&Outcome]) -> Option<f64> {
+    let ended = outcomes.iter().filter(|o| o.cut_in.is_some());
+    rate(ended.map(|o| o.endpoint_ms.is_some_and(|ms| ms <= CLOSED_MS)))
 }
 
 pub(super) fn ratio(part: f64, whole: f64) -> Option<f64> {

@@ -1,10 +1,11 @@
 //! When did somebody begin to speak, and are they done? Policy only: sound comes in as
 //! probabilities, meaning as the thinker's [`View`], and out come positions.
 //!
-//! The first version is a hangover with pre-roll. Silence is counted only as far as the judge has
-//! really listened, so its block length never eats into the hangover. A pause is announced before
-//! the hangover is over, with the very span the utterance will have if nothing more is said: what
-//! was recognised during the pause is then the answer, not a guess at it.
+//! Silence is counted only as far as the judge has really listened, so its block length never eats
+//! into the hangover. A pause is announced before the hangover is over, with the very span the
+//! utterance will have if nothing more is said: what was recognised during the pause is then the
+//! answer, not a guess at it. How long the pause must last then follows from what was said and how
+//! ([`patience`]); until that is known, a plain hangover counts.
 //!
 //! Where others go on talking there is no silence. Then the near speaker's counts instead, told by
 //! level ([`super::foreground`]) and waited for somewhat longer; the utterance is cut to what was
@@ -12,11 +13,14 @@
 
 use super::HearError;
 use super::foreground::Foreground;
+use super::prosody::Closing;
 use crate::turn::{EndReason, Heard, View};
 use crate::units::{Frame, SAMPLE_RATE_HZ, SamplePos, Span};
 
+mod patience;
 mod settings;
 
+use patience::{Patience, Pause};
 pub use settings::{EndpointSettings, MAX_SPAN_MS};
 
 /// How long others are remembered after their last word: they go on talking.
@@ -211,7 +215,11 @@ impl EndpointPolicy {
             return self.end(utterance, now, EndReason::TooLong, heard);
         }
         let fresh = view.filter(|view| view.span.end >= self.last_word(&utterance));
-        let hangover_ms = settings.hangover_ms(fresh.map(|view| view.completeness));
+        let hangover_ms = match fresh {
+            None => settings.hangover_ms,
+            Some(view) => settings.pause_ms + self.patience_ms(&utterance, view),
+        };
+        let hangover_ms = hangover_ms.min(settings.hangover_max_ms);
         if silence_ms >= u64::from(hangover_ms) {
             let why = match self.others_talk(&utterance) {
                 true => EndReason::OthersTalk,
@@ -244,6 +252,25 @@ impl EndpointPolicy {
         self.not_before = span.end;
         let last_speech = self.last_word(&utterance);
         report(heard, Heard::SpeechEnd { span, last_speech, decided_at: now, why });
+    }
+
+    /// Where the voice of the open utterance was last heard, and how it closed; only in a pause.
+    pub fn pause(&self) -> Option<(SamplePos, Closing)> {
+        let open = self.utterance.as_ref().filter(|utterance| utterance.paused)?;
+        Some((self.last_word(open), self.closing_of(open)))
+    }
+
+    fn closing_of(&self, utterance: &Utterance) -> Closing {
+        Closing::of(&self.foreground, utterance.start, self.last_word(utterance))
+    }
+
+    /// How long beyond a pause more words are waited for.
+    fn patience_ms(&self, utterance: &Utterance, view: &View) -> u32 {
+        let View { completeness, confidence, .. } = *view;
+        let pause = Pause { completeness, confidence, closing: self.closing_of(utterance) };
+        let cost_ms = self.settings.cut_in_cost_ms as f32;
+        // Below zero it should have ended before.
+        Patience::fitted().wait_ms(&pause, cost_ms) as u32
     }
 
     /// How long there has been silence, or only others have talked: of these as much as the

@@ -7,7 +7,7 @@
 
 use heapless::HistoryBuf;
 
-use crate::units::{FRAME_LEN, FRAME_MS, Frame, SamplePos};
+use crate::units::{FRAME_LEN, FRAME_MS, Frame, SAMPLE_RATE_HZ, SamplePos};
 
 /// Frames a level is taken over: 100 ms, about half a syllable.
 const SMOOTH_FRAMES: usize = 5;
@@ -105,6 +105,14 @@ impl Foreground {
         let frames = self.frames_since(since);
         let at = self.newest(frames).position(|frame| frame >= level)?;
         Some(self.end.back(((frames - at) * FRAME_LEN) as u64))
+    }
+
+    /// The loudest level of the `ms` milliseconds before `end`, in dB relative to full scale, of
+    /// what is kept.
+    pub fn loudest(&self, end: SamplePos, ms: u32) -> Option<f32> {
+        let from = self.frames_since(end.back(u64::from(ms) * u64::from(SAMPLE_RATE_HZ) / 1000));
+        let until = self.frames_since(end);
+        self.newest(from).take(from - until).reduce(f32::max)
     }
 
     /// Whole frames kept from `at` on.

@@ -16,13 +16,16 @@ pub mod echo;
 pub mod endpoint;
 mod foreground;
 pub mod gate;
+pub mod prosody;
 pub mod silero;
+pub mod wake;
 
 pub use endpoint::{EndpointSettings, HeardNow};
 pub use silero::SileroModel;
 
 use endpoint::{EndpointPolicy, Evidence, MAX_SPAN_MS};
 use gate::{Gate, HISTORY_LEN, Passage};
+use prosody::Closing;
 use silero::SileroStream;
 
 #[derive(Debug, thiserror::Error)]
@@ -120,6 +123,11 @@ impl Ear {
     /// How sure the judge is of the newest sound it heard whole that there is speech in it, 0..1.
     pub fn probability(&self) -> f32 {
         self.probability
+    }
+
+    /// Where the voice of the open utterance was last heard, and how it closed; only in a pause.
+    pub fn pause(&self) -> Option<(SamplePos, Closing)> {
+        self.policy.pause()
     }
 
     /// From the first word to the last in `sound`, a whole recording, with pre-roll and tail and

@@ -1,6 +1,6 @@
 //! A whole agent's sentences, ready to interpret what people say.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::check::{SlotLists, check};
@@ -172,10 +172,11 @@ impl Grammar {
             let unread = Interpretation::not_understood(Completeness::MayContinue);
             return Interpretation { gave_up: Some(gave_up), ..unread };
         }
-        let completeness = match (readings.is_empty(), search.continues) {
-            (false, false) => Completeness::Complete,
-            (true, true) => Completeness::CannotEnd,
-            (false, true) | (true, false) => Completeness::MayContinue,
+        let completeness = match readings.is_empty() {
+            false if search.adds => Completeness::MayContinue,
+            false => Completeness::Complete,
+            true if search.continues => Completeness::CannotEnd,
+            true => Completeness::MayContinue,
         };
         let mut readings = readings.into_iter();
         let Some(best) = readings.next() else {
@@ -269,6 +270,7 @@ impl Grammar {
             return Vec::new();
         }
         let mut readings: Vec<Reading<'_>> = Vec::new();
+        let mut wordy = BTreeSet::new();
         for (order, sentence) in self.machine.sentences.iter().enumerate() {
             let block = &self.machine.blocks[sentence.block as usize];
             if self.machine.possible(sentence, context)
@@ -286,12 +288,19 @@ impl Grammar {
                     end,
                 });
             }
+            if std::mem::take(&mut search.goes_on_in_words) {
+                wordy.insert(block.intent);
+            }
         }
         if search.outcome().is_some() {
             // The best of what was found may be worse than what was not.
             return Vec::new();
         }
         readings.sort_by_key(|r| (r.cost, r.order));
+        // Words that fill nothing say more where they make another request of it.
+        let best = readings.first().map(|best| best.intent);
+        let other = |intent: &u32| Some(&*self.machine.intents[*intent as usize]) != best;
+        search.adds |= wordy.iter().any(other);
         let mut distinct: Vec<Reading<'_>> = Vec::new();
         for reading in readings {
             if !distinct.iter().any(|d| d.intent == reading.intent && d.slots == reading.slots) {

@@ -3,6 +3,7 @@
 mod align;
 mod answer;
 mod automaton;
+mod calling;
 mod check;
 pub mod classify;
 mod compile;
@@ -34,8 +35,9 @@ mod words;
 pub use crate::config::diagnostic::Source;
 pub use align::{Aligned, Aligner, Evidence};
 pub use automaton::{Automaton, Said, Stop, Talk};
+pub use calling::{Beginning, Behind, Call, CallError, CallEvidence, Calling, HEAD_LEN};
 pub use classify::{ClassifyError, Example, IntentModel, SentenceEncoder, Training};
-pub use confidence::{Calibration, Observed, SEARCH, SOUND, Trust};
+pub use confidence::{CALL, Calibration, Observed, SEARCH, SHIPPED_CALL, SOUND, Trust, WAKE_BOUND};
 pub use decision::{Decision, SearchEvidence, Searched, decide, searched};
 pub use draft::{Context, Mark};
 pub use examples::{Examples, Likeness, Origin, ToldSlot};

@@ -36,6 +36,13 @@ pub(super) struct Search<'m, 't> {
     values: Values,
     /// A living way wants more words.
     pub continues: bool,
+    /// More words could say more: fill a slot, or finish a value or a rule.
+    pub adds: bool,
+    /// The sentence itself could go on in words that fill nothing ("please"); for who runs it to
+    /// take back.
+    pub goes_on_in_words: bool,
+    /// Graphs inside one another that are being run.
+    depth: u32,
     /// Where literals failed furthest into the text, and which; only filled when asked for.
     pub failures: Option<Failures>,
 }
@@ -49,6 +56,9 @@ impl<'m, 't> Search<'m, 't> {
             known: HashMap::new(),
             values: Values::default(),
             continues: false,
+            adds: false,
+            goes_on_in_words: false,
+            depth: 0,
             failures: None,
         }
     }
@@ -110,6 +120,7 @@ impl<'m, 't> Search<'m, 't> {
         let machine = self.machine;
         let walked = &machine.graphs[graph as usize];
         let mut heads = vec![NONE; walked.nodes.len()];
+        self.depth += 1;
         let way = Way {
             at: start,
             cost: Cost::default(),
@@ -127,6 +138,7 @@ impl<'m, 't> Search<'m, 't> {
                 id = self.ways.get(id).next;
             }
         }
+        self.depth -= 1;
         let ends: Rc<[WayId]> = self.ways.list(heads[walked.exit() as usize]).collect();
         self.known.insert((graph, start), ends.clone());
         ends
@@ -139,6 +151,8 @@ impl<'m, 't> Search<'m, 't> {
         let (at, end) = (here.at, self.end());
         if at > end && node.more && here.evidence {
             self.continues = true;
+            let adds = node.fills || self.depth > 1;
+            *(if adds { &mut self.adds } else { &mut self.goes_on_in_words }) = true;
         }
         self.literals(node, &here, heads);
         for arc in &node.arcs {
@@ -297,7 +311,7 @@ impl<'m, 't> Search<'m, 't> {
         let (lowest, most) = (allowed.from as f64, allowed.to as f64);
         let fractions = allowed.fractions != Fractions::None;
         if allowed.words && begins(&self.words.text, here.at as usize, lowest, most, fractions) {
-            self.continues = true;
+            (self.continues, self.adds) = (true, true);
         }
         self.fail(here.at, || machine.slot_label(slot));
     }
@@ -320,8 +334,8 @@ impl<'m, 't> Search<'m, 't> {
             let way = Way { at, evidence: true, trace, back: id, ..*here };
             last = self.ways.put(head, last, way);
         }
-        if !self.continues {
-            self.continues = self.values.begins(kind, &self.words.text, here.at);
+        if !self.adds && self.values.begins(kind, &self.words.text, here.at) {
+            (self.continues, self.adds) = (true, true);
         }
         let machine = self.machine;
         self.fail(here.at, || machine.slot_label(slot));
@@ -334,7 +348,7 @@ impl<'m, 't> Search<'m, 't> {
         }
         if here.evidence {
             // The last word of a wildcard may always be followed by another.
-            self.continues = true;
+            (self.continues, self.adds) = (true, true);
         }
         let mut last = NONE;
         for to in at + 1..=end {

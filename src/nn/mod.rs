@@ -12,6 +12,7 @@ pub mod linear;
 mod load;
 pub mod ops;
 pub mod stream;
+pub mod streaming;
 mod team;
 pub mod tree;
 mod workspace;

@@ -57,6 +57,11 @@ fn readable(event: &Event) -> Option<String> {
             "Listening on {microphone}, speaking on {speaker}, {:.1} s after start. Ctrl-C ends it.",
             *after_ms as f64 / 1000.0
         ),
+        Event::Wake { at, phrase: Some(phrase), .. } => {
+            format!("{}  wakes  “{phrase}”", clock(*at))
+        }
+        Event::Wake { at, phrase: None, .. } => format!("{}  wakes  by a press", clock(*at)),
+        Event::Asleep { at } => format!("{}  sleeps", clock(*at)),
         Event::Partial { at, text } => format!("{}  …      {text}", clock(*at)),
         Event::Transcript { text, confidence, span, .. } if !text.is_empty() => {
             format!("{}  heard  “{text}”  ({:.0} %)", clock(span.end), confidence * 100.0)
@@ -100,6 +105,7 @@ fn readable(event: &Event) -> Option<String> {
         ),
         Event::Fault { what, hint } => format!("{NO_CLOCK}  FAULT  {what} ({hint})"),
         Event::SpeechStart { .. }
+        | Event::Spotted { .. }
         | Event::SpeechEnd { .. }
         | Event::Transcript { .. }
         | Event::Dialogue { .. }

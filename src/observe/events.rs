@@ -24,6 +24,22 @@ pub enum Event {
     Ready { microphone: String, speaker: String, after_ms: u64 },
     /// Somebody began to speak.
     SpeechStart { at: SamplePos },
+    /// What is said is for the agent from here on: it was called, by a phrase that the small network
+    /// is `spotted` sure of (where one knows it) and the recogniser `verified`, or somebody pressed.
+    Wake {
+        at: SamplePos,
+        by: WokenBy,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        phrase: Option<String>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        spotted: Option<f32>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        verified: Option<f32>,
+    },
+    /// The small network heard a phrase; whether the agent wakes is for the recogniser to say.
+    Spotted { at: SamplePos, phrase: String, probability: f32 },
+    /// What is said is no longer for the agent.
+    Asleep { at: SamplePos },
     /// The words so far, while the utterance is still open.
     Partial { at: SamplePos, text: String },
     /// The utterance was closed at `at`; `true_silence_ms` is the silence that had passed then.
@@ -103,6 +119,14 @@ pub enum Event {
         #[serde(skip_serializing_if = "Option::is_none")]
         echo: Option<EchoState>,
     },
+}
+
+/// What woke the agent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum WokenBy {
+    Phrase,
+    Press,
 }
 
 /// How a device fares.

@@ -6,5 +6,5 @@ mod events;
 pub mod process;
 pub mod timeline;
 
-pub use events::{DeviceCounters, DeviceState, EVENT_SCHEMA, Event, StageTimes};
+pub use events::{DeviceCounters, DeviceState, EVENT_SCHEMA, Event, StageTimes, WokenBy};
 pub use process::resident_mb;

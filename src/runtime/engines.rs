@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::asr::{AsrError, Recognizer};
 use crate::cancel::CancelToken;
+use crate::hear::wake::WakeModel;
 use crate::hear::{HearError, SileroModel};
 use crate::models::ModelStore;
 use crate::nn::Team;
@@ -25,6 +26,8 @@ pub enum EngineError {
 /// Everything neural that one agent needs.
 pub struct Engines {
     pub silero: Arc<SileroModel>,
+    /// The phrases that a small network knows.
+    pub wake: Vec<Arc<WakeModel>>,
     pub recognizer: Recognizer,
     pub voice: Voice,
 }
@@ -37,12 +40,13 @@ impl Engines {
         std::thread::scope(|scope| {
             let voice = scope.spawn(|| Voice::load(store));
             let silero = SileroModel::load(store)?;
+            let wake = WakeModel::load_all(store)?;
             let recognizer = Recognizer::with_team(store, team)?;
             let voice = match voice.join() {
                 Ok(voice) => voice?,
                 Err(panic) => std::panic::resume_unwind(panic),
             };
-            Ok(Self { silero, recognizer, voice })
+            Ok(Self { silero, wake, recognizer, voice })
         })
     }
 

@@ -24,7 +24,7 @@ use crate::audio::reference::Reference;
 use crate::cancel::CancelEpoch;
 use crate::hear::echo::EchoState;
 use crate::observe::DeviceCounters;
-use crate::turn::{Heard, View};
+use crate::turn::{Heard, Press, View};
 use crate::units::{FRAME_LEN, SAMPLE_RATE_HZ, SamplePos, Span};
 
 /// Sound the ring holds, in seconds: longer than the longest utterance with a recognition behind.
@@ -225,6 +225,7 @@ pub fn link(pace: Pace) -> (ListenerEnd, ThinkerEnd) {
         at: SamplePos(0),
         events: events_out,
         typed: never(),
+        pressed: never(),
         done: done_in,
         shared,
     };
@@ -319,6 +320,8 @@ pub enum Woken {
     Heard(Heard),
     /// Somebody typed a line instead of speaking.
     Typed(String),
+    /// Somebody used a button.
+    Pressed(Press),
     /// Nothing was heard for the time it wanted to wait.
     Idle,
     /// The listener is gone.
@@ -334,6 +337,7 @@ pub struct ThinkerEnd {
     at: SamplePos,
     events: Receiver<Heard>,
     typed: Receiver<String>,
+    pressed: Receiver<Press>,
     done: Sender<()>,
     pub shared: Arc<Shared>,
 }
@@ -342,6 +346,11 @@ impl ThinkerEnd {
     /// Lines that are typed beside what is heard, when the pace is [`Pace::Free`].
     pub fn take_lines(&mut self, lines: Receiver<String>) {
         self.typed = lines;
+    }
+
+    /// What is done with buttons, when the pace is [`Pace::Free`].
+    pub fn take_presses(&mut self, presses: Receiver<Press>) {
+        self.pressed = presses;
     }
 
     pub fn pace(&self) -> Pace {
@@ -368,6 +377,10 @@ impl ThinkerEnd {
             recv(self.typed) -> line => line.map(Woken::Typed).unwrap_or_else(|_| {
                 // The keyboard is gone, and the ear is not.
                 self.typed = never();
+                Woken::Idle
+            }),
+            recv(self.pressed) -> press => press.map(Woken::Pressed).unwrap_or_else(|_| {
+                self.pressed = never();
                 Woken::Idle
             }),
             default(wait) => Woken::Idle,

@@ -8,6 +8,7 @@ use crate::config::board::EchoSettings;
 use crate::hear::Ear;
 use crate::hear::barge_in::{BargeIn, DUCKED, Noticed, Order};
 use crate::hear::echo::EchoCanceller;
+use crate::hear::wake::Spotter;
 use crate::turn::Heard;
 use crate::units::{FRAME_LEN, Frame, SamplePos, rms_dbfs};
 
@@ -44,11 +45,19 @@ pub struct Listener<S> {
     /// From the first speaker on.
     echo: Option<(EchoCanceller, Box<Reference>)>,
     barge_in: BargeIn,
+    /// Where the agent wakes by a phrase that a small network knows.
+    spotter: Option<Spotter>,
 }
 
 impl<S: Source> Listener<S> {
     pub fn new(source: S, ear: Ear, link: ListenerEnd, duplex: Duplex) -> Self {
-        Self { source, ear, link, duplex, echo: None, barge_in: BargeIn::default() }
+        let barge_in = BargeIn::default();
+        Self { source, ear, link, duplex, echo: None, barge_in, spotter: None }
+    }
+
+    /// Also listens for phrases, all the time.
+    pub fn spotting(self, spotter: Option<Spotter>) -> Self {
+        Self { spotter, ..self }
     }
 
     /// Listens until the sound or the thinker ends.
@@ -108,6 +117,12 @@ impl<S: Source> Listener<S> {
             speaking_until.0 > 0 && at < speaking_until + SamplePos::from_ms(ECHO_TAIL_MS).0;
         let deaf = self.duplex == Duplex::Half && echoing;
         let frame = if deaf { &[0.0; FRAME_LEN] } else { samples };
+        if let Some(spotter) = &mut self.spotter
+            && let Some(spotted) = spotter.push(at, frame)
+        {
+            let (phrase, per_mille) = (spotted.phrase as u8, (spotted.probability * 1e3) as u16);
+            self.link.send(Heard::Spotted { at: spotted.at, phrase, per_mille })?;
+        }
         let view = self.link.shared.view();
         let now = at + FRAME_LEN as u64;
         self.ear.set_speaking(speaking);
@@ -227,7 +242,7 @@ mod tests {
     fn events(thinker: &mut ThinkerEnd) -> Vec<Heard> {
         let next = || match thinker.next(Duration::ZERO) {
             Woken::Heard(heard) => Some(heard),
-            Woken::Typed(_) | Woken::Idle | Woken::Disconnected => None,
+            Woken::Typed(_) | Woken::Pressed(_) | Woken::Idle | Woken::Disconnected => None,
         };
         std::iter::from_fn(next).collect()
     }

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::Receiver;
 
 use super::RuntimeError;
+use super::attention::Attention;
 use super::engines::Engines;
 use super::link::{Pace, link};
 use super::listener::{Duplex, Listener};
@@ -25,6 +26,7 @@ use crate::clock::Clock;
 use crate::config::board::{Placement, Threads};
 use crate::hear::Ear;
 use crate::observe::Event;
+use crate::turn::Press;
 
 /// How often the event loop looks whether it should stop.
 const STOP_LOOK: Duration = Duration::from_millis(100);
@@ -43,6 +45,8 @@ pub struct LiveOptions {
     pub duplex: Duplex,
     /// Lines that somebody types instead of speaking.
     pub lines: Option<Receiver<String>>,
+    /// What is done with buttons.
+    pub presses: Option<Receiver<Press>>,
     /// Priorities and processors of the two threads.
     pub threads: Threads,
     /// When the program began, for [`Event::Ready`].
@@ -60,6 +64,8 @@ pub fn live(
     stop: &AtomicBool,
     mut on_event: impl FnMut(&Event),
 ) -> Result<(), RuntimeError> {
+    // Before any device is opened: what is wrong with the agent is no matter of devices.
+    let attention = Attention::new(agent, &engines.wake, engines.voice.dictionary())?;
     let wish = |level| Wish {
         stream: StreamWish { period_ms: options.period_ms, ..StreamWish::default() },
         level,
@@ -77,6 +83,10 @@ pub fn live(
     if let Some(lines) = &options.lines {
         thinker_end.take_lines(lines.clone());
     }
+    if let Some(presses) = &options.presses {
+        thinker_end.take_presses(presses.clone());
+    }
+    let spotter = attention.spotter();
     let shared = Arc::clone(&listener_end.shared);
     let (report, events) = reporter(Pace::Free);
     let (listener_report, thinker_report) = (report.clone(), report.clone());
@@ -91,14 +101,21 @@ pub fn live(
     let settings = agent.settings.endpoint.clone();
     let duplex = options.duplex;
     let mouth = Mouth::speaker(speaker);
-    let thinker =
-        Thinker::new(engines, Arc::clone(agent), Clock::Machine, thinker_end, mouth, report);
+    let thinker = Thinker::new(
+        engines,
+        Arc::clone(agent),
+        attention,
+        Clock::Machine,
+        thinker_end,
+        mouth,
+        report,
+    );
     std::thread::scope(|scope| {
         let listening = scope.spawn(move || {
             place(&options.threads.listener, &listener_report);
             // webrtc-vad's state must stay on the thread that made it.
             let ear = Ear::new(silero, settings)?;
-            Listener::new(microphone, ear, listener_end, duplex).run();
+            Listener::new(microphone, ear, listener_end, duplex).spotting(spotter).run();
             Ok(())
         });
         let thinking = scope.spawn(move || {

@@ -7,7 +7,9 @@
 
 use crate::audio::devices::DeviceError;
 use crate::hear::HearError;
+use crate::nlu::CallError;
 
+mod attention;
 mod back_off;
 mod engines;
 pub mod link;
@@ -25,6 +27,7 @@ mod tally;
 mod thinker;
 mod wording;
 
+pub use attention::text_only;
 pub use engines::{EngineError, Engines};
 pub use link::Pace;
 pub use live::{LiveOptions, live};
@@ -36,6 +39,8 @@ pub enum RuntimeError {
     Hear(#[from] HearError),
     #[error(transparent)]
     Device(#[from] DeviceError),
+    #[error("listening.phrases in agent.toml: {0}")]
+    Call(#[from] CallError),
 }
 
 const _: () = assert!(

@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex};
 
 use super::RuntimeError;
+use super::attention::Attention;
 use super::engines::Engines;
 use super::link::{Pace, Shared, link};
 use super::listener::{Duplex, Listener};
@@ -11,12 +12,13 @@ use super::report::reporter;
 use super::source::Source;
 use super::speaker::{Speaker, lock};
 use super::thinker::Thinker;
-use crate::agent::Agent;
+use crate::agent::{Agent, ListeningMode};
 use crate::audio::track::Track;
 use crate::clock::Clock;
 use crate::hear::Ear;
 use crate::observe::Event;
 use crate::tts::VOICE_RATE_HZ;
+use crate::turn::Press;
 use crate::units::SamplePos;
 
 /// How a replay runs. By default as fast as it can, on a fixed clock, with an ear that hears
@@ -57,6 +59,12 @@ pub fn replay<S: Source>(
     mut on_event: impl FnMut(&Event),
 ) -> Result<Vec<f32>, RuntimeError> {
     let ReplayOptions { pace, clock, duplex, opening } = options;
+    let mut attention = Attention::new(agent, &engines.wake, engines.voice.dictionary())?;
+    // There is nobody who could press; a button is down from the beginning to the end.
+    if agent.settings.listening.mode == ListeningMode::PushToTalk {
+        attention.press(Press::Down, SamplePos(0));
+    }
+    let spotter = attention.spotter();
     let (listener_end, thinker_end) = link(pace);
     let (report, events) = reporter(pace);
     let track = Arc::new(Mutex::new(Track::new(VOICE_RATE_HZ)));
@@ -72,12 +80,13 @@ pub fn replay<S: Source>(
             listener_end.shared.set_speaking_until(ends);
         }
     }
-    let thinker = Thinker::new(engines, Arc::clone(agent), clock, thinker_end, mouth, report);
+    let thinker =
+        Thinker::new(engines, Arc::clone(agent), attention, clock, thinker_end, mouth, report);
     std::thread::scope(|scope| {
         let listening = scope.spawn(move || {
             // webrtc-vad's state must stay on the thread that made it.
             let ear = Ear::new(silero, settings)?;
-            Listener::new(source, ear, listener_end, duplex).run();
+            Listener::new(source, ear, listener_end, duplex).spotting(spotter).run();
             Ok(())
         });
         let thinking = scope.spawn(move || thinker.run());

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::Engines;
+use super::attention::{Attention, Called};
 use super::link::{Pace, ThinkerEnd, Woken};
 use super::memory::SoundMemory;
 use super::mouth::{Mouth, SpeakerChange};
@@ -17,9 +18,9 @@ use crate::cancel::CancelToken;
 use crate::clock::Clock;
 use crate::dialogue::{ActionOutcome, ActionRunner, Conversation, Expectations, Step, Understood};
 use crate::nlu::{Decision, Interpretation, SearchEvidence, Status};
-use crate::observe::{DeviceState, Event, StageTimes};
+use crate::observe::{DeviceState, Event, StageTimes, WokenBy};
 use crate::tts::{Piece, Style, TtsError};
-use crate::turn::{EndReason, Heard, View};
+use crate::turn::{EndReason, Expected, Heard, Press, View};
 use crate::units::{FRAME_LEN, SamplePos, Span};
 
 /// How often an idle thinker fetches sound; far below what the sound ring holds.
@@ -42,6 +43,7 @@ pub struct Thinker<'m> {
     agent: Arc<Agent>,
     conversation: Conversation,
     expectations: Expectations,
+    attention: Attention,
     link: ThinkerEnd,
     memory: SoundMemory,
     mouth: Mouth,
@@ -58,6 +60,7 @@ impl<'m> Thinker<'m> {
     pub fn new(
         engines: &'m mut Engines,
         agent: Arc<Agent>,
+        attention: Attention,
         clock: Clock,
         link: ThinkerEnd,
         mouth: Mouth,
@@ -68,6 +71,7 @@ impl<'m> Thinker<'m> {
             expectations: Expectations::new(Arc::clone(&agent)),
             engines,
             agent,
+            attention,
             link,
             memory: SoundMemory::new(),
             mouth,
@@ -99,6 +103,11 @@ impl<'m> Thinker<'m> {
                     self.typed(at, &line);
                     self.look_after(at);
                 }
+                Woken::Pressed(press) => {
+                    let at = self.link.now(self.link.shared.heard_until());
+                    self.pressed(at, press);
+                    self.look_after(at);
+                }
                 Woken::Idle => self.look_after(self.link.shared.heard_until()),
                 Woken::Disconnected => break,
             }
@@ -123,10 +132,25 @@ impl<'m> Thinker<'m> {
             Heard::SpeechStart { at } => {
                 self.report.send(Event::SpeechStart { at });
                 self.speculation = None;
-                self.yield_to_speech(at);
-                self.conversation.speech_started(at);
+                self.attention.speech_started();
+                if self.attention.is_awake() || self.mouth.ends().is_some() {
+                    self.yield_to_speech(at);
+                    self.conversation.speech_started(at);
+                }
             }
-            Heard::Pause { span } => self.speculation = self.speculate(span),
+            Heard::Spotted { at, phrase, per_mille } => {
+                let probability = f32::from(per_mille) / 1000.0;
+                if let Some(phrase) = self.attention.spotted(phrase.into(), at, probability) {
+                    let phrase = phrase.to_owned();
+                    self.report.send(Event::Spotted { at, phrase, probability });
+                }
+            }
+            Heard::Pause { span } => {
+                let token = self.link.shared.cancel.token();
+                // What fails here comes back at the end of the utterance.
+                let is_for_us = self.is_for_us(span, span.end, &token).unwrap_or(false);
+                self.speculation = if is_for_us { self.speculate(span) } else { None };
+            }
             Heard::Resume { at } => {
                 if let Some(speculation) = self.speculation.take() {
                     let text = speculation.understood.recognition.best.text;
@@ -134,12 +158,47 @@ impl<'m> Thinker<'m> {
                 }
             }
             Heard::SpeechEnd { span, last_speech, decided_at, why } => {
-                self.turn(span, last_speech, decided_at, why);
+                match self.is_for_us(span, decided_at, &CancelToken::never()) {
+                    Ok(true) => self.turn(span, last_speech, decided_at, why),
+                    Ok(false) => drop(self.report_end(last_speech, decided_at, why)),
+                    Err(error) => self.fail_turn(decided_at, &error),
+                }
+                self.attention.speech_ended(decided_at);
             }
             Heard::Ducked { at } => self.report.send(Event::Ducked { at }),
             Heard::Unducked { at } => self.report.send(Event::Unducked { at }),
             Heard::Due { .. } => {}
             Heard::EndOfSound { at } => self.wind_up(at),
+        }
+    }
+
+    /// Whether the utterance at hand, `span` of it so far, is for the agent; wakes when it was called
+    /// in it.
+    fn is_for_us(
+        &mut self,
+        span: Span,
+        at: SamplePos,
+        cancel: &CancelToken,
+    ) -> Result<bool, AsrError> {
+        let recognizer = &mut self.engines.recognizer;
+        if let Some(called) = self.attention.hear(recognizer, &self.memory, span, cancel)? {
+            let Called { phrase, spotted, verified } = called;
+            let (phrase, verified) = (Some(phrase), Some(verified));
+            self.report.send(Event::Wake { at, by: WokenBy::Phrase, phrase, spotted, verified });
+            self.conversation.speech_started(span.start);
+        }
+        Ok(self.attention.is_awake())
+    }
+
+    /// Somebody used a button.
+    fn pressed(&mut self, at: SamplePos, press: Press) {
+        if self.attention.press(press, at) {
+            let (phrase, spotted, verified) = (None, None, None);
+            self.report.send(Event::Wake { at, by: WokenBy::Press, phrase, spotted, verified });
+        }
+        // Whoever presses wants to be heard.
+        if press != Press::Up {
+            self.fall_silent(at);
         }
     }
 
@@ -164,36 +223,57 @@ impl<'m> Thinker<'m> {
         self.report.send(Event::AudioEnd { at });
         self.link.shared.set_speaking_until(at);
         self.conversation.spoken(at);
+        self.attention.stay(at);
     }
 
     fn speculate(&mut self, span: Span) -> Option<Utterance> {
         let token = self.link.shared.cancel.token();
         // What fails here comes back at the end of the utterance, where failure is reported.
-        let utterance = self.understand(span, &token).ok()?;
+        let utterance = self.understand(span, &token).ok()??;
+        let meaning = &utterance.understood.decision.interpretation;
         self.link.shared.set_view(View {
             span,
-            completeness: utterance.understood.decision.interpretation.completeness,
+            completeness: meaning.completeness,
+            confidence: meaning.confidence,
             expected: self.conversation.expected(),
         });
         Some(utterance)
     }
 
-    fn understand(&mut self, span: Span, cancel: &CancelToken) -> Result<Utterance, AsrError> {
+    /// `None` when all that was said is what the agent is called by.
+    fn understand(
+        &mut self,
+        span: Span,
+        cancel: &CancelToken,
+    ) -> Result<Option<Utterance>, AsrError> {
         let sound = self.memory.slice(span);
-        let recognizer = &mut self.engines.recognizer;
-        let understood =
-            self.expectations.understand(&self.conversation, recognizer, &sound, cancel)?;
-        Ok(Utterance { span, understood })
+        let Self { engines, expectations, conversation, attention, .. } = self;
+        let recognizer = &mut engines.recognizer;
+        let understood = match attention.call() {
+            None => Some(expectations.understand(conversation, recognizer, &sound, cancel)?),
+            Some(call) => {
+                let behind = (attention.calling(), call);
+                expectations.understand_behind(conversation, recognizer, &sound, behind, cancel)?
+            }
+        };
+        Ok(understood.map(|understood| Utterance { span, understood }))
+    }
+
+    fn report_end(&mut self, last_speech: SamplePos, decided_at: SamplePos, why: EndReason) -> u64 {
+        let true_silence_ms = decided_at.ms_since(last_speech);
+        self.report.send(Event::SpeechEnd { at: decided_at, why, true_silence_ms });
+        true_silence_ms
     }
 
     /// One whole turn: the utterance in `span` is over.
     fn turn(&mut self, span: Span, last_speech: SamplePos, decided_at: SamplePos, why: EndReason) {
         let start = Instant::now();
-        let true_silence_ms = decided_at.ms_since(last_speech);
-        self.report.send(Event::SpeechEnd { at: decided_at, why, true_silence_ms });
+        let true_silence_ms = self.report_end(last_speech, decided_at, why);
         let mut times = StageTimes::default();
         let utterance = match self.understand_whole(span, decided_at, why, &mut times) {
-            Ok(utterance) => utterance,
+            Ok(Some(utterance)) => utterance,
+            // Called, and asked nothing yet.
+            Ok(None) => return,
             Err(error) => return self.fail_turn(decided_at, &error),
         };
         let Utterance { span, understood: Understood { recognition, decision, .. } } = utterance;
@@ -239,6 +319,10 @@ impl<'m> Thinker<'m> {
     fn typed(&mut self, at: SamplePos, line: &str) {
         let text = line.trim();
         if text.is_empty() {
+            // Of what can be pressed, Enter is nearest.
+            if !self.attention.is_always_awake() {
+                self.pressed(at, Press::Tap);
+            }
             return;
         }
         let start = Instant::now();
@@ -262,7 +346,7 @@ impl<'m> Thinker<'m> {
         decided_at: SamplePos,
         why: EndReason,
         times: &mut StageTimes,
-    ) -> Result<Utterance, AsrError> {
+    ) -> Result<Option<Utterance>, AsrError> {
         let never = CancelToken::never();
         let mut spend = |understood: &Understood, late: bool| {
             let ms = |time: Duration| time.as_secs_f32() * 1000.0;
@@ -272,16 +356,21 @@ impl<'m> Thinker<'m> {
         };
         let ready = self.speculation.take();
         let late = ready.is_none();
-        let mut utterance = ready.map_or_else(|| self.understand(span, &never), Ok)?;
+        let utterance = match ready {
+            Some(ready) => Some(ready),
+            None => self.understand(span, &never)?,
+        };
+        let Some(mut utterance) = utterance else { return Ok(None) };
         spend(&utterance.understood, late);
-        if let Some(longer) = why.longer(span, decided_at) {
-            let longer = self.understand(longer, &never)?;
+        if let Some(longer) = why.longer(span, decided_at)
+            && let Some(longer) = self.understand(longer, &never)?
+        {
             spend(&longer.understood, true);
             if longer.understood.decision.outweighs(&utterance.understood.decision) {
                 utterance = longer;
             }
         }
-        Ok(utterance)
+        Ok(Some(utterance))
     }
 
     fn fail_turn(&mut self, at: SamplePos, error: &AsrError) {
@@ -323,6 +412,7 @@ impl<'m> Thinker<'m> {
         self.link.shared.set_view(View {
             span: Span::new(at, at),
             completeness: Default::default(),
+            confidence: 0.0,
             expected: self.conversation.expected(),
         });
         if self.link.pace() == Pace::LockStep {
@@ -389,6 +479,7 @@ impl<'m> Thinker<'m> {
         if let Some(at) = self.mouth.ended(now) {
             self.report.send(Event::AudioEnd { at });
             self.conversation.spoken(at);
+            self.attention.stay(at);
         }
         if let Some(ends) = self.mouth.ends() {
             self.link.shared.set_speaking_until(ends);
@@ -403,7 +494,16 @@ impl<'m> Thinker<'m> {
         {
             self.perform(now, &step, Instant::now(), &mut StageTimes::default());
         }
-        let deadline = self.mouth.ends().or_else(|| self.conversation.deadline());
+        // It sleeps after a talk, not in the middle of one.
+        let is_talking = self.mouth.ends().is_some()
+            || self.actions.is_busy()
+            || self.conversation.expected() != Expected::Request;
+        if self.attention.expire(now, is_talking) {
+            self.report.send(Event::Asleep { at: now });
+        }
+        let sleep = self.attention.deadline().filter(|_| !is_talking);
+        let due = self.conversation.deadline().into_iter().chain(sleep).min();
+        let deadline = self.mouth.ends().or(due);
         // A deadline is met at a frame's end, so asking for the past means the next frame.
         self.link.shared.set_deadline(deadline.map(|d| d.max(now + FRAME_LEN as u64)));
     }

@@ -4,6 +4,8 @@
 //! pitch and spectra, [`vocoder`] turns those into samples, [`edges`] trims and fades the ends.
 //! [`Voice`] joins the two.
 
+use std::sync::Arc;
+
 use crate::cancel::CancelToken;
 use crate::models::{ModelError, ModelStore};
 use crate::nn::NnError;
@@ -59,13 +61,18 @@ impl TtsError {
 
 /// The agent's voice: American English, one speaker, [`VOICE_RATE_HZ`].
 pub struct Voice {
-    text: Phonemizer,
+    text: Arc<Phonemizer>,
     speaker: Speaker,
 }
 
 impl Voice {
     pub fn load(store: &ModelStore) -> Result<Self, TtsError> {
-        Ok(Self { text: Phonemizer::load(store)?, speaker: Speaker::load(store)? })
+        Ok(Self { text: Arc::new(Phonemizer::load(store)?), speaker: Speaker::load(store)? })
+    }
+
+    /// How words sound.
+    pub fn dictionary(&self) -> Arc<Phonemizer> {
+        Arc::clone(&self.text)
     }
 
     /// The clauses of a text in order; none when it holds nothing to say. Each carries the silence

@@ -34,6 +34,8 @@ pub struct Report {
     pub say: Said,
     /// The ear in a quiet room, in hundredths of a processor.
     pub quiet_percent: f64,
+    /// The first stage for all wake phrases it knows, likewise.
+    pub spot_percent: f64,
 }
 
 #[derive(Debug, Serialize)]
@@ -219,8 +221,8 @@ impl fmt::Display for Report {
         write!(
             f,
             "\nmemory at work: {now:.0} MB resident, {peak:.0} MB at the most\n\
-             a quiet room: {:.2} % of a processor",
-            self.quiet_percent
+             a quiet room: {:.2} % of a processor; listening for all known wake phrases: {:.2} %",
+            self.quiet_percent, self.spot_percent
         )
     }
 }

@@ -18,6 +18,8 @@ pub enum Request {
     Judge(Sound),
     /// The ear in a quiet room, for so many seconds of sound.
     Quiet { seconds: u32 },
+    /// The first stage for every wake phrase that it knows, for so many seconds of sound.
+    Spot { seconds: u32 },
     /// The recogniser's encoder.
     Encode(Sound),
     /// [`STEPS`](super::workbench::STEPS) steps of the recogniser's decoder, for so many hypotheses
@@ -91,6 +93,7 @@ impl FromStr for Request {
             }
             "judge" => Self::Judge(sound()?),
             "quiet" => Self::Quiet { seconds: seconds_of(rest)? },
+            "spot" => Self::Spot { seconds: seconds_of(rest)? },
             "encode" => Self::Encode(sound()?),
             "decode" => Self::Decode { rows: 1, sound: sound()? },
             "decode6" => Self::Decode { rows: 6, sound: sound()? },
@@ -102,7 +105,7 @@ impl FromStr for Request {
             "learn" => Self::Learn,
             "say" => Self::Say(text()?),
             _ => bail!(
-                "`{verb}` is no request; they are load, start, clip, judge, quiet, encode, decode, decode6, \
+                "`{verb}` is no request; they are load, start, clip, judge, quiet, spot, encode, decode, decode6, \
                  recognise, orders, search, understand, embed, learn and say"
             ),
         })

@@ -18,6 +18,7 @@ use crate::audio::file::{self, Clip};
 use crate::cancel::CancelToken;
 use crate::draw::Draw;
 use crate::hear::silero::SileroStream;
+use crate::hear::wake::{Spotter, WakeModel};
 use crate::hear::{Ear, SileroModel};
 use crate::models::ModelStore;
 use crate::nlu::classify::{ClassifyError, Embedding, SentenceEncoder};
@@ -162,6 +163,7 @@ impl Workbench {
             }
             Request::Judge(sound) => self.judge(sound)?,
             Request::Quiet { seconds } => self.quiet(*seconds)?,
+            Request::Spot { seconds } => self.spot(*seconds)?,
             Request::Encode(sound) => {
                 let sound = self.sound(sound)?;
                 encode(&mut self.parts()?.encoder, &sound)?.1
@@ -213,7 +215,7 @@ impl Workbench {
             engines.warm_up()?;
             Ok((agent, engines))
         })?;
-        let Engines { silero, recognizer, voice } = engines;
+        let Engines { silero, recognizer, voice, .. } = engines;
         self.detector = Some(silero);
         self.recognizer = Some(recognizer);
         self.voice = Some(voice);
@@ -240,6 +242,20 @@ impl Workbench {
             Ok(())
         })?;
         Ok(Answer { seconds: Some(f64::from(seconds)), ..answer })
+    }
+
+    fn spot(&mut self, seconds: u32) -> Result<Answer, anyhow::Error> {
+        let models = WakeModel::load_all(&self.models)?;
+        let count = models.len();
+        let mut spotter = Spotter::new(models);
+        let frames = hiss(seconds);
+        let ((), answer) = timed(|| {
+            for (i, frame) in frames.iter().enumerate() {
+                black_box(spotter.push(SamplePos((i * FRAME_LEN) as u64), frame));
+            }
+            Ok(())
+        })?;
+        Ok(Answer { count: Some(count), seconds: Some(f64::from(seconds)), ..answer })
     }
 
     fn recognise(&mut self, sound: &Sound) -> Result<Answer, anyhow::Error> {

@@ -70,6 +70,9 @@ pub struct Cpu {
     pub kernels: Vec<String>,
     /// Threads that compute the recogniser's encoder: 1, or 2 where a second saves waiting.
     pub encoder_threads: u32,
+    /// The recogniser may read whatever is said nearby, which a wake phrase costs that no small
+    /// network knows.
+    pub constant_recognition: bool,
 }
 
 /// What the whole agent may cost on this board.
@@ -178,6 +181,7 @@ struct WrittenPlacement {
 struct WrittenCpu {
     kernels: Spanned<Vec<String>>,
     encoder_threads: Spanned<i64>,
+    constant_recognition: bool,
 }
 
 #[derive(Deserialize)]
@@ -240,6 +244,7 @@ impl Board {
                     written.cpu.encoder_threads,
                     1..=2,
                 )?,
+                constant_recognition: written.cpu.constant_recognition,
             },
             budget: source.budget(written.budget)?,
         };

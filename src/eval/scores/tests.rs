@@ -45,7 +45,9 @@ fn outcome(gold_text: &str, answer_text: &str) -> Outcome {
         answer,
         cut_in: None,
         slot_lost: None,
+        endpoint_ms: None,
         response_gap_ms: None,
+        computation_ms: None,
         stages: vec![],
         faults: vec![],
         audio_s: 0.0,
@@ -190,4 +192,18 @@ fn groups() {
     assert_eq!(sizes, [("clean", 9), ("noisy", 3)]);
     close(by_condition["noisy"].command_accuracy, 1.0 / 3.0);
     assert_eq!(Scores::by(&outcomes, |o| &o.speaker).len(), 1, "no name is no group");
+}
+
+#[test]
+fn a_turn_is_closed_when_it_is_taken_soon_after_its_end() {
+    let ended = |endpoint_ms: Option<f64>| Outcome {
+        cut_in: Some(false),
+        endpoint_ms,
+        ..outcome("order", "accepted 0.9 order")
+    };
+    let unknown = outcome("order", "accepted 0.9 order");
+    let outcomes =
+        [ended(Some(-20.0)), ended(Some(1500.0)), ended(Some(1520.0)), ended(None), unknown];
+    close(scores(&outcomes).closed_rate, 0.5);
+    assert_eq!(scores(&outcomes).endpoint_ms, Some(Percentiles { p50: 1500.0, p95: 1520.0 }));
 }

@@ -1,7 +1,6 @@
 use serde::{Deserialize, Serialize};
 
 use crate::hear::HearError;
-use crate::turn::Completeness;
 use crate::units::FRAME_MS;
 
 /// Longest utterance with everything around it, in milliseconds: the thinker's audio ring holds
@@ -30,13 +29,13 @@ pub struct EndpointSettings {
     pub tail_ms: u32,
     /// Silence after which recognition starts on speculation.
     pub pause_ms: u32,
-    /// Silence that ends an utterance when nothing is known about its words, or when more words
-    /// could follow.
+    /// Silence that ends an utterance while nothing is known about its words.
     pub hangover_ms: u32,
-    /// Silence that ends an utterance whose words are a whole request that nothing continues.
-    pub hangover_complete_ms: u32,
-    /// Silence that ends an utterance whose words cannot stand alone.
-    pub hangover_cannot_end_ms: u32,
+    /// Silence that ends every utterance.
+    pub hangover_max_ms: u32,
+    /// What it costs to cut in on somebody who was to go on, as waiting time of somebody who was
+    /// done, in milliseconds: once the words are known, the cheaper of the two is done.
+    pub cut_in_cost_ms: u32,
     /// How much longer each of these silences must last while only others, further away, are
     /// heard; also the sound kept after the near speaker's last word.
     pub others_ms: u32,
@@ -49,8 +48,8 @@ pub struct EndpointSettings {
 impl Default for EndpointSettings {
     /// People leave about 200 ms between turns (Stivers et al. 2009), so that is where recognition
     /// starts; pauses of 200–400 ms *inside* a spoken order are common, longer ones rare (400 ms of
-    /// silence cuts about one order in eighty, 600 ms one in a hundred and fifty), and most of
-    /// those stand behind words that cannot end, for which a second is waited. Short words
+    /// silence cuts about one order in fifty). Whoever thinks in the midst of a sentence needs up to
+    /// a second and a half. The cost of cutting in is docs/endpoint.md's. Short words
     /// ("two") have at least 100 ms of voice, clicks and knocks rarely make two windows. Soft
     /// syllables pass for somebody else's for up to half a second.
     fn default() -> Self {
@@ -63,8 +62,8 @@ impl Default for EndpointSettings {
             tail_ms: 200,
             pause_ms: 200,
             hangover_ms: 400,
-            hangover_complete_ms: 300,
-            hangover_cannot_end_ms: 1000,
+            hangover_max_ms: 1400,
+            cut_in_cost_ms: 8_000,
             others_ms: 500,
             max_utterance_ms: 15_000,
             max_grace_ms: 1_000,
@@ -83,8 +82,7 @@ impl EndpointSettings {
             ("tail_ms", self.tail_ms),
             ("pause_ms", self.pause_ms),
             ("hangover_ms", self.hangover_ms),
-            ("hangover_complete_ms", self.hangover_complete_ms),
-            ("hangover_cannot_end_ms", self.hangover_cannot_end_ms),
+            ("hangover_max_ms", self.hangover_max_ms),
             ("others_ms", self.others_ms),
             ("max_utterance_ms", self.max_utterance_ms),
             ("max_grace_ms", self.max_grace_ms),
@@ -97,15 +95,8 @@ impl EndpointSettings {
         // Each pair: the first must not be longer than the second.
         let pairs = [
             (("tail_ms", self.tail_ms), ("pause_ms", self.pause_ms)),
-            (("pause_ms", self.pause_ms), ("hangover_complete_ms", self.hangover_complete_ms)),
-            (
-                ("hangover_complete_ms", self.hangover_complete_ms),
-                ("hangover_ms", self.hangover_ms),
-            ),
-            (
-                ("hangover_ms", self.hangover_ms),
-                ("hangover_cannot_end_ms", self.hangover_cannot_end_ms),
-            ),
+            (("pause_ms", self.pause_ms), ("hangover_ms", self.hangover_ms)),
+            (("hangover_ms", self.hangover_ms), ("hangover_max_ms", self.hangover_max_ms)),
             (
                 ("min_interruption_ms", self.min_interruption_ms),
                 ("min_speech_ms", self.min_speech_ms),
@@ -144,11 +135,15 @@ impl EndpointSettings {
         Ok(())
     }
 
-    pub(super) fn hangover_ms(&self, completeness: Option<Completeness>) -> u32 {
-        match completeness {
-            Some(Completeness::Complete) => self.hangover_complete_ms,
-            Some(Completeness::CannotEnd) => self.hangover_cannot_end_ms,
-            Some(Completeness::MayContinue) | None => self.hangover_ms,
+    /// The same, but ending every utterance after `ms` of silence, for an ear that is never told
+    /// what was said.
+    pub fn fixed(&self, ms: u32) -> Self {
+        Self {
+            tail_ms: self.tail_ms.min(ms),
+            pause_ms: self.pause_ms.min(ms),
+            hangover_ms: ms,
+            hangover_max_ms: ms,
+            ..self.clone()
         }
     }
 }

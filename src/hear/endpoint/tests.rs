@@ -16,9 +16,9 @@ fn small() -> EndpointSettings {
         pre_roll_ms: 40,
         tail_ms: 20,
         pause_ms: 40,
-        hangover_complete_ms: 60,
         hangover_ms: 60,
-        hangover_cannot_end_ms: 100,
+        hangover_max_ms: 100,
+        cut_in_cost_ms: 1,
         max_utterance_ms: 400,
         max_grace_ms: 100,
         ..EndpointSettings::default()
@@ -84,7 +84,10 @@ fn mark(event: &Heard) -> &'static str {
         Heard::SpeechEnd { why: EndReason::TooLong, .. } => "!",
         Heard::SpeechEnd { why: EndReason::EndOfSound, .. } => "$",
         Heard::EndOfSound { .. } => "",
-        Heard::Due { .. } | Heard::Ducked { .. } | Heard::Unducked { .. } => {
+        Heard::Due { .. }
+        | Heard::Spotted { .. }
+        | Heard::Ducked { .. }
+        | Heard::Unducked { .. } => {
             unreachable!("deadlines and our voice are the listener's, not the policy's")
         }
     }
@@ -294,21 +297,22 @@ fn thinker(completeness: Completeness) -> impl FnMut(&[HeardNow]) -> Option<View
             Heard::Pause { span } => Some(*span),
             _ => None,
         })?;
-        Some(View { span, completeness, expected: Expected::Request })
+        Some(View { span, completeness, confidence: 0.5, expected: Expected::Request })
     }
 }
 
 #[test]
 fn the_hangover_follows_a_fresh_view() {
-    let settings = EndpointSettings { hangover_complete_ms: 60, hangover_ms: 80, ..small() };
     let table = [
-        (Completeness::Complete, "##[..(.].."),
-        (Completeness::MayContinue, "##[..(..]."),
-        (Completeness::CannotEnd, "##[..(...]"),
+        (Completeness::Complete, 0, "##[..(.].."),
+        (Completeness::Complete, 1_000_000, "##[..(...]"),
+        (Completeness::CannotEnd, 0, "##[..(.].."),
+        (Completeness::CannotEnd, 1_000, "##[..(...]"),
     ];
-    for (completeness, expected) in table {
+    for (completeness, cut_in_cost_ms, expected) in table {
+        let settings = EndpointSettings { hangover_ms: 80, cut_in_cost_ms, ..small() };
         let picture = "##.....";
-        let heard = play(settings.clone(), picture, thinker(completeness));
+        let heard = play(settings, picture, thinker(completeness));
         assert_eq!(draw(picture, &heard), expected, "{completeness:?}");
     }
 }
@@ -362,11 +366,11 @@ fn settings_are_checked() {
         (EndpointSettings { pause_ms: 0, ..ok.clone() }, "positive multiple of 20 ms"),
         (EndpointSettings { tail_ms: 300, ..ok.clone() }, "longer than endpoint.pause_ms"),
         (
-            EndpointSettings { hangover_complete_ms: 100, ..ok.clone() },
-            "longer than endpoint.hangover_complete_ms, which is 100 ms",
+            EndpointSettings { hangover_ms: 100, ..ok.clone() },
+            "longer than endpoint.hangover_ms, which is 100 ms",
         ),
         (
-            EndpointSettings { hangover_cannot_end_ms: 380, ..ok.clone() },
+            EndpointSettings { hangover_max_ms: 380, ..ok.clone() },
             "endpoint.hangover_ms is 400 ms; it must not be longer",
         ),
         (EndpointSettings { max_utterance_ms: 40_000, ..ok.clone() }, "is 41300 ms"),
@@ -422,7 +426,10 @@ proptest! {
                     prop_assert!(span.end <= decided_at);
                     last_end = span.end;
                 }
-                Heard::Due { .. } | Heard::Ducked { .. } | Heard::Unducked { .. } => {
+                Heard::Due { .. }
+        | Heard::Spotted { .. }
+        | Heard::Ducked { .. }
+        | Heard::Unducked { .. } => {
                     prop_assert!(false, "the policy has neither deadlines nor a voice");
                 }
                 Heard::EndOfSound { at } => {

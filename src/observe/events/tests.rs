@@ -40,6 +40,15 @@ fn one_of_each() -> Vec<Event> {
         Event::AudioEnd { at },
         Event::Ducked { at },
         Event::Unducked { at },
+        Event::Spotted { at, phrase: "p".into(), probability: 1.0 },
+        Event::Wake {
+            at,
+            by: WokenBy::Phrase,
+            phrase: Some("p".into()),
+            spotted: Some(1.0),
+            verified: Some(1.0),
+        },
+        Event::Asleep { at },
         Event::BargeIn { at, said: "a".into(), unsaid: "b".into() },
         Event::Turn { at, endpoint_ms: 1, wall_ms: StageTimes::default() },
         Event::Fault { what: "w".into(), hint: "h".into() },
@@ -85,9 +94,12 @@ fn one_of_each() -> Vec<Event> {
             Event::Dropout { .. } => 16,
             Event::Ducked { .. } => 17,
             Event::Unducked { .. } => 18,
+            Event::Spotted { .. } => 19,
+            Event::Wake { .. } => 20,
+            Event::Asleep { .. } => 21,
         })
         .collect();
-    assert_eq!(kinds.len(), 19);
+    assert_eq!(kinds.len(), 22);
     events
 }
 

@@ -1,0 +1,80 @@
+"""The fit of the endpoint on pauses made with known odds."""
+
+import json
+import math
+import random
+import sys
+import tempfile
+import tomllib
+import unittest
+from pathlib import Path
+from unittest import mock
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+import fit_endpoint
+
+WEIGHTS = {"complete": -1.0, "may_continue": 1.0, "cannot_end": 3.0}
+
+
+def talk(draw, number):
+    """A recording with one pause in the midst of it as often as the odds say."""
+    def pause(at, goes_on):
+        kind = draw.choice(fit_endpoint.KINDS)
+        late = draw.uniform(-20, 0)
+        odds = WEIGHTS[kind] + 0.2 * late
+        return {"last_speech_ms": at, "shows_ms": at + 200, "goes_on_ms": goes_on,
+                "completeness": kind, "confidence": 0.5, "last_db": 0.0,
+                "late_db": late}, 1 / (1 + math.exp(-odds))
+
+    while True:
+        first, on = pause(1000, 1000 + 200 + draw.expovariate(1 / 500))
+        last, more = pause(3000, None)
+        # Rejection keeps the odds of each pause what they are.
+        if draw.random() < on and draw.random() > more:
+            return {"path": str(number), "condition": "", "speaker": f"s{number % 20}",
+                    "speech_end_ms": 3010, "pauses": [first, last]}
+
+
+class FitTest(unittest.TestCase):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.folder = Path(folder.name)
+
+    def write(self, talks):
+        path = self.folder / "pauses.jsonl"
+        path.write_text("".join(json.dumps(talk) + "\n" for talk in talks))
+        return path
+
+    def test_the_odds_that_made_the_pauses_are_found(self):
+        draw = random.Random(1)
+        path = self.write([talk(draw, number) for number in range(2000)])
+        tau, weights = fit_endpoint.fit(fit_endpoint.read(path))
+        self.assertAlmostEqual(tau, 500, delta=40)
+        found = dict(zip(fit_endpoint.KINDS, weights))
+        self.assertAlmostEqual(found["cannot_end"] - found["may_continue"], 2.0, delta=0.6)
+        self.assertAlmostEqual(found["may_continue"] - found["complete"], 2.0, delta=0.6)
+        self.assertAlmostEqual(weights[len(fit_endpoint.KINDS) + 2], 0.2, delta=0.05)
+
+    def test_what_is_written_is_what_the_program_reads(self):
+        draw = random.Random(2)
+        path = self.write([talk(draw, number) for number in range(200)])
+        out = self.folder / "patience.toml"
+        with mock.patch("sys.argv", ["fit_endpoint.py", str(path), "-o", str(out)]):
+            fit_endpoint.main()
+        written = tomllib.loads(out.read_text())
+        shipped = Path(__file__).resolve().parents[2] / "src/hear/endpoint/patience.toml"
+        self.assertEqual([list(part) if isinstance(part, dict) else key
+                          for key, part in written.items()],
+                         [list(part) if isinstance(part, dict) else key
+                          for key, part in tomllib.loads(shipped.read_text()).items()])
+
+    def test_a_pause_after_the_end_is_no_pause(self):
+        row = talk(random.Random(3), 0)
+        row["pauses"].append(dict(row["pauses"][-1], last_speech_ms=5000, shows_ms=5200))
+        ((_, pauses, _),) = fit_endpoint.read(self.write([row]))
+        self.assertEqual([goes_on is None for *_, goes_on in pauses], [False, True])
+
+
+if __name__ == "__main__":
+    unittest.main()
