@@ -24,6 +24,8 @@ SUREST = 0.9999
 # A pause that begins so long before the true end, in milliseconds, is in the midst of the sentence:
 # detectors hear ends a little early.
 TOLERANCE_MS = 150.0
+# A decision so long before the true end still counts as at it, as in `mynah eval`.
+END_TOLERANCE_MS = 50.0
 RIDGE = 0.1
 PARTS = 5
 FIXED_MS = range(200, 1500, 100)
@@ -47,11 +49,9 @@ def read(path):
             continue
         for pause in row["pauses"]:
             inner = pause["last_speech_ms"] < end - TOLERANCE_MS
-            if inner and pause["goes_on_ms"] is None:
-                break
             goes_on = pause["goes_on_ms"] if inner else None
             pauses.append((signs(pause), pause["shows_ms"], pause["last_speech_ms"], goes_on))
-            if not inner:
+            if goes_on is None:
                 talks.append((row["speaker"], pauses, end))
                 break
     return talks
@@ -119,9 +119,9 @@ def judge(talks, decide):
     for speaker, pauses, end in talks:
         for x, shows, last, goes_on in pauses:
             decided = decide(speaker, x, shows, last)
-            if goes_on is None:
+            if goes_on is None and decided >= end - END_TOLERANCE_MS:
                 waits.append(decided - end)
-            elif decided < goes_on:
+            elif goes_on is None or decided < goes_on:
                 cut += 1
                 break
     return cut / len(talks), sorted(waits)
@@ -168,6 +168,7 @@ def main():
     parser.add_argument("pauses", nargs="+", type=Path, metavar="PAUSES.jsonl")
     parser.add_argument("-o", "--out", type=Path, required=True)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--least", type=int, default=260, help="endpoint.hangover_min_ms")
     parser.add_argument("--most", type=int, default=1400, help="endpoint.hangover_max_ms")
     args = parser.parse_args()
     sets = {path.stem: read(path) for path in args.pauses}
@@ -178,7 +179,7 @@ def main():
     for cost in COSTS_MS:
         def own(speaker, x, shows, last):
             wait = max(0.0, wait_ms(models[speaker], cost, x))
-            return min(shows + wait, last + args.most)
+            return min(max(shows + wait, last + args.least), last + args.most)
         tell(f"cost  {cost:6} ms", sets, own)
     args.out.write_text(text(fit(talks)), encoding="utf-8")
 

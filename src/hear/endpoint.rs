@@ -217,7 +217,10 @@ impl EndpointPolicy {
         let fresh = view.filter(|view| view.span.end >= self.last_word(&utterance));
         let hangover_ms = match fresh {
             None => settings.hangover_ms,
-            Some(view) => settings.pause_ms + self.patience_ms(&utterance, view),
+            Some(view) => {
+                let wanted_ms = settings.pause_ms + self.patience_ms(&utterance, view);
+                wanted_ms.max(settings.hangover_min_ms)
+            }
         };
         let hangover_ms = hangover_ms.min(settings.hangover_max_ms);
         if silence_ms >= u64::from(hangover_ms) {

@@ -29,6 +29,9 @@ pub struct EndpointSettings {
     pub tail_ms: u32,
     /// Silence after which recognition starts on speculation.
     pub pause_ms: u32,
+    /// Silence that no utterance ends before, whatever was said: the judge hears the breath of a
+    /// last consonant as silence.
+    pub hangover_min_ms: u32,
     /// Silence that ends an utterance while nothing is known about its words.
     pub hangover_ms: u32,
     /// Silence that ends every utterance.
@@ -61,6 +64,7 @@ impl Default for EndpointSettings {
             pre_roll_ms: 300,
             tail_ms: 200,
             pause_ms: 200,
+            hangover_min_ms: 260,
             hangover_ms: 400,
             hangover_max_ms: 1400,
             cut_in_cost_ms: 8_000,
@@ -81,6 +85,7 @@ impl EndpointSettings {
             ("pre_roll_ms", self.pre_roll_ms),
             ("tail_ms", self.tail_ms),
             ("pause_ms", self.pause_ms),
+            ("hangover_min_ms", self.hangover_min_ms),
             ("hangover_ms", self.hangover_ms),
             ("hangover_max_ms", self.hangover_max_ms),
             ("others_ms", self.others_ms),
@@ -95,7 +100,8 @@ impl EndpointSettings {
         // Each pair: the first must not be longer than the second.
         let pairs = [
             (("tail_ms", self.tail_ms), ("pause_ms", self.pause_ms)),
-            (("pause_ms", self.pause_ms), ("hangover_ms", self.hangover_ms)),
+            (("pause_ms", self.pause_ms), ("hangover_min_ms", self.hangover_min_ms)),
+            (("hangover_min_ms", self.hangover_min_ms), ("hangover_ms", self.hangover_ms)),
             (("hangover_ms", self.hangover_ms), ("hangover_max_ms", self.hangover_max_ms)),
             (
                 ("min_interruption_ms", self.min_interruption_ms),
@@ -141,6 +147,7 @@ impl EndpointSettings {
         Self {
             tail_ms: self.tail_ms.min(ms),
             pause_ms: self.pause_ms.min(ms),
+            hangover_min_ms: self.hangover_min_ms.min(ms),
             hangover_ms: ms,
             hangover_max_ms: ms,
             ..self.clone()

@@ -16,6 +16,7 @@ fn small() -> EndpointSettings {
         pre_roll_ms: 40,
         tail_ms: 20,
         pause_ms: 40,
+        hangover_min_ms: 40,
         hangover_ms: 60,
         hangover_max_ms: 100,
         cut_in_cost_ms: 1,
