@@ -29,7 +29,7 @@ END_TOLERANCE_MS = 50.0
 RIDGE = 0.1
 PARTS = 5
 FIXED_MS = range(200, 1500, 100)
-COSTS_MS = [1_000, 2_000, 4_000, 6_000, 8_000, 10_000, 12_000, 16_000]
+COSTS_MS = [1_000, 2_000, 4_000, 6_000, 8_000, 10_000, 12_000, 14_000, 16_000]
 
 
 def signs(pause):
@@ -40,7 +40,7 @@ def signs(pause):
 
 def read(path):
     """(speaker, [(signs, shows, last speech, goes on or None)], true end) of each recording whose
-    end was heard."""
+    end is known. The last pause is the one that nothing follows, be it a soft ending heard early."""
     talks = []
     for line in path.read_text(encoding="utf-8").splitlines():
         row = json.loads(line)
