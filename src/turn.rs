@@ -47,6 +47,54 @@ pub struct View {
     pub expected: Expected,
 }
 
+/// How an utterance, or what there is of it so far, was said, apart from the words.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Prosody {
+    /// The voice's mean power while it sounds, over the room's, in dB.
+    pub loudness_db: f32,
+    /// Syllables per second of speech, pauses not counted.
+    pub rate_per_s: f32,
+    /// Silences of 250 ms and more between first and last sound, and how long they are together.
+    pub pauses: u32,
+    pub pauses_s: f32,
+    /// Their share of the time between first and last sound.
+    pub pause_ratio: f32,
+    /// Sounds held for 300 ms and more, as in "um" or "sooo", and how long they are together.
+    pub held: u32,
+    pub held_s: f32,
+    /// Share of the sound that has a voice: near 0 is whispered.
+    pub voiced: f32,
+    /// `None` of a whisper.
+    pub pitch: Option<Melody>,
+    /// How long our own voice sounded meanwhile, in seconds.
+    pub overlap_s: f32,
+    pub confidence: ProsodyConfidence,
+}
+
+/// The pitch of a voice.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Melody {
+    /// The median, in hertz.
+    pub median_hz: f32,
+    /// From the lowest tenth to the highest, in semitones.
+    pub range_st: f32,
+    /// How it moves over the last 0.3 s of voice, in semitones per second; below zero it falls.
+    /// `None` where there is less.
+    pub slope_st_per_s: Option<f32>,
+}
+
+/// How far each measure is to be trusted, 0..1: from how clearly the voice stands out of the room
+/// and how much of it there is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+pub struct ProsodyConfidence {
+    pub loudness: f32,
+    pub rate: f32,
+    /// Of held sounds, too.
+    pub pauses: f32,
+    pub voiced: f32,
+    pub pitch: f32,
+}
+
 /// Why an utterance was closed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -81,7 +129,7 @@ impl Heard {
             | Self::Unducked { at }
             | Self::Due { at }
             | Self::EndOfSound { at } => at,
-            Self::Pause { span } => span.end,
+            Self::Pause { span } | Self::Prosody { span, .. } => span.end,
             Self::SpeechEnd { decided_at, .. } => decided_at,
         }
     }
@@ -97,7 +145,7 @@ pub enum Press {
 }
 
 /// From listener to thinker, over the bounded event channel.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Heard {
     /// Speech began; `at` is the onset, before which the pre-roll still counts.
     SpeechStart { at: SamplePos },
@@ -109,6 +157,9 @@ pub enum Heard {
     Pause { span: Span },
     /// The speech after a [`Heard::Pause`] went on.
     Resume { at: SamplePos },
+    /// How `span` was said: what there is of an utterance that is `open`, or a whole one just before
+    /// its [`Heard::SpeechEnd`].
+    Prosody { span: Span, prosody: Prosody, open: bool },
     /// The utterance is over. `span` includes the pre-roll; `decided_at` is where the policy
     /// stopped waiting, `last_speech` where it last heard speech.
     SpeechEnd { span: Span, last_speech: SamplePos, decided_at: SamplePos, why: EndReason },

@@ -11,6 +11,7 @@ use serde::Serialize;
 use super::dataset::{Gold, GoldSlots, Row};
 use crate::nlu::{Decision, SearchEvidence, SlotValue, Slots, Status};
 use crate::observe::{Event, StageTimes};
+use crate::turn::Prosody;
 use crate::units::SamplePos;
 
 /// A decision this long before the end of the voice, in milliseconds, still counts as at its end:
@@ -106,6 +107,9 @@ pub struct Outcome {
     /// How much of the gap is computation that outlasted the waiting; the rest of it is
     /// `endpoint_ms` and one output period.
     pub computation_ms: Option<f64>,
+    /// How the longest utterance was said; nothing where the recording was recognised at once.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub prosody: Option<Prosody>,
     #[serde(skip)]
     pub stages: Vec<StageTimes>,
     /// What went wrong inside.
@@ -145,6 +149,7 @@ impl Outcome {
             endpoint_ms: gap.as_ref().map(|gap| gap.endpoint_ms),
             response_gap_ms: gap.as_ref().and_then(|gap| gap.whole_ms(latencies)),
             computation_ms: gap.as_ref().and_then(|gap| gap.computation_ms),
+            prosody: longest_prosody(events),
             stages: utterances.iter().filter_map(|u| u.times).collect(),
             faults: faults.collect(),
             ..Self::blank(row)
@@ -179,6 +184,7 @@ impl Outcome {
             endpoint_ms: None,
             response_gap_ms: None,
             computation_ms: None,
+            prosody: None,
             stages: Vec::new(),
             faults: Vec::new(),
             audio_s: 0.0,
@@ -216,6 +222,14 @@ impl Outcome {
         });
         self.slot_lost = lost;
     }
+}
+
+fn longest_prosody(events: &[Event]) -> Option<Prosody> {
+    let closed = events.iter().filter_map(|event| match event {
+        Event::Prosody { open: false, span, prosody, .. } => Some((span.len(), *prosody)),
+        _ => None,
+    });
+    closed.max_by_key(|(len, _)| *len).map(|(_, prosody)| prosody)
 }
 
 fn utterances(events: &[Event]) -> Vec<Utterance> {

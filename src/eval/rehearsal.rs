@@ -158,6 +158,7 @@ impl<'e> Rehearsal<'e> {
             | Heard::Unducked { .. }
             | Heard::Spotted { .. }
             | Heard::Due { .. }
+            | Heard::Prosody { .. }
             | Heard::EndOfSound { .. } => {}
         }
         Ok(())

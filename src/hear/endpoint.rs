@@ -257,6 +257,11 @@ impl EndpointPolicy {
         report(heard, Heard::SpeechEnd { span, last_speech, decided_at: now, why });
     }
 
+    /// The open utterance as it stands at `now`, the end of the newest frame.
+    pub fn open(&self, now: SamplePos) -> Option<Span> {
+        self.utterance.as_ref().map(|utterance| self.span(utterance, now))
+    }
+
     /// Where the voice of the open utterance was last heard, and how it closed; only in a pause.
     pub fn pause(&self) -> Option<(SamplePos, Closing)> {
         let open = self.utterance.as_ref().filter(|utterance| utterance.paused)?;

@@ -1,14 +1,15 @@
 //! From frames to turns: is somebody speaking, and are they done?
 //!
-//! Four parts, each of which can be read alone: the [`gate`] lets the judge sleep through a quiet
+//! Five parts, each of which can be read alone: the [`gate`] lets the judge sleep through a quiet
 //! room, the judge ([`silero`]) says how probable speech is, [`foreground`] whether it is near, the
-//! [`endpoint`] policy makes turns of that. [`Ear`] joins them.
+//! [`endpoint`] policy makes turns of that, and [`prosody`] measures how they are said. [`Ear`] joins
+//! them.
 
 use std::sync::Arc;
 
 use crate::models::ModelError;
 use crate::nn::NnError;
-use crate::turn::{Heard, View};
+use crate::turn::{Heard, Prosody, View};
 use crate::units::{FRAME_LEN, FRAME_MS, Frame, SamplePos, Span};
 
 pub mod barge_in;
@@ -25,7 +26,7 @@ pub use silero::SileroModel;
 
 use endpoint::{EndpointPolicy, Evidence, MAX_SPAN_MS};
 use gate::{Gate, HISTORY_LEN, Passage};
-use prosody::Closing;
+use prosody::{Closing, Track};
 use silero::SileroStream;
 
 #[derive(Debug, thiserror::Error)]
@@ -60,6 +61,9 @@ pub struct Ear {
     gate: Gate,
     judge: SileroStream,
     policy: EndpointPolicy,
+    track: Track,
+    /// Our own voice sounds.
+    speaking: bool,
     /// Where the next frame should begin; `None` before the first.
     next: Option<SamplePos>,
     /// What the judge said last.
@@ -78,7 +82,8 @@ impl Ear {
     pub fn new(model: Arc<SileroModel>, settings: EndpointSettings) -> Result<Self, HearError> {
         let judge = SileroStream::new(model)?;
         let policy = EndpointPolicy::new(settings)?;
-        Ok(Self { gate: Gate::default(), judge, policy, next: None, probability: 0.0 })
+        let (gate, track) = (Gate::default(), Track::default());
+        Ok(Self { gate, judge, policy, track, speaking: false, next: None, probability: 0.0 })
     }
 
     /// Takes the frame that begins at `at`, and the thinker's latest opinion if it has one.
@@ -92,6 +97,7 @@ impl Ear {
         }
         let end = at + FRAME_LEN as u64;
         self.next = Some(end);
+        self.track.push(at, frame, self.speaking);
         let policy = &mut self.policy;
         policy.measure(at, frame);
         let probability = &mut self.probability;
@@ -117,7 +123,18 @@ impl Ear {
     /// Whether our own voice sounds, from the next frame on: see
     /// [`EndpointSettings::min_interruption_ms`].
     pub fn set_speaking(&mut self, speaking: bool) {
+        self.speaking = speaking;
         self.policy.set_speaking(speaking);
+    }
+
+    /// The open utterance as it stands at the end of the newest frame, with pre-roll and tail.
+    pub fn open(&self) -> Option<Span> {
+        self.policy.open(self.next?)
+    }
+
+    /// How what was heard in `span` was said; `None` where nothing stands out of the room.
+    pub fn prosody(&self, span: Span) -> Option<Prosody> {
+        prosody::measure(&self.track, span)
     }
 
     /// How sure the judge is of the newest sound it heard whole that there is speech in it, 0..1.

@@ -107,6 +107,7 @@ fn readable(event: &Event) -> Option<String> {
         Event::SpeechStart { .. }
         | Event::Spotted { .. }
         | Event::SpeechEnd { .. }
+        | Event::Prosody { .. }
         | Event::Transcript { .. }
         | Event::Dialogue { .. }
         | Event::AudioStart { .. }

@@ -10,7 +10,7 @@ use crate::audio::levels::LevelError;
 use crate::audio::signal::Signal;
 use crate::hear::echo::EchoState;
 use crate::nlu::{Alternative, GaveUp, SearchEvidence, Slots, Status};
-use crate::turn::{Completeness, EndReason};
+use crate::turn::{Completeness, EndReason, Prosody};
 use crate::units::{SamplePos, Span};
 
 /// Version of the event format, carried by every line as `"schema"`.
@@ -44,6 +44,15 @@ pub enum Event {
     Partial { at: SamplePos, text: String },
     /// The utterance was closed at `at`; `true_silence_ms` is the silence that had passed then.
     SpeechEnd { at: SamplePos, why: EndReason, true_silence_ms: u64 },
+    /// How `span` was said, apart from the words: what there is of an utterance that is still
+    /// `open`, or a whole one.
+    Prosody {
+        at: SamplePos,
+        open: bool,
+        span: Span,
+        #[serde(flatten)]
+        prosody: Prosody,
+    },
     /// The words of a closed utterance. `nbest` holds other hypotheses, best first.
     Transcript { text: String, confidence: f32, nbest: Vec<String>, span: Span },
     /// The meaning of a closed utterance.

@@ -315,7 +315,7 @@ impl ListenerEnd {
 }
 
 /// What woke the thinker.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, PartialEq)]
 pub enum Woken {
     Heard(Heard),
     /// Somebody typed a line instead of speaking.

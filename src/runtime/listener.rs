@@ -10,7 +10,7 @@ use crate::hear::barge_in::{BargeIn, DUCKED, Noticed, Order};
 use crate::hear::echo::EchoCanceller;
 use crate::hear::wake::Spotter;
 use crate::turn::Heard;
-use crate::units::{FRAME_LEN, Frame, SamplePos, rms_dbfs};
+use crate::units::{FRAME_LEN, Frame, SamplePos, Span, rms_dbfs};
 
 /// What the ear does while our own voice sounds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,6 +34,9 @@ impl Duplex {
     }
 }
 
+/// How often it is told how somebody speaks who is still speaking.
+const PROSODY_MS: u64 = 1000;
+
 /// How long a room keeps sounding after our voice ended, plus what the sound card still holds.
 const ECHO_TAIL_MS: u64 = 250;
 
@@ -47,12 +50,15 @@ pub struct Listener<S> {
     barge_in: BargeIn,
     /// Where the agent wakes by a phrase that a small network knows.
     spotter: Option<Spotter>,
+    /// When how the open utterance is said is told next.
+    prosody_due: SamplePos,
 }
 
 impl<S: Source> Listener<S> {
     pub fn new(source: S, ear: Ear, link: ListenerEnd, duplex: Duplex) -> Self {
         let barge_in = BargeIn::default();
-        Self { source, ear, link, duplex, echo: None, barge_in, spotter: None }
+        let prosody_due = SamplePos::default();
+        Self { source, ear, link, duplex, echo: None, barge_in, spotter: None, prosody_due }
     }
 
     /// Also listens for phrases, all the time.
@@ -81,6 +87,7 @@ impl<S: Source> Listener<S> {
         }
         // The last of these is the end of the sound, after which the thinker is gone.
         for heard in self.ear.finish() {
+            self.tell_prosody(heard)?;
             self.link.send(heard)?;
         }
         Ok(())
@@ -142,9 +149,34 @@ impl<S: Source> Listener<S> {
                 // What was being recognised is no longer all that was said.
                 self.link.shared.cancel.cancel();
             }
+            self.tell_prosody(heard)?;
             self.link.send(heard)?;
         }
-        Ok(())
+        match self.ear.open() {
+            Some(span) if now >= self.prosody_due => self.send_prosody(span, true),
+            _ => Ok(()),
+        }
+    }
+
+    /// Tells how somebody speaks where `heard` is a moment to know it.
+    fn tell_prosody(&mut self, heard: Heard) -> Result<(), Disconnected> {
+        match heard {
+            Heard::SpeechStart { at } => {
+                self.prosody_due = at + SamplePos::from_ms(PROSODY_MS).0;
+                Ok(())
+            }
+            Heard::Pause { span } => self.send_prosody(span, true),
+            Heard::SpeechEnd { span, .. } => self.send_prosody(span, false),
+            _ => Ok(()),
+        }
+    }
+
+    fn send_prosody(&mut self, span: Span, open: bool) -> Result<(), Disconnected> {
+        self.prosody_due = span.end + SamplePos::from_ms(PROSODY_MS).0;
+        match self.ear.prosody(span) {
+            Some(prosody) => self.link.send(Heard::Prosody { span, prosody, open }),
+            None => Ok(()),
+        }
     }
 
     /// Does with our voice what is to be done, without asking the thinker, who may be busy.

@@ -20,7 +20,7 @@ use crate::dialogue::{ActionOutcome, ActionRunner, Conversation, Expectations, S
 use crate::nlu::{Decision, Interpretation, SearchEvidence, Status};
 use crate::observe::{DeviceState, Event, StageTimes, WokenBy};
 use crate::tts::{Piece, Style, TtsError};
-use crate::turn::{EndReason, Expected, Heard, Press, View};
+use crate::turn::{EndReason, Expected, Heard, Press, Prosody, View};
 use crate::units::{FRAME_LEN, SamplePos, Span};
 
 /// How often an idle thinker fetches sound; far below what the sound ring holds.
@@ -50,6 +50,8 @@ pub struct Thinker<'m> {
     actions: ActionRunner,
     report: Reporter,
     speculation: Option<Utterance>,
+    /// How the utterance that ends was said.
+    said_how: Option<(Span, Prosody)>,
     /// The last thing that was said is that nothing is heard.
     says_it_is_deaf: bool,
     turns: u64,
@@ -78,6 +80,7 @@ impl<'m> Thinker<'m> {
             actions: ActionRunner::default(),
             report,
             speculation: None,
+            said_how: None,
             says_it_is_deaf: false,
             turns: 0,
             not_understood: 0,
@@ -132,6 +135,7 @@ impl<'m> Thinker<'m> {
             Heard::SpeechStart { at } => {
                 self.report.send(Event::SpeechStart { at });
                 self.speculation = None;
+                self.said_how = None;
                 self.attention.speech_started();
                 if self.attention.is_awake() || self.mouth.ends().is_some() {
                     self.yield_to_speech(at);
@@ -164,6 +168,12 @@ impl<'m> Thinker<'m> {
                     Err(error) => self.fail_turn(decided_at, &error),
                 }
                 self.attention.speech_ended(decided_at);
+            }
+            Heard::Prosody { span, prosody, open: false } => self.said_how = Some((span, prosody)),
+            Heard::Prosody { span, prosody, open: true } => {
+                if self.attention.is_awake() {
+                    self.report.send(Event::Prosody { at: span.end, open: true, span, prosody });
+                }
             }
             Heard::Ducked { at } => self.report.send(Event::Ducked { at }),
             Heard::Unducked { at } => self.report.send(Event::Unducked { at }),
@@ -269,6 +279,9 @@ impl<'m> Thinker<'m> {
     fn turn(&mut self, span: Span, last_speech: SamplePos, decided_at: SamplePos, why: EndReason) {
         let start = Instant::now();
         let true_silence_ms = self.report_end(last_speech, decided_at, why);
+        if let Some((span, prosody)) = self.said_how.take() {
+            self.report.send(Event::Prosody { at: decided_at, open: false, span, prosody });
+        }
         let mut times = StageTimes::default();
         let utterance = match self.understand_whole(span, decided_at, why, &mut times) {
             Ok(Some(utterance)) => utterance,

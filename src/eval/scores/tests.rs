@@ -48,6 +48,7 @@ fn outcome(gold_text: &str, answer_text: &str) -> Outcome {
         endpoint_ms: None,
         response_gap_ms: None,
         computation_ms: None,
+        prosody: None,
         stages: vec![],
         faults: vec![],
         audio_s: 0.0,

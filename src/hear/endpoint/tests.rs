@@ -86,6 +86,7 @@ fn mark(event: &Heard) -> &'static str {
         Heard::SpeechEnd { why: EndReason::EndOfSound, .. } => "$",
         Heard::EndOfSound { .. } => "",
         Heard::Due { .. }
+        | Heard::Prosody { .. }
         | Heard::Spotted { .. }
         | Heard::Ducked { .. }
         | Heard::Unducked { .. } => {
@@ -428,6 +429,7 @@ proptest! {
                     last_end = span.end;
                 }
                 Heard::Due { .. }
+            | Heard::Prosody { .. }
         | Heard::Spotted { .. }
         | Heard::Ducked { .. }
         | Heard::Unducked { .. } => {

@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use super::*;
 use crate::nlu::{SearchEvidence, Slot, SlotValue};
+use crate::turn::{Melody, ProsodyConfidence};
 
 /// One event of every kind, with every field that can be there.
 fn one_of_each() -> Vec<Event> {
@@ -17,6 +18,24 @@ fn one_of_each() -> Vec<Event> {
         Event::SpeechStart { at },
         Event::Partial { at, text: "a".into() },
         Event::SpeechEnd { at, why: EndReason::Silence, true_silence_ms: 1 },
+        Event::Prosody {
+            at,
+            open: false,
+            span: Span::new(at, at),
+            prosody: Prosody {
+                loudness_db: 20.0,
+                rate_per_s: 4.0,
+                pauses: 0,
+                pauses_s: 0.0,
+                pause_ratio: 0.0,
+                held: 0,
+                held_s: 0.0,
+                voiced: 0.7,
+                pitch: Some(Melody { median_hz: 200.0, range_st: 4.0, slope_st_per_s: None }),
+                overlap_s: 0.0,
+                confidence: ProsodyConfidence::default(),
+            },
+        },
         Event::Transcript {
             text: "a".into(),
             confidence: 1.0,
@@ -97,9 +116,10 @@ fn one_of_each() -> Vec<Event> {
             Event::Spotted { .. } => 19,
             Event::Wake { .. } => 20,
             Event::Asleep { .. } => 21,
+            Event::Prosody { .. } => 22,
         })
         .collect();
-    assert_eq!(kinds.len(), 22);
+    assert_eq!(kinds.len(), 23);
     events
 }
 
