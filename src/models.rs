@@ -120,6 +120,13 @@ impl ModelStore {
         }
         Ok(bytes)
     }
+
+    /// The numbers of a golden file (`"vad/speech.audio.f32"`).
+    #[cfg(test)]
+    pub fn golden(&self, name: &str) -> Vec<f32> {
+        let bytes = self.bytes(&format!("golden/{name}")).expect("goldens are built");
+        bytes.as_chunks().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect()
+    }
 }
 
 fn default_folders() -> Vec<PathBuf> {

@@ -95,10 +95,15 @@ pub fn mean_power(samples: &[f32]) -> f32 {
     samples.iter().map(|s| s * s).sum::<f32>() / samples.len().max(1) as f32
 }
 
+/// The level of a mean power in dB relative to full scale.
+pub fn power_dbfs(power: f32) -> f32 {
+    (10.0 * power.max(1e-12).log10()).max(SILENCE_DBFS)
+}
+
 /// Root-mean-square level of `samples` in dB relative to full scale (a full-scale square wave is
 /// 0).
 pub fn rms_dbfs(samples: &[f32]) -> f32 {
-    (10.0 * mean_power(samples).max(1e-12).log10()).max(SILENCE_DBFS)
+    power_dbfs(mean_power(samples))
 }
 
 #[cfg(test)]

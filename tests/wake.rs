@@ -117,7 +117,8 @@ fn a_call_alone_wakes_for_a_while() {
     let agent = agent(folder.path(), WAKE);
     let events = events(&agent, "Hello garden!");
     let told = kinds(&events);
-    assert_eq!(told, ["speech_start", "wake", "speech_end", "asleep", "metrics"], "{events:#?}");
+    let expected = ["speech_start", "wake", "speech_end", "prosody", "asleep", "metrics"];
+    assert_eq!(told, expected, "{events:#?}");
     let at = |kind: &str| find(&events, kind).unwrap()["at"].as_u64().unwrap();
     let awake_ms = (at("asleep") - at("speech_end")) / 16;
     assert!((3_000..3_100).contains(&awake_ms), "{awake_ms} ms");

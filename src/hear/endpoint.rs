@@ -133,6 +133,11 @@ impl EndpointPolicy {
         self.speaking = speaking;
     }
 
+    /// Does our own voice sound?
+    pub fn is_speaking(&self) -> bool {
+        self.speaking
+    }
+
     /// How loud the nearest speaker since `onset` is, in dB relative to full scale.
     pub fn loudness(&self, onset: SamplePos) -> f32 {
         self.foreground.speaker(onset)

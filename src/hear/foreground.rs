@@ -7,6 +7,7 @@
 
 use heapless::HistoryBuf;
 
+use super::high_pass::HighPass;
 use crate::units::{FRAME_LEN, FRAME_MS, Frame, SAMPLE_RATE_HZ, SamplePos};
 
 /// Frames a level is taken over: 100 ms, about half a syllable.
@@ -26,14 +27,11 @@ const SPEAKER_QUANTILE: f32 = 0.95;
 const SHARE: f32 = 0.5;
 pub const LEAST_DB: f32 = 7.0;
 const GREATEST_DB: f32 = 11.0;
-/// Pole of the filter that keeps hum, rumble and an offset out of the levels: -3 dB at 200 Hz.
-const POLE: f32 = 0.925;
 
 /// The levels of the newest sound.
 #[derive(Debug)]
 pub struct Foreground {
-    /// Last input and output of the filter.
-    filter: (f32, f32),
+    filter: HighPass,
     powers: HistoryBuf<f32, SMOOTH_FRAMES>,
     /// In dB relative to full scale.
     levels: HistoryBuf<f32, KEPT_FRAMES>,
@@ -44,7 +42,7 @@ pub struct Foreground {
 impl Default for Foreground {
     fn default() -> Self {
         Self {
-            filter: (0.0, 0.0),
+            filter: HighPass::default(),
             powers: HistoryBuf::new(),
             levels: HistoryBuf::new(),
             end: SamplePos::default(),
@@ -61,13 +59,12 @@ impl Foreground {
         self.end = at + FRAME_LEN as u64;
         let mut sum = 0.0;
         for sample in frame {
-            let (x, y) = self.filter;
-            self.filter = (*sample, POLE * (y + sample - x));
-            sum += self.filter.1 * self.filter.1;
+            let high = self.filter.push(*sample);
+            sum += high * high;
         }
         // A sample that is not finite counts as silence, and must not stay in the filter.
         if !sum.is_finite() {
-            self.filter = (0.0, 0.0);
+            self.filter = HighPass::default();
             sum = 0.0;
         }
         self.powers.write(sum / FRAME_LEN as f32);

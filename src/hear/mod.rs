@@ -17,6 +17,7 @@ pub mod echo;
 pub mod endpoint;
 mod foreground;
 pub mod gate;
+mod high_pass;
 pub mod prosody;
 pub mod silero;
 pub mod wake;
@@ -62,8 +63,6 @@ pub struct Ear {
     judge: SileroStream,
     policy: EndpointPolicy,
     track: Track,
-    /// Our own voice sounds.
-    speaking: bool,
     /// Where the next frame should begin; `None` before the first.
     next: Option<SamplePos>,
     /// What the judge said last.
@@ -83,7 +82,7 @@ impl Ear {
         let judge = SileroStream::new(model)?;
         let policy = EndpointPolicy::new(settings)?;
         let (gate, track) = (Gate::default(), Track::default());
-        Ok(Self { gate, judge, policy, track, speaking: false, next: None, probability: 0.0 })
+        Ok(Self { gate, judge, policy, track, next: None, probability: 0.0 })
     }
 
     /// Takes the frame that begins at `at`, and the thinker's latest opinion if it has one.
@@ -97,7 +96,7 @@ impl Ear {
         }
         let end = at + FRAME_LEN as u64;
         self.next = Some(end);
-        self.track.push(at, frame, self.speaking);
+        self.track.push(at, frame, self.policy.is_speaking());
         let policy = &mut self.policy;
         policy.measure(at, frame);
         let probability = &mut self.probability;
@@ -123,7 +122,6 @@ impl Ear {
     /// Whether our own voice sounds, from the next frame on: see
     /// [`EndpointSettings::min_interruption_ms`].
     pub fn set_speaking(&mut self, speaking: bool) {
-        self.speaking = speaking;
         self.policy.set_speaking(speaking);
     }
 
@@ -201,9 +199,8 @@ mod tests {
     /// Ten seconds of read speech, as the golden files hold it.
     fn sound() -> Sound {
         let store = ModelStore::open(None).unwrap();
-        let bytes = store.bytes("golden/vad/speech.audio.f32").unwrap();
-        let floats = bytes.chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]]));
-        Sound { model: SileroModel::load(&store).unwrap(), speech: floats.collect() }
+        let speech = store.golden("vad/speech.audio.f32");
+        Sound { model: SileroModel::load(&store).unwrap(), speech }
     }
 
     fn listen(sound: &Sound, audio: &[f32]) -> Vec<Heard> {

@@ -59,12 +59,12 @@ pub fn measure(track: &Track, span: Span) -> Option<Prosody> {
     let levels: Vec<f32> = windows(&hops, 2, |hop| hop.level, |levels| quantile(levels, 0.5));
     let room = Room::of(&room_levels, &levels)?;
     let loud = quantile(&levels, LOUD_QUANTILE);
-    let threshold = loud - (SHARE * (loud - room.level)).min(GREATEST_DB);
-    let sounds: Vec<bool> = levels.iter().map(|level| *level >= threshold).collect();
-    let (first, last) = (sounds.iter().position(|s| *s)?, sounds.iter().rposition(|s| *s)?);
     if loud - room.level < LEAST_DB {
         return None;
     }
+    let threshold = loud - (SHARE * (loud - room.level)).min(GREATEST_DB);
+    let sounds: Vec<bool> = levels.iter().map(|level| *level >= threshold).collect();
+    let (first, last) = (sounds.iter().position(|s| *s)?, sounds.iter().rposition(|s| *s)?);
     let said = first..last + 1;
     let (hops, sounds) = (&hops[said.clone()], &sounds[said]);
 
@@ -124,12 +124,11 @@ impl Room {
         if during.is_empty() {
             return None;
         }
-        let gaps = quantile(during, GAP_QUANTILE);
-        if before.len() < LEAST_ROOM_HOPS {
-            return Some(Self { level: gaps, confidence: 0.5 });
-        }
-        // Whoever spoke before is not the room.
-        Some(Self { level: quantile(before, ROOM_QUANTILE), confidence: 1.0 })
+        Some(if before.len() < LEAST_ROOM_HOPS {
+            Self { level: quantile(during, GAP_QUANTILE), confidence: 0.5 }
+        } else {
+            Self { level: quantile(before, ROOM_QUANTILE), confidence: 1.0 }
+        })
     }
 }
 
@@ -143,18 +142,17 @@ fn syllables(hops: &[&Hop], sounds: &[bool], whispered: bool) -> usize {
     let mut count = 0;
     // The lowest since the last top, and the highest since then.
     let (mut dip, mut top, mut at) = (SILENCE, SILENCE, 0);
-    let mut counts = |top: f32, at: usize| {
+    let mut take = |top: f32, at: usize| {
         let near = at.saturating_sub(3)..(at + 4).min(hops.len());
         let has_voice = whispered || hops[near].iter().any(|hop| hop.hz > 0.0);
-        let counts = top >= least && sounds[at] && has_voice;
-        count += usize::from(counts);
+        count += usize::from(top >= least && sounds[at] && has_voice);
     };
     for (i, level) in levels.iter().chain([&SILENCE]).enumerate() {
         if *level > top {
             (top, at) = (*level, i);
         }
         if top - dip >= DIP_DB && top - level >= DIP_DB {
-            counts(top, at);
+            take(top, at);
             (dip, top, at) = (*level, *level, i);
         } else if top - dip < DIP_DB && *level < dip {
             (dip, top, at) = (*level, *level, i);

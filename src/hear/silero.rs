@@ -221,8 +221,7 @@ mod tests {
     }
 
     fn golden(store: &ModelStore, name: &str) -> Vec<f32> {
-        let bytes = store.bytes(&format!("golden/vad/{name}.f32")).unwrap();
-        bytes.chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect()
+        store.golden(&format!("vad/{name}.f32"))
     }
 
     /// The *optimised* plan against onnxruntime on the graph it was converted from. Both add in

@@ -152,10 +152,10 @@ impl<S: Source> Listener<S> {
             self.tell_prosody(heard)?;
             self.link.send(heard)?;
         }
-        match self.ear.open() {
-            Some(span) if now >= self.prosody_due => self.send_prosody(span, true),
-            _ => Ok(()),
+        if now < self.prosody_due {
+            return Ok(());
         }
+        self.ear.open().map_or(Ok(()), |span| self.send_prosody(span, true))
     }
 
     /// Tells how somebody speaks where `heard` is a moment to know it.
@@ -250,8 +250,7 @@ mod tests {
     }
 
     fn speech() -> Vec<f32> {
-        let bytes = ModelStore::open(None).unwrap().bytes("golden/vad/speech.audio.f32").unwrap();
-        bytes.chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect()
+        ModelStore::open(None).unwrap().golden("vad/speech.audio.f32")
     }
 
     /// Lets a listener hear `heard` while a reply plays, with a thinker that never looks. Returns

@@ -51,7 +51,7 @@ pub struct Thinker<'m> {
     report: Reporter,
     speculation: Option<Utterance>,
     /// How the utterance that ends was said.
-    said_how: Option<(Span, Prosody)>,
+    said_how: Option<Prosody>,
     /// The last thing that was said is that nothing is heard.
     says_it_is_deaf: bool,
     turns: u64,
@@ -169,7 +169,7 @@ impl<'m> Thinker<'m> {
                 }
                 self.attention.speech_ended(decided_at);
             }
-            Heard::Prosody { span, prosody, open: false } => self.said_how = Some((span, prosody)),
+            Heard::Prosody { prosody, open: false, .. } => self.said_how = Some(prosody),
             Heard::Prosody { span, prosody, open: true } => {
                 if self.attention.is_awake() {
                     self.report.send(Event::Prosody { at: span.end, open: true, span, prosody });
@@ -279,7 +279,7 @@ impl<'m> Thinker<'m> {
     fn turn(&mut self, span: Span, last_speech: SamplePos, decided_at: SamplePos, why: EndReason) {
         let start = Instant::now();
         let true_silence_ms = self.report_end(last_speech, decided_at, why);
-        if let Some((span, prosody)) = self.said_how.take() {
+        if let Some(prosody) = self.said_how.take() {
             self.report.send(Event::Prosody { at: decided_at, open: false, span, prosody });
         }
         let mut times = StageTimes::default();

@@ -213,9 +213,8 @@ fn our_own_voice_is_counted_where_it_sounds_together_with_theirs() {
 #[test]
 #[cfg_attr(not(have_models), ignore = "needs models: run `make models`")]
 fn read_speech_has_a_voice_and_a_rate() {
-    let bytes = ModelStore::open(None).unwrap().bytes("golden/vad/speech.audio.f32").unwrap();
-    let floats = bytes.chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]]));
-    let sound: Vec<f32> = silence(1.0).into_iter().chain(floats).collect();
+    let speech = ModelStore::open(None).unwrap().golden("vad/speech.audio.f32");
+    let sound = [silence(1.0), speech].concat();
     let all = Span::new(SamplePos(16_000), SamplePos(sound.len() as u64));
     let prosody = measure(&track(&sound), all).unwrap();
     println!("{prosody:?}");

@@ -4,13 +4,12 @@ use heapless::HistoryBuf;
 
 use super::pitch::{HOP_LEN, PitchTracker};
 use crate::hear::endpoint::MAX_SPAN_MS;
-use crate::units::{FRAME_LEN, Frame, SILENCE_DBFS, SamplePos, Span};
+use crate::hear::high_pass::HighPass;
+use crate::units::{FRAME_LEN, Frame, SILENCE_DBFS, SamplePos, Span, mean_power, power_dbfs};
 
 /// Hops kept: the longest utterance, and the room before it.
 const KEPT_HOPS: usize = 4096;
 const _: () = assert!(KEPT_HOPS as u64 * 10 >= MAX_SPAN_MS as u64 + super::ROOM_MS);
-/// Pole of the filter that keeps hum, rumble and an offset out of the levels: -3 dB at 200 Hz.
-const POLE: f32 = 0.925;
 /// No voice is looked for in what is hardly louder than the room: a quiet one costs nothing.
 const LEAST_OVER_ROOM_DB: f32 = 4.0;
 /// How quickly what is taken for the room may grow louder, per hop: 1 dB/s, slower than any word
@@ -50,8 +49,7 @@ struct Timbre {
 /// The newest hops.
 #[derive(Debug)]
 pub struct Track {
-    /// Last input and output of the filter.
-    filter: (f32, f32),
+    filter: HighPass,
     voice: PitchTracker,
     /// What the room is taken for, in dB relative to full scale.
     room: f32,
@@ -65,7 +63,7 @@ pub struct Track {
 impl Default for Track {
     fn default() -> Self {
         Self {
-            filter: (0.0, 0.0),
+            filter: HighPass::default(),
             voice: PitchTracker::default(),
             room: 0.0,
             timbres: HistoryBuf::new(),
@@ -89,16 +87,11 @@ impl Track {
     }
 
     fn hop(&mut self, sound: &[f32; HOP_LEN], ours: bool) {
-        let mut high = [0.0; HOP_LEN];
-        for (to, sample) in high.iter_mut().zip(sound) {
-            let (x, y) = self.filter;
-            self.filter = (*sample, POLE * (y + sample - x));
-            *to = self.filter.1;
-        }
-        let power = high.iter().map(|y| y * y).sum::<f32>() / HOP_LEN as f32;
+        let high = sound.map(|sample| self.filter.push(sample));
+        let power = mean_power(&high);
         // A sample that is not finite counts as silence, and must not stay in the filter.
         if !power.is_finite() {
-            self.filter = (0.0, 0.0);
+            self.filter = HighPass::default();
         }
         let (level, vowel) = (dbfs(power), dbfs(self.voice.push(sound)));
         self.room = level.min(self.room + ROOM_RISE_DB);
@@ -136,8 +129,7 @@ impl Timbre {
 }
 
 fn dbfs(power: f32) -> f32 {
-    let level = 10.0 * power.log10();
-    if level.is_finite() { level.max(SILENCE_DBFS) } else { SILENCE_DBFS }
+    if power.is_finite() { power_dbfs(power) } else { SILENCE_DBFS }
 }
 
 /// How like itself a sound is `lag` samples later, -1..1.

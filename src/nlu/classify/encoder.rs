@@ -198,12 +198,7 @@ mod tests {
         let mut encoder = SentenceEncoder::load(&models).unwrap();
         let cases = models.bytes("golden/sentence/cases.json").unwrap();
         let cases: Vec<Case> = serde_json::from_slice(&cases).unwrap();
-        let wanted: Vec<f32> = models
-            .bytes("golden/sentence/senses.f32")
-            .unwrap()
-            .chunks_exact(4)
-            .map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]]))
-            .collect();
+        let wanted = models.golden("sentence/senses.f32");
         assert_eq!(wanted.len(), cases.len() * SENSE_LEN);
         let mut sum = 0.0;
         for (case, wanted) in cases.iter().zip(wanted.chunks_exact(SENSE_LEN)) {
