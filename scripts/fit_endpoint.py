@@ -19,8 +19,9 @@ import sys
 from pathlib import Path
 
 KINDS = ["complete", "may_continue", "cannot_end"]
-SIGNS = ["confidence", "last_db", "late_db"]
+SIGNS = ["confidence", "slots_ahead", "last_db", "late_db"]
 SUREST = 0.9999
+MOST_AHEAD = 3
 # A pause that begins so long before the true end, in milliseconds, is in the midst of the sentence:
 # detectors hear ends a little early.
 TOLERANCE_MS = 150.0
@@ -35,7 +36,8 @@ COSTS_MS = [1_000, 2_000, 4_000, 6_000, 8_000, 10_000, 12_000, 14_000, 16_000]
 def signs(pause):
     sure = min(max(pause["confidence"], 1 - SUREST), SUREST)
     kinds = [float(pause["completeness"] == kind) for kind in KINDS]
-    return kinds + [math.log(sure / (1 - sure)), pause["last_db"], pause["late_db"]]
+    ahead = min(pause["slots_ahead"], MOST_AHEAD)
+    return kinds + [math.log(sure / (1 - sure)), ahead, pause["last_db"], pause["late_db"]]
 
 
 def read(path):

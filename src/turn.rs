@@ -44,7 +44,8 @@ pub struct View {
     pub completeness: Completeness,
     /// How sure the interpreter is of what it was taken for, 0..1.
     pub confidence: f32,
-    pub expected: Expected,
+    /// How many slots more words could fill: see `Interpretation::slots_ahead`.
+    pub slots_ahead: u8,
 }
 
 /// How an utterance, or what there is of it so far, was said, apart from the words.

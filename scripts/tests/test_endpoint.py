@@ -21,10 +21,11 @@ def talk(draw, number):
     def pause(at, goes_on):
         kind = draw.choice(fit_endpoint.KINDS)
         late = draw.uniform(-20, 0)
-        odds = WEIGHTS[kind] + 0.2 * late
+        ahead = draw.randrange(3)
+        odds = WEIGHTS[kind] + 0.2 * late + 0.5 * ahead
         return {"last_speech_ms": at, "shows_ms": at + 200, "goes_on_ms": goes_on,
-                "completeness": kind, "confidence": 0.5, "last_db": 0.0,
-                "late_db": late}, 1 / (1 + math.exp(-odds))
+                "completeness": kind, "confidence": 0.5, "slots_ahead": ahead,
+                "last_db": 0.0, "late_db": late}, 1 / (1 + math.exp(-odds))
 
     while True:
         first, on = pause(1000, 1000 + 200 + draw.expovariate(1 / 500))
@@ -54,7 +55,9 @@ class FitTest(unittest.TestCase):
         found = dict(zip(fit_endpoint.KINDS, weights))
         self.assertAlmostEqual(found["cannot_end"] - found["may_continue"], 2.0, delta=0.6)
         self.assertAlmostEqual(found["may_continue"] - found["complete"], 2.0, delta=0.6)
-        self.assertAlmostEqual(weights[len(fit_endpoint.KINDS) + 2], 0.2, delta=0.05)
+        found = dict(zip(fit_endpoint.SIGNS, weights[len(fit_endpoint.KINDS):]))
+        self.assertAlmostEqual(found["late_db"], 0.2, delta=0.05)
+        self.assertAlmostEqual(found["slots_ahead"], 0.5, delta=0.15)
 
     def test_what_is_written_is_what_the_program_reads(self):
         draw = random.Random(2)

@@ -175,7 +175,19 @@ impl Reading<'_> {
         if cover.ends_in_filler || cover.slots.is_empty() {
             return Some(Interpretation::not_understood(Completeness::CannotEnd));
         }
-        Some(understood(&frame.intent, cover.slots))
+        // People pause within a telephone number.
+        let may_go_on = script.slots.iter().any(|slot| {
+            let last = cover.slots.get(&slot.name);
+            let last = last.filter(|value| words.ends_with(&self::words(&value.text)));
+            last.is_some_and(|value| {
+                slot.lists.iter().any(|list| self.grammar.value_may_go_on(list, &value.text))
+            })
+        });
+        let mut read = understood(&frame.intent, cover.slots);
+        if may_go_on {
+            (read.completeness, read.slots_ahead) = (Completeness::MayContinue, 1);
+        }
+        Some(read)
     }
 
     /// "No soy milk": takes soy milk off the order that has it, and adds none to one that has no
@@ -365,6 +377,7 @@ fn understood(intent: &str, slots: Slots) -> Interpretation {
     Interpretation {
         status: Status::Accepted,
         completeness: Completeness::Complete,
+        slots_ahead: 0,
         intent: Some(intent.to_owned()),
         slots,
         confidence: 1.0,

@@ -55,6 +55,7 @@ pub struct PauseHeard {
     pub goes_on_ms: Option<f64>,
     pub completeness: Completeness,
     pub confidence: f32,
+    pub slots_ahead: u8,
     #[serde(flatten)]
     pub closing: Closing,
 }
@@ -72,6 +73,7 @@ impl Run {
                     goes_on_ms: None,
                     completeness: meaning.completeness,
                     confidence: meaning.confidence,
+                    slots_ahead: meaning.slots_ahead,
                     closing,
                 });
             }
@@ -144,7 +146,7 @@ impl<'e> Rehearsal<'e> {
                     span,
                     completeness: meaning.completeness,
                     confidence: meaning.confidence,
-                    expected: run.conversation.expected(),
+                    slots_ahead: meaning.slots_ahead,
                 });
                 run.speculation = Some(understood);
             }
@@ -207,7 +209,7 @@ impl<'e> Rehearsal<'e> {
             span: Span::new(decided_at, decided_at),
             completeness: Default::default(),
             confidence: 0.0,
-            expected: run.conversation.expected(),
+            slots_ahead: 0,
         });
         Ok(())
     }

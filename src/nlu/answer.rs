@@ -68,6 +68,23 @@ impl Grammar {
         found.into_iter().rev().max_by_key(|slot| slot.text.len())
     }
 
+    /// Could `text`, a value of `list`, be the beginning of a longer one, as digits of a telephone
+    /// number are?
+    pub fn value_may_go_on(&self, list: &str, text: &str) -> bool {
+        let words = Words::new(text);
+        let mut search = self.search(&words);
+        match self.machine.lists.get(list).map(|info| &info.arc) {
+            Some(Step::List { graph, .. }) => {
+                search.run(*graph, 0);
+                search.continues
+            }
+            Some(Step::Range { range, .. }) => search.range_begins(*range, 0),
+            Some(Step::Entity { kind, .. }) => search.entity_begins(*kind, 0),
+            Some(Step::Wild { .. }) => true,
+            _ => false,
+        }
+    }
+
     /// The longest value of `list` that is said anywhere in `text`; wildcards say nothing here, nor
     /// do words that [may be something else](super::entities::Found::sure) than an entity.
     pub fn spot_value(&self, list: &str, text: &str) -> Option<Slot> {

@@ -95,6 +95,7 @@ impl Examples {
         Interpretation {
             status: Status::Confirm,
             completeness: exact.completeness,
+            slots_ahead: exact.slots_ahead,
             confidence: like.probability * like.in_scope,
             nbest: nbest.collect(),
             intent: Some(like.intent),

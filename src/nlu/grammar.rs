@@ -173,7 +173,7 @@ impl Grammar {
             return Interpretation { gave_up: Some(gave_up), ..unread };
         }
         let completeness = match readings.is_empty() {
-            false if search.adds => Completeness::MayContinue,
+            false if search.adds > 0 => Completeness::MayContinue,
             false => Completeness::Complete,
             true if search.continues => Completeness::CannotEnd,
             true => Completeness::MayContinue,
@@ -190,6 +190,7 @@ impl Grammar {
         Interpretation {
             status: Status::Accepted,
             completeness,
+            slots_ahead: search.adds,
             intent: Some(best.intent.to_owned()),
             slots: best.slots,
             confidence: 1.0,
@@ -300,7 +301,7 @@ impl Grammar {
         // Words that fill nothing say more where they make another request of it.
         let best = readings.first().map(|best| best.intent);
         let other = |intent: &u32| Some(&*self.machine.intents[*intent as usize]) != best;
-        search.adds |= wordy.iter().any(other);
+        search.adds = search.adds.max(u8::from(wordy.iter().any(other)));
         let mut distinct: Vec<Reading<'_>> = Vec::new();
         for reading in readings {
             if !distinct.iter().any(|d| d.intent == reading.intent && d.slots == reading.slots) {

@@ -53,8 +53,8 @@ pub(super) struct Node {
     pub arcs: Vec<Arc>,
     /// Some way from here to the exit takes at least one character.
     pub more: bool,
-    /// Some way from here fills a slot.
-    pub fills: bool,
+    /// Most slots that a way from here fills.
+    pub fills: u8,
     /// Some way from here goes on inside the same word.
     pub tight: bool,
     /// Requirements that some value from here on can meet.
@@ -176,7 +176,8 @@ impl Machine {
             node.tight = node.more;
             let mut meets =
                 node.texts.iter().fold(0, |all, (_, to)| all | nodes[*to as usize].meets);
-            node.fills = node.texts.iter().any(|(_, to)| nodes[*to as usize].fills);
+            let fills = node.texts.iter().map(|(_, to)| nodes[*to as usize].fills);
+            node.fills = fills.max().unwrap_or_default();
             for Arc { to, step } in &node.arcs {
                 meets |= nodes[*to as usize].meets;
                 let (to_node, to) = (&nodes[*to as usize], *to as usize);
@@ -217,15 +218,15 @@ impl Machine {
                     }
                 };
                 node.more |= takes || to_node.more;
-                node.fills |= to_node.fills
-                    || match step {
-                        Step::Call(graph) => self.graphs[*graph as usize].nodes[0].fills,
-                        Step::List { slot, .. }
-                        | Step::Range { slot, .. }
-                        | Step::Entity { slot, .. }
-                        | Step::Wild { slot } => slot.is_some(),
-                        Step::Skip | Step::Gap | Step::Number(_) | Step::Value(_) => false,
-                    };
+                let fills = match step {
+                    Step::Call(graph) => self.graphs[*graph as usize].nodes[0].fills,
+                    Step::List { slot, .. }
+                    | Step::Range { slot, .. }
+                    | Step::Entity { slot, .. }
+                    | Step::Wild { slot } => u8::from(slot.is_some()),
+                    Step::Skip | Step::Gap | Step::Number(_) | Step::Value(_) => 0,
+                };
+                node.fills = node.fills.max(to_node.fills.saturating_add(fills));
             }
             node.meets = meets;
             nodes[index] = node;

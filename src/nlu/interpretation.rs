@@ -84,6 +84,10 @@ impl std::fmt::Display for GaveUp {
 pub struct Interpretation {
     pub status: Status,
     pub completeness: Completeness,
+    /// Most slots that more words could fill behind a whole request: 2 after "a latte" where milk
+    /// and sugar may follow, 1 after "a latte with milk".
+    #[serde(default)]
+    pub slots_ahead: u8,
     /// `None` exactly when nothing in the agent fits, which implies [`Status::Rejected`].
     pub intent: Option<String>,
     pub slots: Slots,
@@ -102,6 +106,7 @@ impl Interpretation {
         Self {
             status: Status::Rejected,
             completeness,
+            slots_ahead: 0,
             intent: None,
             slots: Slots::new(),
             confidence: 0.0,

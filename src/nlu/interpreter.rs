@@ -139,6 +139,7 @@ impl Interpreter {
         Interpretation {
             status,
             completeness: exact.completeness,
+            slots_ahead: exact.slots_ahead,
             intent: Some(best.intent.clone()),
             slots: best.slots.clone(),
             confidence,

@@ -36,8 +36,8 @@ pub(super) struct Search<'m, 't> {
     values: Values,
     /// A living way wants more words.
     pub continues: bool,
-    /// More words could say more: fill a slot, or finish a value or a rule.
-    pub adds: bool,
+    /// Most slots that more words could fill; at least 1 where they finish a value or a rule.
+    pub adds: u8,
     /// The sentence itself could go on in words that fill nothing ("please"); for who runs it to
     /// take back.
     pub goes_on_in_words: bool,
@@ -56,7 +56,7 @@ impl<'m, 't> Search<'m, 't> {
             known: HashMap::new(),
             values: Values::default(),
             continues: false,
-            adds: false,
+            adds: 0,
             goes_on_in_words: false,
             depth: 0,
             failures: None,
@@ -151,8 +151,10 @@ impl<'m, 't> Search<'m, 't> {
         let (at, end) = (here.at, self.end());
         if at > end && node.more && here.evidence {
             self.continues = true;
-            let adds = node.fills || self.depth > 1;
-            *(if adds { &mut self.adds } else { &mut self.goes_on_in_words }) = true;
+            match node.fills.max(u8::from(self.depth > 1)) {
+                0 => self.goes_on_in_words = true,
+                adds => self.adds = self.adds.max(adds),
+            }
         }
         self.literals(node, &here, heads);
         for arc in &node.arcs {
@@ -308,12 +310,23 @@ impl<'m, 't> Search<'m, 't> {
                 self.ways.put(head, NONE, Way { at, evidence: true, trace, back: id, ..*here });
             }
         }
-        let (lowest, most) = (allowed.from as f64, allowed.to as f64);
-        let fractions = allowed.fractions != Fractions::None;
-        if allowed.words && begins(&self.words.text, here.at as usize, lowest, most, fractions) {
-            (self.continues, self.adds) = (true, true);
+        if self.range_begins(range, here.at) {
+            (self.continues, self.adds) = (true, self.adds.max(1));
         }
         self.fail(here.at, || machine.slot_label(slot));
+    }
+
+    /// Is the text from `at` the beginning of a longer number of this range?
+    pub fn range_begins(&self, range: u32, at: u32) -> bool {
+        let allowed = &self.machine.ranges[range as usize];
+        let (lowest, most) = (allowed.from as f64, allowed.to as f64);
+        let fractions = allowed.fractions != Fractions::None;
+        allowed.words && begins(&self.words.text, at as usize, lowest, most, fractions)
+    }
+
+    /// Is the text from `at` the beginning of a longer entity?
+    pub fn entity_begins(&mut self, kind: Entity, at: u32) -> bool {
+        self.values.begins(kind, &self.words.text, at)
     }
 
     fn entity(
@@ -334,8 +347,8 @@ impl<'m, 't> Search<'m, 't> {
             let way = Way { at, evidence: true, trace, back: id, ..*here };
             last = self.ways.put(head, last, way);
         }
-        if !self.adds && self.values.begins(kind, &self.words.text, here.at) {
-            (self.continues, self.adds) = (true, true);
+        if self.adds == 0 && self.entity_begins(kind, here.at) {
+            (self.continues, self.adds) = (true, 1);
         }
         let machine = self.machine;
         self.fail(here.at, || machine.slot_label(slot));
@@ -348,7 +361,7 @@ impl<'m, 't> Search<'m, 't> {
         }
         if here.evidence {
             // The last word of a wildcard may always be followed by another.
-            (self.continues, self.adds) = (true, true);
+            (self.continues, self.adds) = (true, self.adds.max(1));
         }
         let mut last = NONE;
         for to in at + 1..=end {

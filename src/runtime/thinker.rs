@@ -245,7 +245,7 @@ impl<'m> Thinker<'m> {
             span,
             completeness: meaning.completeness,
             confidence: meaning.confidence,
-            expected: self.conversation.expected(),
+            slots_ahead: meaning.slots_ahead,
         });
         Some(utterance)
     }
@@ -426,7 +426,7 @@ impl<'m> Thinker<'m> {
             span: Span::new(at, at),
             completeness: Default::default(),
             confidence: 0.0,
-            expected: self.conversation.expected(),
+            slots_ahead: 0,
         });
         if self.link.pace() == Pace::LockStep {
             for outcome in self.actions.wait_all() {

@@ -403,6 +403,35 @@ fn the_beginning_of_a_correction_cannot_end() {
 }
 
 #[test]
+fn a_number_that_was_asked_for_may_pause_and_a_size_may_not() {
+    let agent = Arc::new(test_agent(&[
+        ("agent.toml", SETTINGS),
+        (
+            "intents/call.yaml",
+            "language: en\nintents: {call: {data: [{sentences: [call, 'call {number} [in {size}]']}]}}\n\
+             lists: {number: {entity: digits}, size: {values: [small, large]}}\n",
+        ),
+        (
+            "dialogue.yaml",
+            "replies: {greeting: Hello, help: Call somebody, ask_change: Change what?}\n\
+             intents: {call: {slots: {number: 'Which number?', size: 'Which size?'}, reply: Done}}\n",
+        ),
+    ]));
+    let mut conversation = Conversation::new(agent, Clock::default());
+    let heard = conversation.interpret("call");
+    conversation.hear(SamplePos(0), &heard, "call");
+    assert_eq!(conversation.asked_slot(), Some("number"));
+    for (words, completeness) in [
+        ("oh seven seven", Completeness::MayContinue),
+        ("it's oh seven seven nine four six", Completeness::MayContinue),
+        ("large", Completeness::Complete),
+    ] {
+        let heard = conversation.interpret(words);
+        assert_eq!((heard.completeness, heard.slots.len()), (completeness, 1), "{words}");
+    }
+}
+
+#[test]
 fn a_time_out_does_not_fall_while_somebody_speaks() {
     let mut conversation = Conversation::new(agent(), Clock::default());
     let heard = conversation.interpret("small pie");

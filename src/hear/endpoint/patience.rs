@@ -31,6 +31,9 @@ use crate::turn::Completeness;
 /// Who is surer than this is not surer, in either direction.
 const SUREST: f32 = 0.9999;
 
+/// More slots ahead than this count as so many.
+const MOST_AHEAD: u8 = 3;
+
 /// What is known of a pause, besides its length.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Pause {
@@ -38,6 +41,8 @@ pub struct Pause {
     pub completeness: Completeness,
     /// How sure their meaning is, 0..1.
     pub confidence: f32,
+    /// How many slots more words could fill.
+    pub slots_ahead: u8,
     pub closing: Closing,
 }
 
@@ -66,6 +71,8 @@ struct Biases {
 struct Weights {
     /// Log-odds of the meaning.
     confidence: f32,
+    /// Log-odds of each slot ahead, up to [`MOST_AHEAD`].
+    slots_ahead: f32,
     last_db: f32,
     late_db: f32,
 }
@@ -88,7 +95,9 @@ impl Patience {
         };
         let sure = pause.confidence.clamp(1.0 - SUREST, SUREST);
         let Closing { last_db, late_db } = pause.closing;
+        let ahead = f32::from(pause.slots_ahead.min(MOST_AHEAD));
         bias + self.weight.confidence * (sure / (1.0 - sure)).ln()
+            + self.weight.slots_ahead * ahead
             + self.weight.last_db * last_db
             + self.weight.late_db * late_db
     }
@@ -107,13 +116,18 @@ mod tests {
     const PATIENCE: Patience = Patience {
         tau_ms: 500.0,
         bias: Biases { complete: -2.0, may_continue: 0.0, cannot_end: 3.0 },
-        weight: Weights { confidence: -0.5, last_db: 0.1, late_db: 0.2 },
+        weight: Weights { confidence: -0.5, slots_ahead: 0.7, last_db: 0.1, late_db: 0.2 },
     };
 
     #[test]
     fn the_wait_is_where_the_costs_meet() {
         let closing = Closing { last_db: -10.0, late_db: -5.0 };
-        let pause = Pause { completeness: Completeness::MayContinue, confidence: 0.5, closing };
+        let pause = Pause {
+            completeness: Completeness::MayContinue,
+            confidence: 0.5,
+            slots_ahead: 0,
+            closing,
+        };
         let odds = (-2.0f32).exp();
         assert!((PATIENCE.log_odds(&pause) + 2.0).abs() < 1e-6);
         let (cost, wait) = (10_000.0, PATIENCE.wait_ms(&pause, 10_000.0));
@@ -128,6 +142,7 @@ mod tests {
         let pause = |completeness, confidence, late_db| Pause {
             completeness,
             confidence,
+            slots_ahead: 1,
             closing: Closing { last_db: late_db, late_db },
         };
         use Completeness::{CannotEnd, Complete, MayContinue};
@@ -142,6 +157,13 @@ mod tests {
                 let (done, not) = (patience.log_odds(&done), patience.log_odds(&not));
                 assert!(done < not, "{done} {not}: {patience:?}");
             }
+        }
+        for patience in [&PATIENCE, Patience::fitted()] {
+            let ahead = |slots_ahead| {
+                let latte = pause(MayContinue, 0.99, -12.0);
+                patience.log_odds(&Pause { slots_ahead, ..latte })
+            };
+            assert!(ahead(1) < ahead(2) && ahead(9) < ahead(MOST_AHEAD) + 1e-6, "{patience:?}");
         }
         assert!(PATIENCE.log_odds(&pause(MayContinue, 0.0, 0.0)).is_finite());
     }

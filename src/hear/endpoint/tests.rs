@@ -5,7 +5,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::turn::{Completeness, Expected};
+use crate::turn::Completeness;
 use crate::units::FRAME_LEN;
 
 /// Two frames are speech, two of silence a pause, three the end.
@@ -299,7 +299,7 @@ fn thinker(completeness: Completeness) -> impl FnMut(&[HeardNow]) -> Option<View
             Heard::Pause { span } => Some(*span),
             _ => None,
         })?;
-        Some(View { span, completeness, confidence: 0.5, expected: Expected::Request })
+        Some(View { span, completeness, confidence: 0.5, slots_ahead: 0 })
     }
 }
 

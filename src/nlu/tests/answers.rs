@@ -61,6 +61,33 @@ fn the_value_alone_or_among_words_without_meaning() {
 }
 
 #[test]
+fn a_value_may_be_the_beginning_of_a_longer_one() {
+    let shop = grammar(
+        "
+intents:
+  I: {data: [{sentences: ['{dish} {number} {level} {note}']}]}
+lists:
+  dish: {values: [soup, soup of the day, stew]}
+  number: {entity: digits}
+  level: {range: {from: 0, to: 100}}
+  note: {wildcard: true}
+",
+    );
+    for (list, text, expected) in [
+        ("dish", "soup", true),
+        ("dish", "stew", false),
+        ("dish", "soup of the day", false),
+        ("number", "oh seven seven", true),
+        ("level", "twenty", true),
+        ("level", "twenty five", false),
+        ("note", "anything", true),
+        ("unknown", "soup", false),
+    ] {
+        assert_eq!(shop.value_may_go_on(list, text), expected, "{list}: {text}");
+    }
+}
+
+#[test]
 fn an_intent_knows_its_slots_and_a_list_its_values() {
     let coffee = coffee();
     assert_eq!(coffee.intents().collect::<Vec<_>>(), ["order"]);

@@ -219,3 +219,22 @@ fn completeness_says_whether_the_words_can_end_here() {
         assert_eq!(heard, expected, "{template:?} on {text:?}");
     }
 }
+
+#[test]
+fn what_could_still_be_filled_is_counted() {
+    for (template, text, expected) in [
+        ("go [to {room}]", "go", 1),
+        ("go [to {room}]", "go to the kitchen", 0),
+        ("go [to {room} [at {level}]]", "go", 2),
+        ("go [to {room} [at {level}]]", "go to the kitchen", 1),
+        ("go [(to {room} and {level}|to {size})]", "go", 2),
+        ("go [({room};{level};{size})]", "go", 3),
+        // A value may grow; what cannot end, or fills nothing, tells nothing.
+        ("to {level}", "to twenty", 1),
+        ("go to {room}", "go to", 0),
+        ("go [now]", "go", 0),
+    ] {
+        let heard = sentence(template).interpret(text);
+        assert_eq!(heard.slots_ahead, expected, "{template:?} on {text:?}");
+    }
+}
