@@ -90,7 +90,8 @@ impl Reading<'_> {
         let (frame, script) = self.open?;
         let asked = script.slot(self.asked?)?;
         let slot = self.value(asked, whole)?;
-        Some(understood(&frame.intent, Slots::from([(asked.name.clone(), slot)])))
+        let slots = Slots::from([(asked.name.clone(), slot)]);
+        Some(self.answered(slots, &words(whole), frame, script))
     }
 
     /// The value that was asked for among words that the grammar lets pass, or any words at all
@@ -99,7 +100,8 @@ impl Reading<'_> {
         let (frame, script) = self.open?;
         let asked = script.slot(self.asked?)?;
         let slot = self.read_slot(asked, whole)?;
-        Some(understood(&frame.intent, Slots::from([(asked.name.clone(), slot)])))
+        let slots = Slots::from([(asked.name.clone(), slot)]);
+        Some(self.answered(slots, &words(whole), frame, script))
     }
 
     fn yes_or_no(&self, whole: &str) -> Option<Interpretation> {
@@ -175,19 +177,30 @@ impl Reading<'_> {
         if cover.ends_in_filler || cover.slots.is_empty() {
             return Some(Interpretation::not_understood(Completeness::CannotEnd));
         }
-        // People pause within a telephone number.
+        Some(self.answered(cover.slots, words, frame, script))
+    }
+
+    /// `slots` as an answer, which may go on where `words` end in a value that could be longer:
+    /// people pause within a telephone number.
+    fn answered(
+        &self,
+        slots: Slots,
+        words: &[&str],
+        frame: &Frame,
+        script: &IntentScript,
+    ) -> Interpretation {
         let may_go_on = script.slots.iter().any(|slot| {
-            let last = cover.slots.get(&slot.name);
+            let last = slots.get(&slot.name);
             let last = last.filter(|value| words.ends_with(&self::words(&value.text)));
             last.is_some_and(|value| {
                 slot.lists.iter().any(|list| self.grammar.value_may_go_on(list, &value.text))
             })
         });
-        let mut read = understood(&frame.intent, cover.slots);
+        let mut read = understood(&frame.intent, slots);
         if may_go_on {
             (read.completeness, read.slots_ahead) = (Completeness::MayContinue, 1);
         }
-        Some(read)
+        read
     }
 
     /// "No soy milk": takes soy milk off the order that has it, and adds none to one that has no
