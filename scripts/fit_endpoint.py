@@ -4,8 +4,8 @@
     mynah eval AGENT DATA.tsv [--mix RECIPE.tsv] --pauses plain.jsonl
     scripts/fit_endpoint.py plain.jsonl hesitating.jsonl … -o src/hear/endpoint/patience.toml
 
-A logistic regression of "speech goes on" on completeness, confidence and the closing of the voice,
-over all pauses up to the true end; τ is the mean rest of those that end. Prints, for fixed
+A logistic regression of "speech goes on" on completeness, confidence, slots ahead, smart-turn's
+opinion and the closing of the voice, over all pauses up to the true end; τ is the mean rest of those that end. Prints, for fixed
 hangovers and for a range of costs, how often each set is cut and how long it waits (median, 95th
 percentile, mean), every speaker's pauses judged by a fit to the others' (in five parts, drawn with
 --seed).
@@ -19,7 +19,7 @@ import sys
 from pathlib import Path
 
 KINDS = ["complete", "may_continue", "cannot_end"]
-SIGNS = ["confidence", "slots_ahead", "last_db", "late_db"]
+SIGNS = ["confidence", "slots_ahead", "sounds_done", "last_db", "late_db"]
 SUREST = 0.9999
 MOST_AHEAD = 3
 # A pause that begins so long before the true end, in milliseconds, is in the midst of the sentence:
@@ -30,14 +30,19 @@ END_TOLERANCE_MS = 50.0
 RIDGE = 0.1
 PARTS = 5
 FIXED_MS = range(200, 1500, 100)
-COSTS_MS = [1_000, 2_000, 4_000, 6_000, 8_000, 10_000, 12_000, 14_000, 16_000]
+COSTS_MS = [1_000, 2_000, 4_000, 8_000, 12_000, 16_000, 20_000, 24_000, 32_000]
 
 
 def signs(pause):
-    sure = min(max(pause["confidence"], 1 - SUREST), SUREST)
+    def log_odds(key):
+        sure = min(max(pause[key], 1 - SUREST), SUREST)
+        return math.log(sure / (1 - sure))
+
     kinds = [float(pause["completeness"] == kind) for kind in KINDS]
     ahead = min(pause["slots_ahead"], MOST_AHEAD)
-    return kinds + [math.log(sure / (1 - sure)), ahead, pause["last_db"], pause["late_db"]]
+    return kinds + [
+        log_odds("confidence"), ahead, log_odds("sounds_done"), pause["last_db"], pause["late_db"]
+    ]
 
 
 def read(path):

@@ -46,6 +46,21 @@ pub struct View {
     pub confidence: f32,
     /// How many slots more words could fill: see `Interpretation::slots_ahead`.
     pub slots_ahead: u8,
+    /// How probable it is by the sound of it that who speaks is done, 0..1.
+    pub sounds_done: f32,
+}
+
+impl View {
+    /// What is thought after a turn that was over at `at`: of what may come next, nothing.
+    pub fn nothing(at: SamplePos) -> Self {
+        Self {
+            span: Span::new(at, at),
+            completeness: Completeness::default(),
+            confidence: 0.0,
+            slots_ahead: 0,
+            sounds_done: 0.0,
+        }
+    }
 }
 
 /// How an utterance, or what there is of it so far, was said, apart from the words.

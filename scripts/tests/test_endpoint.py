@@ -22,9 +22,10 @@ def talk(draw, number):
         kind = draw.choice(fit_endpoint.KINDS)
         late = draw.uniform(-20, 0)
         ahead = draw.randrange(3)
-        odds = WEIGHTS[kind] + 0.2 * late + 0.5 * ahead
+        done = draw.uniform(0.01, 0.99)
+        odds = WEIGHTS[kind] + 0.2 * late + 0.5 * ahead - 0.6 * math.log(done / (1 - done))
         return {"last_speech_ms": at, "shows_ms": at + 200, "goes_on_ms": goes_on,
-                "completeness": kind, "confidence": 0.5, "slots_ahead": ahead,
+                "completeness": kind, "confidence": 0.5, "slots_ahead": ahead, "sounds_done": done,
                 "last_db": 0.0, "late_db": late}, 1 / (1 + math.exp(-odds))
 
     while True:
@@ -58,6 +59,7 @@ class FitTest(unittest.TestCase):
         found = dict(zip(fit_endpoint.SIGNS, weights[len(fit_endpoint.KINDS):]))
         self.assertAlmostEqual(found["late_db"], 0.2, delta=0.05)
         self.assertAlmostEqual(found["slots_ahead"], 0.5, delta=0.15)
+        self.assertAlmostEqual(found["sounds_done"], -0.6, delta=0.1)
 
     def test_what_is_written_is_what_the_program_reads(self):
         draw = random.Random(2)

@@ -34,9 +34,9 @@ Examples:
 Requests, one a line, each answered by one JSON object (cpu_ms, wall_ms, resident_mb, peak_mb and
 what fits the request). SOUND is a WAV or FLAC file, or a length of our own voice, as in 3s. What a
 request needs is loaded before its clock starts, so a second one is warm.
-  load detector|recogniser|voice   start   clip 3s OUT.wav   judge SOUND   quiet 60s   spot 60s
-  encode SOUND   decode SOUND   decode6 SOUND   recognise SOUND   understand TEXT   say TEXT
-  orders   search   embed TEXT   learn")]
+  load detector|recogniser|voice   start   clip 3s OUT.wav   judge SOUND   done SOUND   quiet 60s
+  spot 60s   encode SOUND   decode SOUND   decode6 SOUND   recognise SOUND   understand TEXT
+  say TEXT   orders   search   embed TEXT   learn")]
 pub struct Args {
     /// How often every stage is measured; the median is shown.
     #[arg(long, value_name = "N", default_value_t = 15, value_parser = clap::value_parser!(u32).range(1..=10_000))]
@@ -158,6 +158,7 @@ fn measure(
         (0..repeat).map(|_| bench.answer(&request)).collect()
     };
     let window = Took::each(&ask("judge 10s".into())?);
+    let done = Took::whole(&ask("done 3s".into())?);
     let mut hearing = Vec::new();
     for seconds in SECONDS {
         let whole = ask(format!("recognise {seconds}s"))?;
@@ -193,6 +194,7 @@ fn measure(
         working_resident_mb: working.resident_mb,
         working_peak_mb: working.peak_mb,
         window,
+        done,
         hearing,
         searched,
         understand,

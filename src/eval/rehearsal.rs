@@ -17,21 +17,25 @@ use crate::asr::{AsrError, Recognizer};
 use crate::cancel::CancelToken;
 use crate::clock::Clock;
 use crate::dialogue::{Conversation, Expectations, Understood};
-use crate::hear::Ear;
 use crate::hear::prosody::Closing;
+use crate::hear::{Ear, SmartTurn};
 use crate::observe::Event;
+use crate::runtime::Engines;
 use crate::turn::{Completeness, EndReason, Heard, View};
 use crate::units::{FRAME_LEN, Frame, SAMPLE_RATE_HZ, SamplePos, Span};
 
 /// One recording.
 pub struct Rehearsal<'e> {
     pub recognizer: &'e mut Recognizer,
+    pub smart_turn: &'e mut SmartTurn,
     pub expectations: &'e mut Expectations,
     pub agent: &'e Arc<Agent>,
     /// Mono at 16 kHz.
     pub sound: &'e [f32],
     /// What was made of a span at the beginning of a talk.
     heard: HashMap<(SamplePos, SamplePos), Rc<Understood>>,
+    /// How done it sounded.
+    done: HashMap<(SamplePos, SamplePos), f32>,
 }
 
 /// One run over it.
@@ -56,6 +60,7 @@ pub struct PauseHeard {
     pub completeness: Completeness,
     pub confidence: f32,
     pub slots_ahead: u8,
+    pub sounds_done: f32,
     #[serde(flatten)]
     pub closing: Closing,
 }
@@ -64,16 +69,16 @@ impl Run {
     /// Takes down pauses. `now` is where `heard` was reported.
     fn watch(&mut self, heard: Heard, now: SamplePos, pause: Option<(SamplePos, Closing)>) {
         let ms = |at: SamplePos| at.0 as f64 * 1000.0 / f64::from(SAMPLE_RATE_HZ);
-        match (heard, &self.speculation, pause) {
-            (Heard::Pause { .. }, Some(understood), Some((last_speech, closing))) => {
-                let meaning = &understood.decision.interpretation;
+        match (heard, self.view, pause) {
+            (Heard::Pause { .. }, Some(view), Some((last_speech, closing))) => {
                 self.pauses.push(PauseHeard {
                     last_speech_ms: ms(last_speech),
                     shows_ms: ms(now),
                     goes_on_ms: None,
-                    completeness: meaning.completeness,
-                    confidence: meaning.confidence,
-                    slots_ahead: meaning.slots_ahead,
+                    completeness: view.completeness,
+                    confidence: view.confidence,
+                    slots_ahead: view.slots_ahead,
+                    sounds_done: view.sounds_done,
                     closing,
                 });
             }
@@ -89,12 +94,14 @@ impl Run {
 
 impl<'e> Rehearsal<'e> {
     pub fn new(
-        recognizer: &'e mut Recognizer,
+        engines: &'e mut Engines,
         expectations: &'e mut Expectations,
         agent: &'e Arc<Agent>,
         sound: &'e [f32],
     ) -> Self {
-        Self { recognizer, expectations, agent, sound, heard: HashMap::new() }
+        let Engines { recognizer, smart_turn, .. } = engines;
+        let (heard, done) = Default::default();
+        Self { recognizer, smart_turn, expectations, agent, sound, heard, done }
     }
 
     /// What an agent with this ear reports of the recording, and the pauses it heard. An ear that is
@@ -147,6 +154,7 @@ impl<'e> Rehearsal<'e> {
                     completeness: meaning.completeness,
                     confidence: meaning.confidence,
                     slots_ahead: meaning.slots_ahead,
+                    sounds_done: self.sounds_done(span),
                 });
                 run.speculation = Some(understood);
             }
@@ -205,12 +213,7 @@ impl<'e> Rehearsal<'e> {
         }
         run.conversation.hear(decided_at, meaning, &decision.text);
         run.fresh = false;
-        run.view = Some(View {
-            span: Span::new(decided_at, decided_at),
-            completeness: Default::default(),
-            confidence: 0.0,
-            slots_ahead: 0,
-        });
+        run.view = Some(View::nothing(decided_at));
         Ok(())
     }
 
@@ -219,9 +222,7 @@ impl<'e> Rehearsal<'e> {
         if let Some(known) = self.heard.get(&key).filter(|_| run.fresh) {
             return Ok(Rc::clone(known));
         }
-        let len = self.sound.len();
-        let sound = &self.sound[(span.start.0 as usize).min(len)..(span.end.0 as usize).min(len)];
-        let never = CancelToken::never();
+        let (sound, never) = (self.slice(span), CancelToken::never());
         let understood =
             self.expectations.understand(&run.conversation, self.recognizer, sound, &never)?;
         let understood = Rc::new(understood);
@@ -229,5 +230,15 @@ impl<'e> Rehearsal<'e> {
             self.heard.insert(key, Rc::clone(&understood));
         }
         Ok(understood)
+    }
+
+    fn sounds_done(&mut self, span: Span) -> f32 {
+        let sound = self.slice(span);
+        *self.done.entry((span.start, span.end)).or_insert_with(|| self.smart_turn.is_done(sound))
+    }
+
+    fn slice(&self, span: Span) -> &'e [f32] {
+        let len = self.sound.len();
+        &self.sound[(span.start.0 as usize).min(len)..(span.end.0 as usize).min(len)]
     }
 }

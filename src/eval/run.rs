@@ -117,10 +117,11 @@ impl Evaluation {
     ) -> Result<Vec<Outcome>, EvalError> {
         let own = &self.agent.settings.endpoint;
         let mut outcomes = Vec::with_capacity(policies.len());
-        let (recognizer, expectations) = (&mut self.engines.recognizer, &mut self.expectations);
-        let mut rehearsal = Rehearsal::new(recognizer, expectations, &self.agent, sound);
+        let silero = Arc::clone(&self.engines.silero);
+        let (engines, expectations) = (&mut self.engines, &mut self.expectations);
+        let mut rehearsal = Rehearsal::new(engines, expectations, &self.agent, sound);
         for policy in policies {
-            let ear = Ear::new(Arc::clone(&self.engines.silero), policy.settings(own))?;
+            let ear = Ear::new(Arc::clone(&silero), policy.settings(own))?;
             let (events, _) = rehearsal.run(ear, *policy == Policy::Own)?;
             outcomes.push(Outcome::streamed(row, &events, self.latencies));
         }
@@ -135,8 +136,8 @@ impl Evaluation {
     pub fn pauses(&mut self, sound: &[f32]) -> Result<Vec<PauseHeard>, EvalError> {
         let settings = self.agent.settings.endpoint.fixed(LONGEST_PAUSE_MS);
         let ear = Ear::new(Arc::clone(&self.engines.silero), settings)?;
-        let (recognizer, expectations) = (&mut self.engines.recognizer, &mut self.expectations);
-        let mut rehearsal = Rehearsal::new(recognizer, expectations, &self.agent, sound);
+        let (engines, expectations) = (&mut self.engines, &mut self.expectations);
+        let mut rehearsal = Rehearsal::new(engines, expectations, &self.agent, sound);
         Ok(rehearsal.run(ear, false)?.1)
     }
 

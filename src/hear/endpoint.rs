@@ -279,9 +279,9 @@ impl EndpointPolicy {
 
     /// How long beyond a pause more words are waited for.
     fn patience_ms(&self, utterance: &Utterance, view: &View) -> u32 {
-        let View { completeness, confidence, slots_ahead, .. } = *view;
+        let View { completeness, confidence, slots_ahead, sounds_done, .. } = *view;
         let closing = self.closing_of(utterance);
-        let pause = Pause { completeness, confidence, slots_ahead, closing };
+        let pause = Pause { completeness, confidence, slots_ahead, sounds_done, closing };
         let cost_ms = self.settings.cut_in_cost_ms as f32;
         // Below zero it should have ended before.
         Patience::fitted().wait_ms(&pause, cost_ms) as u32

@@ -3,7 +3,7 @@
 //! Five parts, each of which can be read alone: the [`gate`] lets the judge sleep through a quiet
 //! room, the judge ([`silero`]) says how probable speech is, [`foreground`] whether it is near, the
 //! [`endpoint`] policy makes turns of that, and [`prosody`] measures how they are said. [`Ear`] joins
-//! them.
+//! them. A sixth, [`SmartTurn`], is the thinker's: too slow for every frame, it is asked in pauses.
 
 use std::sync::Arc;
 
@@ -18,12 +18,15 @@ pub mod endpoint;
 mod foreground;
 pub mod gate;
 mod high_pass;
+mod log_mel;
 pub mod prosody;
 pub mod silero;
+mod smart_turn;
 pub mod wake;
 
 pub use endpoint::{EndpointSettings, HeardNow};
 pub use silero::SileroModel;
+pub use smart_turn::SmartTurn;
 
 use endpoint::{EndpointPolicy, Evidence, MAX_SPAN_MS};
 use gate::{Gate, HISTORY_LEN, Passage};

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::asr::{AsrError, Recognizer};
 use crate::cancel::CancelToken;
 use crate::hear::wake::WakeModel;
-use crate::hear::{HearError, SileroModel};
+use crate::hear::{HearError, SileroModel, SmartTurn};
 use crate::models::ModelStore;
 use crate::nn::Team;
 use crate::tts::{Style, TtsError, Voice};
@@ -28,6 +28,7 @@ pub struct Engines {
     pub silero: Arc<SileroModel>,
     /// The phrases that a small network knows.
     pub wake: Vec<Arc<WakeModel>>,
+    pub smart_turn: SmartTurn,
     pub recognizer: Recognizer,
     pub voice: Voice,
 }
@@ -41,12 +42,13 @@ impl Engines {
             let voice = scope.spawn(|| Voice::load(store));
             let silero = SileroModel::load(store)?;
             let wake = WakeModel::load_all(store)?;
+            let smart_turn = SmartTurn::load(store, team.clone())?;
             let recognizer = Recognizer::with_team(store, team)?;
             let voice = match voice.join() {
                 Ok(voice) => voice?,
                 Err(panic) => std::panic::resume_unwind(panic),
             };
-            Ok(Self { silero, wake, recognizer, voice })
+            Ok(Self { silero, wake, smart_turn, recognizer, voice })
         })
     }
 

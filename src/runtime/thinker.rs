@@ -240,12 +240,14 @@ impl<'m> Thinker<'m> {
         let token = self.link.shared.cancel.token();
         // What fails here comes back at the end of the utterance, where failure is reported.
         let utterance = self.understand(span, &token).ok()??;
+        let sounds_done = self.engines.smart_turn.is_done(&self.memory.slice(span));
         let meaning = &utterance.understood.decision.interpretation;
         self.link.shared.set_view(View {
             span,
             completeness: meaning.completeness,
             confidence: meaning.confidence,
             slots_ahead: meaning.slots_ahead,
+            sounds_done,
         });
         Some(utterance)
     }
@@ -422,12 +424,7 @@ impl<'m> Thinker<'m> {
             self.report.send(Event::Say { text: text.clone() });
         }
         self.speak(at, say, since, times);
-        self.link.shared.set_view(View {
-            span: Span::new(at, at),
-            completeness: Default::default(),
-            confidence: 0.0,
-            slots_ahead: 0,
-        });
+        self.link.shared.set_view(View::nothing(at));
         if self.link.pace() == Pace::LockStep {
             for outcome in self.actions.wait_all() {
                 self.action_ended(at, &outcome, since, times);

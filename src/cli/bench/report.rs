@@ -24,6 +24,8 @@ pub struct Report {
     pub working_peak_mb: f64,
     /// The detector on one window of 32 ms.
     pub window: Took,
+    /// Whether it sounds as if a turn were over, once in a pause.
+    pub done: Took,
     pub hearing: Vec<Heard>,
     pub searched: Searched,
     pub understand: Took,
@@ -188,6 +190,7 @@ impl fmt::Display for Report {
         let since = format!("{:.0} ms from the start of the process", self.start.since_start_ms);
         row(f, "start, everything loaded", self.start.cpu_ms, self.start.wall_ms, &since)?;
         row(f, "judge 32 ms of sound", self.window.cpu_ms, self.window.wall_ms, "")?;
+        row(f, "hear a turn's end", self.done.cpu_ms, self.done.wall_ms, "once in a pause")?;
         for Heard { seconds, encode, .. } in &self.hearing {
             row(f, &format!("encode {seconds:2} s"), encode.cpu_ms, encode.wall_ms, "")?;
         }

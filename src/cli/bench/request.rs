@@ -16,6 +16,8 @@ pub enum Request {
     Clip { seconds: u32, file: PathBuf },
     /// The detector on every window of a sound.
     Judge(Sound),
+    /// Whether it sounds as if the turn were over.
+    Done(Sound),
     /// The ear in a quiet room, for so many seconds of sound.
     Quiet { seconds: u32 },
     /// The first stage for every wake phrase that it knows, for so many seconds of sound.
@@ -92,6 +94,7 @@ impl FromStr for Request {
                 Self::Clip { seconds: seconds_of(seconds)?, file: file.trim().into() }
             }
             "judge" => Self::Judge(sound()?),
+            "done" => Self::Done(sound()?),
             "quiet" => Self::Quiet { seconds: seconds_of(rest)? },
             "spot" => Self::Spot { seconds: seconds_of(rest)? },
             "encode" => Self::Encode(sound()?),
@@ -105,8 +108,8 @@ impl FromStr for Request {
             "learn" => Self::Learn,
             "say" => Self::Say(text()?),
             _ => bail!(
-                "`{verb}` is no request; they are load, start, clip, judge, quiet, spot, encode, decode, decode6, \
-                 recognise, orders, search, understand, embed, learn and say"
+                "`{verb}` is no request; they are load, start, clip, judge, done, quiet, spot, encode, decode, \
+                 decode6, recognise, orders, search, understand, embed, learn and say"
             ),
         })
     }
@@ -137,6 +140,7 @@ mod tests {
             (" start\r", Request::Start),
             ("clip 3s out put.wav", Request::Clip { seconds: 3, file: "out put.wav".into() }),
             ("judge 10s", Request::Judge(Sound::Seconds(10))),
+            ("done 3s", Request::Done(Sound::Seconds(3))),
             ("quiet 60s", Request::Quiet { seconds: 60 }),
             ("encode my sounds/a.wav", Request::Encode(file())),
             ("decode 1s", Request::Decode { rows: 1, sound: Sound::Seconds(1) }),

@@ -19,7 +19,7 @@ use crate::cancel::CancelToken;
 use crate::draw::Draw;
 use crate::hear::silero::SileroStream;
 use crate::hear::wake::{Spotter, WakeModel};
-use crate::hear::{Ear, SileroModel};
+use crate::hear::{Ear, SileroModel, SmartTurn};
 use crate::models::ModelStore;
 use crate::nlu::classify::{ClassifyError, Embedding, SentenceEncoder};
 use crate::nn::Team;
@@ -82,6 +82,7 @@ pub struct Workbench {
     agent_folder: PathBuf,
     encoder_threads: u32,
     detector: Option<Arc<SileroModel>>,
+    smart_turn: Option<SmartTurn>,
     recognizer: Option<Recognizer>,
     parts: Option<Parts>,
     voice: Option<Voice>,
@@ -141,6 +142,7 @@ impl Workbench {
             agent_folder,
             encoder_threads,
             detector: None,
+            smart_turn: None,
             recognizer: None,
             parts: None,
             voice: None,
@@ -162,6 +164,7 @@ impl Workbench {
                 timed(|| Ok(file::write_wav(file, SAMPLE_RATE_HZ, &sound)?))?.1
             }
             Request::Judge(sound) => self.judge(sound)?,
+            Request::Done(sound) => self.done(sound)?,
             Request::Quiet { seconds } => self.quiet(*seconds)?,
             Request::Spot { seconds } => self.spot(*seconds)?,
             Request::Encode(sound) => {
@@ -215,8 +218,9 @@ impl Workbench {
             engines.warm_up()?;
             Ok((agent, engines))
         })?;
-        let Engines { silero, recognizer, voice, .. } = engines;
+        let Engines { silero, smart_turn, recognizer, voice, .. } = engines;
         self.detector = Some(silero);
+        self.smart_turn = Some(smart_turn);
         self.recognizer = Some(recognizer);
         self.voice = Some(voice);
         self.agent = Some(agent);
@@ -228,6 +232,18 @@ impl Workbench {
         let mut stream = SileroStream::new(self.detector()?)?;
         let (count, answer) = timed(|| Ok(judge(&mut stream, &sound)))?;
         Ok(Answer { count: Some(count), ..answer })
+    }
+
+    fn done(&mut self, sound: &Sound) -> Result<Answer, anyhow::Error> {
+        let sound = self.sound(sound)?;
+        if self.smart_turn.is_none() {
+            let team = Team::of(self.encoder_threads)?;
+            self.smart_turn = Some(SmartTurn::load(&self.models, team)?);
+        }
+        let network = self.smart_turn.as_mut().context("it was just loaded")?;
+        let (done, answer) = timed(|| Ok(network.is_done(&sound)))?;
+        let seconds = Some(seconds(sound.len(), SAMPLE_RATE_HZ));
+        Ok(Answer { text: Some(format!("{done:.3}")), seconds, ..answer })
     }
 
     fn quiet(&mut self, seconds: u32) -> Result<Answer, anyhow::Error> {

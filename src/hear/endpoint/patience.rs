@@ -43,6 +43,8 @@ pub struct Pause {
     pub confidence: f32,
     /// How many slots more words could fill.
     pub slots_ahead: u8,
+    /// How probable it is by the sound of it that who speaks is done, 0..1.
+    pub sounds_done: f32,
     pub closing: Closing,
 }
 
@@ -73,6 +75,8 @@ struct Weights {
     confidence: f32,
     /// Log-odds of each slot ahead, up to [`MOST_AHEAD`].
     slots_ahead: f32,
+    /// Log-odds of sounding done.
+    sounds_done: f32,
     last_db: f32,
     late_db: f32,
 }
@@ -93,11 +97,11 @@ impl Patience {
             Completeness::MayContinue => self.bias.may_continue,
             Completeness::CannotEnd => self.bias.cannot_end,
         };
-        let sure = pause.confidence.clamp(1.0 - SUREST, SUREST);
         let Closing { last_db, late_db } = pause.closing;
         let ahead = f32::from(pause.slots_ahead.min(MOST_AHEAD));
-        bias + self.weight.confidence * (sure / (1.0 - sure)).ln()
+        bias + self.weight.confidence * log_odds(pause.confidence)
             + self.weight.slots_ahead * ahead
+            + self.weight.sounds_done * log_odds(pause.sounds_done)
             + self.weight.last_db * last_db
             + self.weight.late_db * late_db
     }
@@ -109,6 +113,11 @@ impl Patience {
     }
 }
 
+fn log_odds(probability: f32) -> f32 {
+    let sure = probability.clamp(1.0 - SUREST, SUREST);
+    (sure / (1.0 - sure)).ln()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -116,7 +125,13 @@ mod tests {
     const PATIENCE: Patience = Patience {
         tau_ms: 500.0,
         bias: Biases { complete: -2.0, may_continue: 0.0, cannot_end: 3.0 },
-        weight: Weights { confidence: -0.5, slots_ahead: 0.7, last_db: 0.1, late_db: 0.2 },
+        weight: Weights {
+            confidence: -0.5,
+            slots_ahead: 0.7,
+            sounds_done: -0.4,
+            last_db: 0.1,
+            late_db: 0.2,
+        },
     };
 
     #[test]
@@ -126,6 +141,7 @@ mod tests {
             completeness: Completeness::MayContinue,
             confidence: 0.5,
             slots_ahead: 0,
+            sounds_done: 0.5,
             closing,
         };
         let odds = (-2.0f32).exp();
@@ -143,6 +159,7 @@ mod tests {
             completeness,
             confidence,
             slots_ahead: 1,
+            sounds_done: 0.5,
             closing: Closing { last_db: late_db, late_db },
         };
         use Completeness::{CannotEnd, Complete, MayContinue};
@@ -163,6 +180,11 @@ mod tests {
                 let latte = pause(MayContinue, 0.99, -12.0);
                 patience.log_odds(&Pause { slots_ahead, ..latte })
             };
+            let sounds = |sounds_done| {
+                let latte = pause(MayContinue, 0.99, -12.0);
+                patience.log_odds(&Pause { sounds_done, ..latte })
+            };
+            assert!(sounds(1.0) < sounds(0.1) && sounds(0.0).is_finite(), "{patience:?}");
             assert!(ahead(1) < ahead(2) && ahead(9) < ahead(MOST_AHEAD) + 1e-6, "{patience:?}");
         }
         assert!(PATIENCE.log_odds(&pause(MayContinue, 0.0, 0.0)).is_finite());

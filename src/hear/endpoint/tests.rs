@@ -299,7 +299,7 @@ fn thinker(completeness: Completeness) -> impl FnMut(&[HeardNow]) -> Option<View
             Heard::Pause { span } => Some(*span),
             _ => None,
         })?;
-        Some(View { span, completeness, confidence: 0.5, slots_ahead: 0 })
+        Some(View { span, completeness, confidence: 0.5, slots_ahead: 0, sounds_done: 0.5 })
     }
 }
 
