@@ -21,6 +21,7 @@ mod eval;
 mod eval_echo;
 mod eval_text;
 mod eval_wake;
+mod gpio;
 mod keyboard;
 mod levels;
 mod new;

@@ -13,13 +13,17 @@ use crate::turn::Press;
 /// Presses that nobody has looked at yet; whoever presses faster waits.
 const PRESSES_AHEAD: usize = 8;
 
+/// From buttons to the agent.
+pub fn channel() -> (Sender<Press>, Receiver<Press>) {
+    bounded(PRESSES_AHEAD)
+}
+
 /// Listens at `path`, where nothing but the socket of an agent that ended may lie, and hands on what
 /// is pressed. A connection that writes anything else is told so on standard error and goes on.
-pub fn socket(path: &Path) -> Result<Receiver<Press>, Failure> {
+pub fn socket(path: &Path, sender: Sender<Press>) -> Result<(), Failure> {
     let listener = bind(path)
         .with_context(|| format!("--press {}: no socket can be made there", path.display()))
         .map_err(Failure::Input)?;
-    let (sender, presses) = bounded(PRESSES_AHEAD);
     std::thread::spawn(move || {
         for connection in listener.incoming() {
             match connection {
@@ -34,7 +38,7 @@ pub fn socket(path: &Path) -> Result<Receiver<Press>, Failure> {
             }
         }
     });
-    Ok(presses)
+    Ok(())
 }
 
 fn bind(path: &Path) -> Result<UnixListener, anyhow::Error> {
@@ -92,20 +96,23 @@ mod tests {
     fn lines_are_presses_and_a_lost_button_is_let_go() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("button");
-        let presses = socket(&path).expect("a socket");
+        let (sender, presses) = channel();
+        socket(&path, sender.clone()).expect("a socket");
         let mut button = UnixStream::connect(&path).unwrap();
         button.write_all(b"tap\nwhat\ndown\n").unwrap();
         drop(button);
         let seen: Vec<Press> = presses.iter().take(3).collect();
         assert_eq!(seen, [Press::Tap, Press::Down, Press::Up]);
-        let Err(Failure::Input(error)) = socket(&path) else { panic!("it is taken") };
+        let Err(Failure::Input(error)) = socket(&path, sender) else { panic!("it is taken") };
         assert!(format!("{error:#}").contains("another agent listens there"), "{error:#}");
     }
 
     #[test]
     fn a_file_is_not_taken_for_a_socket() {
         let file = tempfile::NamedTempFile::new().unwrap();
-        let Err(Failure::Input(error)) = socket(file.path()) else { panic!("it is a file") };
+        let Err(Failure::Input(error)) = socket(file.path(), channel().0) else {
+            panic!("it is a file")
+        };
         assert!(format!("{error:#}").contains("a file lies there"), "{error:#}");
         assert!(file.path().exists());
     }
@@ -115,6 +122,6 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("button");
         drop(UnixListener::bind(&path).unwrap());
-        assert!(socket(&path).is_ok());
+        assert!(socket(&path, channel().0).is_ok());
     }
 }

@@ -4,10 +4,11 @@ use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
 use anyhow::{Context as _, anyhow};
+use crossbeam_channel::Receiver;
 
 use super::board::Profile;
 use super::train::{Hears, prepare};
-use super::{Context, Failure, keyboard, press};
+use super::{Context, Failure, gpio, keyboard, press};
 use crate::agent::{Agent, ListeningMode};
 use crate::audio::devices::{DeviceChoice, DeviceError, Direction};
 use crate::config::board::Board;
@@ -18,6 +19,7 @@ use crate::observe::budget::BudgetWatch;
 use crate::observe::console::Console;
 use crate::runtime::listener::Duplex;
 use crate::runtime::{Engines, LiveOptions, RuntimeError, live, text_only};
+use crate::turn::Press;
 
 /// Listen and answer, live
 ///
@@ -61,6 +63,10 @@ pub struct Args {
     /// line each. With --keyboard an empty line is a tap.
     #[arg(long, value_name = "PATH")]
     press: Option<PathBuf>,
+    /// A button between this GPIO line and ground: its name, as GPIO17, or chip and number, as
+    /// gpiochip0:17.
+    #[arg(long, value_name = "LINE")]
+    press_gpio: Option<String>,
 }
 
 impl Args {
@@ -76,6 +82,7 @@ impl Args {
             half_duplex: false,
             keyboard: false,
             press: None,
+            press_gpio: None,
         }
     }
 
@@ -88,15 +95,28 @@ impl Args {
     }
 }
 
+/// What is pressed on any of the buttons that were asked for.
+fn presses(args: &Args) -> Result<Option<Receiver<Press>>, Failure> {
+    let (sender, presses) = press::channel();
+    if let Some(path) = &args.press {
+        press::socket(path, sender.clone())?;
+    }
+    if let Some(line) = &args.press_gpio {
+        gpio::watch(line, sender.clone())?;
+    }
+    let has_button = args.press.is_some() || args.press_gpio.is_some();
+    Ok(has_button.then_some(presses))
+}
+
 /// An agent that nothing could ever wake does not begin.
 fn can_be_pressed(args: &Args, agent: &Agent) -> Result<(), Failure> {
-    let has_button = args.press.is_some() || args.keyboard;
+    let has_button = args.press.is_some() || args.press_gpio.is_some() || args.keyboard;
     if agent.settings.listening.mode != ListeningMode::PushToTalk || has_button {
         return Ok(());
     }
     Err(Failure::Input(anyhow!(
         "{}: listening.mode in agent.toml is `push-to-talk`, and there is nothing to press; add \
-         --press PATH for a socket, or --keyboard for the key Enter",
+         --press PATH for a socket, --press-gpio LINE for a button on a GPIO line, or --keyboard for the key Enter",
         agent.name
     )))
 }
@@ -141,7 +161,7 @@ pub fn run(args: &Args, context: &Context) -> Result<(), Failure> {
         playback_level: board.audio.playback_level,
         period_ms: board.audio.period_ms,
         lines: args.keyboard.then(keyboard::texts),
-        presses: args.press.as_deref().map(press::socket).transpose()?,
+        presses: presses(args)?,
         duplex: Duplex::of(args.headset, args.half_duplex, board.echo),
         threads: board.threads.clone(),
         started,
