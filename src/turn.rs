@@ -36,11 +36,18 @@ pub enum Expected {
     Slot,
 }
 
-/// The thinker's latest opinion, read by the endpoint policy.
+/// What the thinker makes of the pause at hand, read by the endpoint policy.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct View {
-    /// The sound the opinion is about; older than the utterance at hand means stale.
+    /// The sound it is about; older than the utterance at hand means stale.
     pub span: Span,
+    /// `None` while it is being worked out.
+    pub opinion: Option<Opinion>,
+}
+
+/// Whether somebody who pauses has come to an end.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Opinion {
     pub completeness: Completeness,
     /// How sure the interpreter is of what it was taken for, 0..1.
     pub confidence: f32,
@@ -51,15 +58,9 @@ pub struct View {
 }
 
 impl View {
-    /// What is thought after a turn that was over at `at`: of what may come next, nothing.
+    /// Of what comes after `at` nothing is thought yet, nor is anybody at work on it.
     pub fn nothing(at: SamplePos) -> Self {
-        Self {
-            span: Span::new(at, at),
-            completeness: Completeness::default(),
-            confidence: 0.0,
-            slots_ahead: 0,
-            sounds_done: 0.0,
-        }
+        Self { span: Span::new(at, at), opinion: None }
     }
 }
 

@@ -176,7 +176,7 @@ impl Bench {
                 continue;
             }
             let spotted = candidate.model.as_ref().map(|model| spotted(model, sound));
-            let mut woken = 0;
+            let (mut woken, mut probability) = (0, None);
             let start = cpu_time();
             for ((span, head), text) in spans.iter().zip(&heads).zip(&texts) {
                 let bound = if args.fit { HARDLY } else { args.bound };
@@ -192,11 +192,15 @@ impl Bench {
                     .map_err(anyhow::Error::from)?;
                 if let Some(call) = call {
                     candidate.observed.push(call.evidence.observed(called));
+                    probability = Some(call.probability.max(probability.unwrap_or(0.0)));
                     woken += u32::from(agrees && call.probability >= args.bound);
                 }
             }
             self.reading += cpu_time() - start;
             candidate.trials.push(Trial {
+                path: job.row.name.clone(),
+                heard: texts.clone(),
+                probability,
                 called,
                 speaker: job.row.speaker.clone(),
                 condition: job.row.condition.clone(),

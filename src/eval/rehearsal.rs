@@ -21,7 +21,7 @@ use crate::hear::prosody::Closing;
 use crate::hear::{Ear, SmartTurn};
 use crate::observe::Event;
 use crate::runtime::Engines;
-use crate::turn::{Completeness, EndReason, Heard, View};
+use crate::turn::{Completeness, EndReason, Heard, Opinion, View};
 use crate::units::{FRAME_LEN, Frame, SAMPLE_RATE_HZ, SamplePos, Span};
 
 /// One recording.
@@ -69,16 +69,16 @@ impl Run {
     /// Takes down pauses. `now` is where `heard` was reported.
     fn watch(&mut self, heard: Heard, now: SamplePos, pause: Option<(SamplePos, Closing)>) {
         let ms = |at: SamplePos| at.0 as f64 * 1000.0 / f64::from(SAMPLE_RATE_HZ);
-        match (heard, self.view, pause) {
-            (Heard::Pause { .. }, Some(view), Some((last_speech, closing))) => {
+        match (heard, self.view.and_then(|view| view.opinion), pause) {
+            (Heard::Pause { .. }, Some(opinion), Some((last_speech, closing))) => {
                 self.pauses.push(PauseHeard {
                     last_speech_ms: ms(last_speech),
                     shows_ms: ms(now),
                     goes_on_ms: None,
-                    completeness: view.completeness,
-                    confidence: view.confidence,
-                    slots_ahead: view.slots_ahead,
-                    sounds_done: view.sounds_done,
+                    completeness: opinion.completeness,
+                    confidence: opinion.confidence,
+                    slots_ahead: opinion.slots_ahead,
+                    sounds_done: opinion.sounds_done,
                     closing,
                 });
             }
@@ -149,13 +149,13 @@ impl<'e> Rehearsal<'e> {
             Heard::Pause { span } => {
                 let understood = self.understand(run, span)?;
                 let meaning = &understood.decision.interpretation;
-                run.view = Some(View {
-                    span,
+                let opinion = Opinion {
                     completeness: meaning.completeness,
                     confidence: meaning.confidence,
                     slots_ahead: meaning.slots_ahead,
                     sounds_done: self.sounds_done(span),
-                });
+                };
+                run.view = Some(View { span, opinion: Some(opinion) });
                 run.speculation = Some(understood);
             }
             Heard::Resume { .. } => run.speculation = None,

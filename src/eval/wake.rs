@@ -7,6 +7,11 @@ use serde::Serialize;
 /// One phrase on one recording.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Trial {
+    pub path: String,
+    /// The first words of each utterance, as free decoding wrote them.
+    pub heard: Vec<String>,
+    /// The likeliest call among those that were looked at to the end.
+    pub probability: Option<f32>,
     /// The recording begins with the phrase; otherwise it does not hold it.
     pub called: bool,
     pub speaker: String,
@@ -16,6 +21,15 @@ pub struct Trial {
     pub woken: u32,
     /// The small network heard the phrase, so often; `None` where none knows it.
     pub spotted: Option<u32>,
+}
+
+/// A call that was missed, or a wake where nobody called.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct WakeError {
+    pub path: String,
+    pub called: bool,
+    pub heard: Vec<String>,
+    pub probability: Option<f32>,
 }
 
 /// Calls that were heard and missed.
@@ -50,6 +64,7 @@ pub struct WakeScores {
     /// Calls that the small network missed alone, and what it heard where nothing was.
     pub spotter_missed: Option<u32>,
     pub spotter_false: Option<u32>,
+    pub errors: Vec<WakeError>,
 }
 
 impl WakeScores {
@@ -64,8 +79,13 @@ impl WakeScores {
             false_per_h: [0.0; 2],
             spotter_missed: None,
             spotter_false: None,
+            errors: Vec::new(),
         };
         for trial in trials {
+            if trial.called != (trial.woken > 0) {
+                let Trial { path, called, heard, probability, .. } = trial.clone();
+                scores.errors.push(WakeError { path, called, heard, probability });
+            }
             if trial.called {
                 let woken = trial.woken > 0;
                 scores.calls.count(woken);
@@ -120,7 +140,17 @@ mod tests {
 
     fn trial(called: bool, woken: u32) -> Trial {
         let (speaker, condition) = ("s".to_owned(), "quiet".to_owned());
-        Trial { called, speaker, condition, seconds: 1800.0, woken, spotted: None }
+        Trial {
+            path: "a.wav".into(),
+            heard: vec!["hey".into()],
+            probability: None,
+            called,
+            speaker,
+            condition,
+            seconds: 1800.0,
+            woken,
+            spotted: None,
+        }
     }
 
     #[test]
@@ -131,6 +161,8 @@ mod tests {
         assert_eq!(scores.by_speaker["s"], scores.calls);
         assert_eq!((scores.false_wakes, scores.exposure_h), (2, 1.0));
         assert_eq!(scores.spotter_missed, None);
+        let errors: Vec<bool> = scores.errors.iter().map(|error| error.called).collect();
+        assert_eq!(errors, [true, false]);
     }
 
     #[test]

@@ -14,7 +14,7 @@
 use super::HearError;
 use super::foreground::Foreground;
 use super::prosody::Closing;
-use crate::turn::{EndReason, Heard, View};
+use crate::turn::{EndReason, Heard, Opinion, View};
 use crate::units::{Frame, SAMPLE_RATE_HZ, SamplePos, Span};
 
 mod patience;
@@ -220,10 +220,12 @@ impl EndpointPolicy {
             return self.end(utterance, now, EndReason::TooLong, heard);
         }
         let fresh = view.filter(|view| view.span.end >= self.last_word(&utterance));
-        let hangover_ms = match fresh {
+        let hangover_ms = match fresh.map(|view| view.opinion) {
             None => settings.hangover_ms,
-            Some(view) => {
-                let wanted_ms = settings.pause_ms + self.patience_ms(&utterance, view);
+            // The words are being recognised, and there is no answer without them.
+            Some(None) => settings.hangover_max_ms,
+            Some(Some(opinion)) => {
+                let wanted_ms = settings.pause_ms + self.patience_ms(&utterance, opinion);
                 wanted_ms.max(settings.hangover_min_ms)
             }
         };
@@ -278,8 +280,8 @@ impl EndpointPolicy {
     }
 
     /// How long beyond a pause more words are waited for.
-    fn patience_ms(&self, utterance: &Utterance, view: &View) -> u32 {
-        let View { completeness, confidence, slots_ahead, sounds_done, .. } = *view;
+    fn patience_ms(&self, utterance: &Utterance, opinion: Opinion) -> u32 {
+        let Opinion { completeness, confidence, slots_ahead, sounds_done } = opinion;
         let closing = self.closing_of(utterance);
         let pause = Pause { completeness, confidence, slots_ahead, sounds_done, closing };
         let cost_ms = self.settings.cut_in_cost_ms as f32;

@@ -58,6 +58,10 @@ pub enum HearError {
     Model(#[from] ModelError),
     #[error(transparent)]
     Nn(#[from] NnError),
+    #[error(
+        "cannot start a thread that listens in pauses ({0}); is the limit on processes reached?"
+    )]
+    Thread(#[from] std::io::Error),
 }
 
 /// Hears turns in a stream of frames. Lives on the thread that made it.

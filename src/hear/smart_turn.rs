@@ -2,39 +2,63 @@
 //!
 //! A network that was trained on thousands of turns and pauses hears more of that than levels
 //! tell: intonation, drawn-out vowels, "um". It costs as much as recognising some seconds of speech
-//! and looks at 8 s whole, so it is asked once in a pause and nowhere else.
+//! and looks at 8 s whole, so it is asked once in a pause and nowhere else, while the recogniser works
+//! on the same pause.
 
 use std::sync::Arc;
 
+use rayon_core::{ThreadPool, ThreadPoolBuilder};
 use tract_onnx::prelude::*;
 
 use super::HearError;
 use super::log_mel::{BANDS, LogMel, ROWS};
 use crate::models::ModelStore;
-use crate::nn::{self, NnError, Plan, Session, Team};
+use crate::nn::{self, NnError, Plan, Session};
 
 const MODEL_FILE: &str = "turn/smart.onnx";
 
-/// The network with its memory for one run at a time.
+/// The network with its memory for one run at a time, and a thread to run it on.
 pub struct SmartTurn {
+    network: Network,
+    thread: ThreadPool,
+}
+
+struct Network {
     session: Session,
     log_mel: LogMel,
 }
 
 impl SmartTurn {
-    /// Loads, optimises and tries out the network, which `team` computes; results do not depend on
-    /// it.
-    pub fn load(store: &ModelStore, team: Team) -> Result<Self, HearError> {
+    /// Loads, optimises and tries out the network.
+    pub fn load(store: &ModelStore) -> Result<Self, HearError> {
         let plan: Arc<Plan> = nn::load(MODEL_FILE, store.bytes(MODEL_FILE)?)?;
-        let session = Session::with_team(&plan, team).map_err(unusable)?;
-        let mut network = Self { session, log_mel: LogMel::default() };
+        let session = Session::new(&plan).map_err(unusable)?;
+        let mut network = Network { session, log_mel: LogMel::default() };
         network.run(&[]).map_err(unusable)?;
-        Ok(network)
+        let thread = ThreadPoolBuilder::new().num_threads(1).thread_name(|_| "turn".into()).build();
+        Ok(Self { network, thread: thread.map_err(std::io::Error::other)? })
     }
 
     /// How probable it is, 0..1, that who speaks in `sound` (mono, 16 kHz) has come to an end; it
     /// should end some 200 ms behind the last word. Only the last 8 s count.
     pub fn is_done(&mut self, sound: &[f32]) -> f32 {
+        self.network.is_done(sound)
+    }
+
+    /// The same on a thread of its own, while the calling one does `work`.
+    pub fn is_done_beside<T>(&mut self, sound: &[f32], work: impl FnOnce() -> T) -> (f32, T) {
+        let Self { network, thread } = self;
+        let mut done = 0.0;
+        let worked = thread.in_place_scope(|scope| {
+            scope.spawn(|_| done = network.is_done(sound));
+            work()
+        });
+        (done, worked)
+    }
+}
+
+impl Network {
+    fn is_done(&mut self, sound: &[f32]) -> f32 {
         self.run(sound).expect("shapes were tried out at load")
     }
 
@@ -105,7 +129,7 @@ mod tests {
     #[test]
     fn the_plan_gives_what_onnxruntime_gives() {
         let (store, cases) = cases();
-        let mut network = SmartTurn::load(&store, Team::default()).unwrap();
+        let mut network = SmartTurn::load(&store).unwrap();
         let log_odds = |p: f32| (p / (1.0 - p)).ln();
         for (case, sound) in cases {
             let done = network.is_done(&sound);
@@ -118,15 +142,14 @@ mod tests {
     }
 
     #[test]
-    fn two_threads_hear_what_one_hears_and_any_sound_has_an_answer() {
+    fn any_sound_has_an_answer_and_other_work_is_done_beside() {
         let (store, cases) = cases();
-        let mut one = SmartTurn::load(&store, Team::default()).unwrap();
-        let mut two = SmartTurn::load(&store, Team::of(2).unwrap()).unwrap();
-        for (_, sound) in &cases[..2] {
-            assert_eq!(one.is_done(sound), two.is_done(sound));
-        }
+        let mut network = SmartTurn::load(&store).unwrap();
+        let (_, sound) = &cases[0];
+        let alone = network.is_done(sound);
+        assert_eq!(network.is_done_beside(sound, || 2 + 2), (alone, 4));
         for odd in [vec![], vec![0.0; 1], vec![1.0; 200_000], vec![f32::MIN_POSITIVE; 5]] {
-            assert!((0.0..=1.0).contains(&one.is_done(&odd)), "{} samples", odd.len());
+            assert!((0.0..=1.0).contains(&network.is_done(&odd)), "{} samples", odd.len());
         }
     }
 }

@@ -42,7 +42,7 @@ impl Engines {
             let voice = scope.spawn(|| Voice::load(store));
             let silero = SileroModel::load(store)?;
             let wake = WakeModel::load_all(store)?;
-            let smart_turn = SmartTurn::load(store, team.clone())?;
+            let smart_turn = SmartTurn::load(store)?;
             let recognizer = Recognizer::with_team(store, team)?;
             let voice = match voice.join() {
                 Ok(voice) => voice?,

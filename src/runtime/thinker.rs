@@ -12,7 +12,7 @@ use super::report::Reporter;
 use super::speaker::Speaker;
 use super::wording::Cut;
 use crate::agent::Agent;
-use crate::asr::{AsrError, Recognition};
+use crate::asr::{AsrError, Recognition, Recognizer};
 use crate::audio::devices::Direction;
 use crate::cancel::CancelToken;
 use crate::clock::Clock;
@@ -20,7 +20,7 @@ use crate::dialogue::{ActionOutcome, ActionRunner, Conversation, Expectations, S
 use crate::nlu::{Decision, Interpretation, SearchEvidence, Status};
 use crate::observe::{DeviceState, Event, StageTimes, WokenBy};
 use crate::tts::{Piece, Style, TtsError};
-use crate::turn::{EndReason, Expected, Heard, Press, Prosody, View};
+use crate::turn::{EndReason, Expected, Heard, Opinion, Press, Prosody, View};
 use crate::units::{FRAME_LEN, SamplePos, Span};
 
 /// How often an idle thinker fetches sound; far below what the sound ring holds.
@@ -236,20 +236,30 @@ impl<'m> Thinker<'m> {
         self.attention.stay(at);
     }
 
+    /// Takes what is said so far for the whole utterance, and tells the listener what to think of it.
     fn speculate(&mut self, span: Span) -> Option<Utterance> {
+        self.link.shared.set_view(View { span, opinion: None });
         let token = self.link.shared.cancel.token();
+        let sound = self.memory.slice(span);
+        let Self { engines, expectations, conversation, attention, link, .. } = self;
+        let Engines { recognizer, smart_turn, .. } = &mut **engines;
+        let (sounds_done, understood) = smart_turn.is_done_beside(&sound, || {
+            understand(recognizer, expectations, conversation, attention, &sound, &token)
+        });
         // What fails here comes back at the end of the utterance, where failure is reported.
-        let utterance = self.understand(span, &token).ok()??;
-        let sounds_done = self.engines.smart_turn.is_done(&self.memory.slice(span));
-        let meaning = &utterance.understood.decision.interpretation;
-        self.link.shared.set_view(View {
-            span,
+        let Some(understood) = understood.ok().flatten() else {
+            link.shared.set_view(View::nothing(span.start));
+            return None;
+        };
+        let meaning = &understood.decision.interpretation;
+        let opinion = Opinion {
             completeness: meaning.completeness,
             confidence: meaning.confidence,
             slots_ahead: meaning.slots_ahead,
             sounds_done,
-        });
-        Some(utterance)
+        };
+        link.shared.set_view(View { span, opinion: Some(opinion) });
+        Some(Utterance { span, understood })
     }
 
     /// `None` when all that was said is what the agent is called by.
@@ -261,13 +271,8 @@ impl<'m> Thinker<'m> {
         let sound = self.memory.slice(span);
         let Self { engines, expectations, conversation, attention, .. } = self;
         let recognizer = &mut engines.recognizer;
-        let understood = match attention.call() {
-            None => Some(expectations.understand(conversation, recognizer, &sound, cancel)?),
-            Some(call) => {
-                let behind = (attention.calling(), call);
-                expectations.understand_behind(conversation, recognizer, &sound, behind, cancel)?
-            }
-        };
+        let understood =
+            understand(recognizer, expectations, conversation, attention, &sound, cancel)?;
         Ok(understood.map(|understood| Utterance { span, understood }))
     }
 
@@ -597,6 +602,24 @@ impl<'m> Thinker<'m> {
             && let Some(at) = self.mouth.ended(ends)
         {
             self.report.send(Event::AudioEnd { at });
+        }
+    }
+}
+
+/// What `sound` means here, behind what the agent was called by where it was; `None` when that is all.
+fn understand(
+    recognizer: &mut Recognizer,
+    expectations: &mut Expectations,
+    conversation: &Conversation,
+    attention: &Attention,
+    sound: &[f32],
+    cancel: &CancelToken,
+) -> Result<Option<Understood>, AsrError> {
+    match attention.call() {
+        None => expectations.understand(conversation, recognizer, sound, cancel).map(Some),
+        Some(call) => {
+            let behind = (attention.calling(), call);
+            expectations.understand_behind(conversation, recognizer, sound, behind, cancel)
         }
     }
 }

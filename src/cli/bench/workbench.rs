@@ -237,8 +237,7 @@ impl Workbench {
     fn done(&mut self, sound: &Sound) -> Result<Answer, anyhow::Error> {
         let sound = self.sound(sound)?;
         if self.smart_turn.is_none() {
-            let team = Team::of(self.encoder_threads)?;
-            self.smart_turn = Some(SmartTurn::load(&self.models, team)?);
+            self.smart_turn = Some(SmartTurn::load(&self.models)?);
         }
         let network = self.smart_turn.as_mut().context("it was just loaded")?;
         let (done, answer) = timed(|| Ok(network.is_done(&sound)))?;

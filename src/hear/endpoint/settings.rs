@@ -32,7 +32,8 @@ pub struct EndpointSettings {
     /// Silence that no utterance ends before, whatever was said: the judge hears the breath of a
     /// last consonant as silence.
     pub hangover_min_ms: u32,
-    /// Silence that ends an utterance while nothing is known about its words.
+    /// Silence that ends an utterance of which nobody wants to know the words: they are waited for
+    /// where they are being recognised.
     pub hangover_ms: u32,
     /// Silence that ends every utterance.
     pub hangover_max_ms: u32,

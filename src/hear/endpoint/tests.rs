@@ -299,7 +299,8 @@ fn thinker(completeness: Completeness) -> impl FnMut(&[HeardNow]) -> Option<View
             Heard::Pause { span } => Some(*span),
             _ => None,
         })?;
-        Some(View { span, completeness, confidence: 0.5, slots_ahead: 0, sounds_done: 0.5 })
+        let opinion = Opinion { completeness, confidence: 0.5, slots_ahead: 0, sounds_done: 0.5 };
+        Some(View { span, opinion: Some(opinion) })
     }
 }
 
@@ -317,6 +318,26 @@ fn the_hangover_follows_a_fresh_view() {
         let heard = play(settings, picture, thinker(completeness));
         assert_eq!(draw(picture, &heard), expected, "{completeness:?}");
     }
+}
+
+#[test]
+fn words_that_are_being_recognised_are_waited_for() {
+    let settings = EndpointSettings { hangover_max_ms: 120, ..small() };
+    let waited_ms = |opinion_is_coming: bool| {
+        let heard = play(settings.clone(), "##..........", |heard| {
+            let view = thinker(Completeness::Complete)(heard)?;
+            opinion_is_coming.then_some(View { opinion: None, ..view })
+        });
+        let end = heard.iter().flatten().find_map(|event| match event {
+            Heard::SpeechEnd { last_speech, decided_at, .. } => {
+                Some(decided_at.ms_since(*last_speech))
+            }
+            _ => None,
+        });
+        end.expect("it ends") as u32
+    };
+    assert_eq!(waited_ms(false), settings.hangover_ms);
+    assert_eq!(waited_ms(true), settings.hangover_max_ms);
 }
 
 #[test]
