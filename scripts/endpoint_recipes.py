@@ -1,10 +1,14 @@
 #!/usr/bin/env python3
 """Recipes of hard ends of turns for `mynah eval --mix`, made from a data set of recordings.
 
-    scripts/endpoint_recipes.py pauses DATA.tsv -o hesitating.tsv [--seed 1]
+    scripts/endpoint_recipes.py pauses DATA.tsv -o hesitating.tsv [--seed 1] [--copies 1]
+            [--noise kitchen.flac …]
         Somebody thinks in the midst of the sentence: a pause of 0.4 to 1.2 s, filled with the
         recording's own room tone, at one of the boundaries of its slots ("can I have a | large |
-        latte | with milk"), drawn anew for every recording.
+        latte | with milk"), drawn anew for every copy; with noise at 5 to 20 dB all over it.
+    scripts/endpoint_recipes.py endings DATA.tsv -o endings.tsv [--seed 1] [--noise kitchen.flac …]
+        Nobody pauses, but the sound behind the last word is made as that of a pause is, so that a
+        fit to both learns what pauses sound like and not what our pauses sound like.
     scripts/endpoint_recipes.py talkers DATA.tsv --noise talker.flac [babble.flac …] -o others.tsv
         Somebody else, 10 dB below the speaker, goes on talking after the end: once from the end
         on, and once from the beginning of the recording.
@@ -39,6 +43,9 @@ TONE_S = 0.25
 # How far from the voice room tone is taken, in seconds.
 CLEAR_S = 0.15
 OTHERS_DB = -10
+# How long the room tone behind an ending lasts, in seconds: longer than anybody is waited for.
+ENDING_S = 2.0
+LEAST_SNR_DB, MOST_SNR_DB = 5, 20
 
 
 def packages(root):
@@ -161,7 +168,7 @@ def write(out, header, lines):
 
 
 def pauses(args):
-    align, lines, skipped = aligner(), [], 0
+    align, noises, lines, skipped = aligner(), Noises(args), [], 0
     for row in rows(args.data):
         draw = random.Random(f"{args.seed} {row['path']}")
         places = boundaries(row["transcript"], json.loads(row["slots_json"] or "{}"))
@@ -171,41 +178,76 @@ def pauses(args):
         if len(words) != len(row["transcript"].split()):
             skipped += 1
             continue
-        place = draw.choice(places)
-        middle = (words[place - 1][2] + words[place][1]) / 2
-        at = quietest(samples, middle)
-        # What lies at the very edge is no pause inside the sentence.
-        inside = float(row["speech_start_s"]) < at / RATE < float(row["speech_end_s"]) - 0.1
-        if not inside:
-            skipped += 1
-            continue
-        length = round(draw.uniform(SHORTEST_S, LONGEST_S) * RATE)
-        lines.append([named(args.data, row, args.out), "pause", f"{at}:{length}", *tone])
+        for _ in range(args.copies):
+            place = draw.choice(places)
+            middle = (words[place - 1][2] + words[place][1]) / 2
+            at = quietest(samples, middle)
+            # What lies at the very edge is no pause inside the sentence.
+            inside = float(row["speech_start_s"]) < at / RATE < float(row["speech_end_s"]) - 0.1
+            if not inside:
+                skipped += 1
+                continue
+            length = round(draw.uniform(SHORTEST_S, LONGEST_S) * RATE)
+            lines.append([named(args.data, row, args.out), "pause", f"{at}:{length}", *tone,
+                          *noises.draw(draw)])
     if skipped:
-        print(f"{skipped} recordings without a boundary or room tone left out", file=sys.stderr)
-    write(args.out, ["utt", "cond", "pauses", "tone_start", "tone_len"], lines)
+        print(f"{skipped} copies left out, without a boundary or room tone", file=sys.stderr)
+    write(args.out, PAUSES + NOISE, lines)
+
+
+def endings(args):
+    noises, lines = Noises(args), []
+    for row in rows(args.data):
+        draw = random.Random(f"{args.seed} {row['path']}")
+        samples = sound(args.data.parent / row["path"])
+        end = float(row["speech_end_s"])
+        tone = room_tone(samples, float(row["speech_start_s"]), end)
+        at = quietest(samples, end)
+        if tone and at is not None:
+            at = max(at, int(end * RATE) + 1)
+            lines.append([named(args.data, row, args.out), "ending",
+                          f"{at}:{round(ENDING_S * RATE)}", *tone, *noises.draw(draw)])
+    write(args.out, PAUSES + NOISE, lines)
+
+
+PAUSES = ["utt", "cond", "pauses", "tone_start", "tone_len"]
+NOISE = ["noise", "noise_start", "noise_from", "snr_db", "snr_def"]
+
+
+class Noises:
+    """Draws which part of which noise a copy is in."""
+
+    def __init__(self, args):
+        self.out = args.out
+        self.noises = [(noise, len(sound(noise))) for noise in args.noise]
+
+    def draw(self, draw, begin=0, snr_db=None):
+        """Columns of NOISE, empty without noises: from sample `begin` of the copy on."""
+        import os
+        if not self.noises:
+            return [""] * len(NOISE)
+        noise, length = draw.choice(self.noises)
+        start = draw.randrange(length)
+        if snr_db is None:
+            snr_db = round(draw.uniform(LEAST_SNR_DB, MOST_SNR_DB), 1)
+        return [os.path.relpath(noise, self.out.parent), start, begin, snr_db, "rms"]
 
 
 def talkers(args):
-    lines = []
-    lengths = [len(sound(noise)) for noise in args.noise]
+    noises, lines = Noises(args), []
     for row in rows(args.data):
-        draw = random.Random(f"{args.seed} {row['path']}")
-        number = draw.randrange(len(args.noise))
-        noise, start = args.noise[number], draw.randrange(lengths[number])
         end = round(float(row["speech_end_s"]) * RATE)
-        import os
         for condition, begin in [("others_after", end), ("others_always", 0)]:
+            draw = random.Random(f"{args.seed} {row['path']}")
             lines.append([named(args.data, row, args.out), condition,
-                          os.path.relpath(noise, args.out.parent), start, begin, -OTHERS_DB, "rms"])
-    header = ["utt", "cond", "noise", "noise_start", "noise_from", "snr_db", "snr_def"]
-    write(args.out, header, lines)
+                          *noises.draw(draw, begin, -OTHERS_DB)])
+    write(args.out, ["utt", "cond", *NOISE], lines)
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     commands = parser.add_subparsers(required=True)
-    for run in (pauses, talkers):
+    for run in (pauses, endings, talkers):
         command = commands.add_parser(run.__name__)
         command.set_defaults(run=run)
         command.add_argument("data", type=Path, help="data set, as `mynah eval` reads it")
@@ -213,8 +255,9 @@ def main():
         command.add_argument("--seed", type=int, default=1)
         command.add_argument("--packages", type=Path, default=ROOT / "target/endpoint-recipes")
         command.add_argument("--inside", action="store_true", help=argparse.SUPPRESS)
-        if run is talkers:
-            command.add_argument("--noise", type=Path, nargs="+", required=True)
+        command.add_argument("--noise", type=Path, nargs="+", default=[], required=run is talkers)
+        if run is pauses:
+            command.add_argument("--copies", type=int, default=1, help="of each recording")
     args = parser.parse_args()
     if not args.inside:
         packages(args.packages)

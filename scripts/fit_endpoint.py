@@ -4,11 +4,11 @@
     mynah eval AGENT DATA.tsv [--mix RECIPE.tsv] --pauses plain.jsonl
     scripts/fit_endpoint.py plain.jsonl hesitating.jsonl … -o src/hear/endpoint/patience.toml
 
-A logistic regression of "speech goes on" on completeness, confidence, slots ahead, smart-turn's
-opinion and the closing of the voice, over all pauses up to the true end; τ is the mean rest of those that end. Prints, for fixed
-hangovers and for a range of costs, how often each set is cut and how long it waits (median, 95th
-percentile, mean), every speaker's pauses judged by a fit to the others' (in five parts, drawn with
---seed).
+A logistic regression of "speech goes on" on completeness, confidence, slots ahead, the closing of
+the voice and what smart-turn's network makes of the sound, over all pauses up to the true end, and how
+long those last that end. Prints, for fixed hangovers and for a range of costs, how often each
+set is cut and how long it waits (median, 95th percentile, mean), every speaker's pauses judged by a
+fit to the others' (in five parts, drawn with --seed). Takes some minutes.
 """
 
 import argparse
@@ -16,10 +16,12 @@ import json
 import math
 import random
 import sys
+from operator import mul
 from pathlib import Path
+from typing import NamedTuple
 
 KINDS = ["complete", "may_continue", "cannot_end"]
-SIGNS = ["confidence", "slots_ahead", "sounds_done", "last_db", "late_db"]
+SIGNS = ["confidence", "slots_ahead", "last_db", "late_db"]
 SUREST = 0.9999
 MOST_AHEAD = 3
 # A pause that begins so long before the true end, in milliseconds, is in the midst of the sentence:
@@ -27,27 +29,70 @@ MOST_AHEAD = 3
 TOLERANCE_MS = 150.0
 # A decision so long before the true end still counts as at it, as in `mynah eval`.
 END_TOLERANCE_MS = 50.0
-RIDGE = 0.1
+# How much is held against a weight of the few signs, and of the many numbers of the summary, which
+# are scaled to unit variance for it.
+RIDGE, SOUND_RIDGE = 0.1, 100.0
+# How many pauses stand for all, and how much more a long wait counts: as in patience.rs.
+SHARES = 20
+LONG_WAIT_COST = 16
+FRAME_MS = 20
 PARTS = 5
 FIXED_MS = range(200, 1500, 100)
-COSTS_MS = [1_000, 2_000, 4_000, 8_000, 12_000, 16_000, 20_000, 24_000, 32_000]
+COSTS_MS = [2_000, 4_000, 8_000, 12_000, 16_000, 20_000, 30_000, 40_000, 60_000]
+
+
+class Pause(NamedTuple):
+    signs: list[float]
+    summary: list[float]
+    shows_ms: float
+    last_speech_ms: float
+    # None where nothing follows.
+    goes_on_ms: float | None
+
+
+class Model(NamedTuple):
+    pauses_ms: list[float]
+    weights: list[float]
+    sound_bias: float
+    sound: list[float]
+
+    def log_odds(self, pause):
+        return dot(self.weights, pause.signs) + self.sound_bias + dot(self.sound, pause.summary)
+
+    def silence_ms(self, pause, settings):
+        """As `Patience::silence_ms`."""
+        odds = math.exp(self.log_odds(pause))
+
+        def cost(after_ms):
+            share = sum(length > after_ms for length in self.pauses_ms) / len(self.pauses_ms)
+            late_ms = max(0, after_ms - settings.bearable)
+            return after_ms + (LONG_WAIT_COST - 1) * late_ms + odds * settings.cost * share
+
+        return min(range(settings.least, settings.most + 1, FRAME_MS), key=cost)
+
+
+class Settings(NamedTuple):
+    """Of the endpoint, in milliseconds."""
+    least: int
+    most: int
+    bearable: int
+    cost: int
+
+
+def dot(a, b):
+    return sum(map(mul, a, b))
 
 
 def signs(pause):
-    def log_odds(key):
-        sure = min(max(pause[key], 1 - SUREST), SUREST)
-        return math.log(sure / (1 - sure))
-
+    sure = min(max(pause["confidence"], 1 - SUREST), SUREST)
     kinds = [float(pause["completeness"] == kind) for kind in KINDS]
     ahead = min(pause["slots_ahead"], MOST_AHEAD)
-    return kinds + [
-        log_odds("confidence"), ahead, log_odds("sounds_done"), pause["last_db"], pause["late_db"]
-    ]
+    return kinds + [math.log(sure / (1 - sure)), ahead, pause["last_db"], pause["late_db"]]
 
 
 def read(path):
-    """(speaker, [(signs, shows, last speech, goes on or None)], true end) of each recording whose
-    end is known. The last pause is the one that nothing follows, be it a soft ending heard early."""
+    """(speaker, pauses, true end) of each recording whose end is known. The last pause is the one
+    that nothing follows, be it a soft ending heard early."""
     talks = []
     for line in path.read_text(encoding="utf-8").splitlines():
         row = json.loads(line)
@@ -55,77 +100,83 @@ def read(path):
         if end is None:
             continue
         for pause in row["pauses"]:
-            inner = pause["last_speech_ms"] < end - TOLERANCE_MS
-            goes_on = pause["goes_on_ms"] if inner else None
-            pauses.append((signs(pause), pause["shows_ms"], pause["last_speech_ms"], goes_on))
+            last = pause["last_speech_ms"]
+            goes_on = pause["goes_on_ms"] if last < end - TOLERANCE_MS else None
+            pauses.append(Pause(signs(pause), pause["summary"], pause["shows_ms"], last, goes_on))
             if goes_on is None:
                 talks.append((row["speaker"], pauses, end))
                 break
     return talks
 
 
-def solve(matrix, right):
-    """Gauss with pivots; both are used up."""
-    size = len(right)
-    for i in range(size):
-        best = max(range(i, size), key=lambda row: abs(matrix[row][i]))
-        matrix[i], matrix[best] = matrix[best], matrix[i]
-        right[i], right[best] = right[best], right[i]
-        for row in range(i + 1, size):
-            times = matrix[row][i] / matrix[i][i]
-            for column in range(i, size):
-                matrix[row][column] -= times * matrix[i][column]
-            right[row] -= times * right[i]
-    found = [0.0] * size
-    for i in reversed(range(size)):
-        rest = sum(matrix[i][k] * found[k] for k in range(i + 1, size))
-        found[i] = (right[i] - rest) / matrix[i][i]
+def solve(times, right):
+    """x of `times`(x) = right for a symmetric positive matrix: conjugate gradients."""
+    found = [0.0] * len(right)
+    rest, way = right[:], right[:]
+    size = dot(rest, rest)
+    enough = 1e-6 * size
+    while size > enough:
+        image = times(way)
+        step = size / dot(way, image)
+        found = [x + step * w for x, w in zip(found, way)]
+        rest = [r - step * i for r, i in zip(rest, image)]
+        size, before = dot(rest, rest), size
+        way = [r + size / before * w for r, w in zip(rest, way)]
     return found
 
 
-def regress(pauses):
+def regress(rows, goes_on, ridge):
     """Log-odds weights of "goes on", by Newton's method."""
-    size = len(KINDS) + len(SIGNS)
-    weights = [0.0] * size
-    for _ in range(50):
-        slope = [RIDGE * weight for weight in weights]
-        bend = [[RIDGE * (i == k) for k in range(size)] for i in range(size)]
-        for x, _, _, goes_on in pauses:
-            odds = sum(w * v for w, v in zip(weights, x))
-            p = 1 / (1 + math.exp(-max(-30.0, min(30.0, odds))))
-            for i in range(size):
-                slope[i] += (p - (goes_on is not None)) * x[i]
-                for k in range(size):
-                    bend[i][k] += p * (1 - p) * x[i] * x[k]
-        step = solve(bend, slope)
+    columns = list(zip(*rows))
+    weights = [0.0] * len(ridge)
+    for _ in range(30):
+        odds = [max(-30.0, min(30.0, dot(weights, row))) for row in rows]
+        p = [1 / (1 + math.exp(-value)) for value in odds]
+        wrong = [a - b for a, b in zip(p, goes_on)]
+        bend = [value * (1 - value) for value in p]
+        slope = [dot(column, wrong) + r * w for column, r, w in zip(columns, ridge, weights)]
+
+        def times(way):
+            bent = [b * dot(row, way) for b, row in zip(bend, rows)]
+            return [dot(column, bent) + r * w for column, r, w in zip(columns, ridge, way)]
+
+        step = solve(times, slope)
         weights = [weight - by for weight, by in zip(weights, step)]
-        if max(map(abs, step)) < 1e-6:
+        if max(map(abs, step)) < 1e-4:
             break
     return weights
 
 
 def fit(talks):
-    """(τ in milliseconds, weights)."""
     pauses = [pause for _, pauses, _ in talks for pause in pauses]
-    rests = [goes_on - shows for _, shows, _, goes_on in pauses if goes_on is not None]
-    if not rests or len(rests) == len(pauses):
+    goes_on = [pause.goes_on_ms is not None for pause in pauses]
+    lengths = sorted(pause.goes_on_ms - pause.last_speech_ms
+                     for pause, on in zip(pauses, goes_on) if on)
+    if not lengths or len(lengths) == len(pauses):
         sys.exit("the recordings need pauses after which speech goes on, and ends")
-    return sum(rests) / len(rests), regress(pauses)
-
-
-def wait_ms(model, cost_ms, x):
-    tau, weights = model
-    odds = sum(w * v for w, v in zip(weights, x))
-    return tau * (odds + math.log(cost_ms / tau))
+    means, scales = [], []
+    for column in zip(*(pause.summary for pause in pauses)):
+        mean = sum(column) / len(column)
+        means.append(mean)
+        scales.append(math.sqrt(sum((x - mean) ** 2 for x in column) / len(column)) or 1.0)
+    rows = [pause.signs + [(x - mean) / scale
+                           for x, mean, scale in zip(pause.summary, means, scales)]
+            for pause in pauses]
+    few = len(KINDS) + len(SIGNS)
+    weights = regress(rows, goes_on, [RIDGE] * few + [SOUND_RIDGE] * len(means))
+    sound = [weight / scale for weight, scale in zip(weights[few:], scales)]
+    shares = [(number + 0.5) / SHARES for number in range(SHARES)]
+    pauses_ms = [quantile(lengths, share) for share in shares]
+    return Model(pauses_ms, weights[:few], -dot(sound, means), sound)
 
 
 def judge(talks, decide):
-    """Share of talks cut, and waits behind the true end of the others, in order. `decide` takes the
-    speaker, the signs of a pause, where it shows and where it began."""
+    """Share of talks cut, and waits behind the true end of the others, in order. `decide` takes
+    speaker and pause."""
     cut, waits = 0, []
     for speaker, pauses, end in talks:
-        for x, shows, last, goes_on in pauses:
-            decided = decide(speaker, x, shows, last)
+        for pause in pauses:
+            decided, goes_on = decide(speaker, pause), pause.goes_on_ms
             if goes_on is None and decided >= end - END_TOLERANCE_MS:
                 waits.append(decided - end)
             elif goes_on is None or decided < goes_on:
@@ -152,12 +203,15 @@ def held_out(talks, seed):
 
 
 def text(model):
-    tau, weights = model
-    lines = ["# Written by scripts/fit_endpoint.py.", f"tau_ms = {tau:.1f}", "", "[bias]"]
-    lines += [f"{kind} = {weight:.4f}" for kind, weight in zip(KINDS, weights)]
+    lengths = ", ".join(f"{length:.0f}" for length in model.pauses_ms)
+    lines = ["# Written by scripts/fit_endpoint.py.", f"pauses_ms = [{lengths}]", "", "[bias]"]
+    lines += [f"{kind} = {weight:.4f}" for kind, weight in zip(KINDS, model.weights)]
     lines += ["", "[weight]"]
-    lines += [f"{sign} = {weight:.4f}" for sign, weight in zip(SIGNS, weights[len(KINDS):])]
-    return "\n".join(lines) + "\n"
+    lines += [f"{sign} = {weight:.4f}" for sign, weight in zip(SIGNS, model.weights[len(KINDS):])]
+    lines += ["", "[sound]", f"bias = {model.sound_bias:.4f}", "weights = ["]
+    for at in range(0, len(model.sound), 8):
+        lines.append("    " + " ".join(f"{weight:.4f}," for weight in model.sound[at:at + 8]))
+    return "\n".join(lines + ["]"]) + "\n"
 
 
 def tell(name, sets, decide):
@@ -177,16 +231,19 @@ def main():
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--least", type=int, default=260, help="endpoint.hangover_min_ms")
     parser.add_argument("--most", type=int, default=1400, help="endpoint.hangover_max_ms")
+    parser.add_argument("--bearable", type=int, default=700, help="endpoint.bearable_ms")
     args = parser.parse_args()
     sets = {path.stem: read(path) for path in args.pauses}
     talks = [talk for one in sets.values() for talk in one]
     models = held_out(talks, args.seed)
     for ms in FIXED_MS:
-        tell(f"fixed {ms:6} ms", sets, lambda _speaker, _x, _shows, last: last + ms)
+        tell(f"fixed {ms:6} ms", sets, lambda _speaker, pause: pause.last_speech_ms + ms)
     for cost in COSTS_MS:
-        def own(speaker, x, shows, last):
-            wait = max(0.0, wait_ms(models[speaker], cost, x))
-            return min(max(shows + wait, last + args.least), last + args.most)
+        settings = Settings(args.least, args.most, args.bearable, cost)
+
+        def own(speaker, pause):
+            silence_ms = models[speaker].silence_ms(pause, settings)
+            return max(pause.shows_ms, pause.last_speech_ms + silence_ms)
         tell(f"cost  {cost:6} ms", sets, own)
     args.out.write_text(text(fit(talks)), encoding="utf-8")
 

@@ -53,8 +53,8 @@ pub struct Opinion {
     pub confidence: f32,
     /// How many slots more words could fill: see `Interpretation::slots_ahead`.
     pub slots_ahead: u8,
-    /// How probable it is by the sound of it that who speaks is done, 0..1.
-    pub sounds_done: f32,
+    /// What the sound of it adds to the log-odds that speech goes on; below 0 it sounds done.
+    pub sound_odds: f32,
 }
 
 impl View {

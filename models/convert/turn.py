@@ -1,12 +1,13 @@
 """smart-turn v3.2, which hears whether a turn is over: the package's weights in a graph of our operators.
 
-In:  x[1,800,80]           log-mel spectrum of the last 8 s, as Whisper's: 10 ms from row to row
-Out: probability[1,1,1]    that who speaks is done
+In:  x[1,800,80]        log-mel spectrum of the last 8 s, as Whisper's: 10 ms from row to row
+Out: summary[1,1,384]   what tells whether who speaks is done
 
-Whisper tiny's encoder on 8 s (two convolutions, four layers), a weighted mean over time, three dense
-layers. Weights stay the package's 8 bits with a scale for every output; its rounding of everything in
-between is dropped: our operators round each row of a layer's input by its own range. A layer norm of
-ours has no shift: it is carried into the biases behind it.
+Whisper tiny's encoder on 8 s (two convolutions, four layers) and a weighted mean over time. The three
+dense layers that the package makes a probability of it with are left out: scripts/fit_endpoint.py fits
+what follows from the summary. Weights stay the package's 8 bits with a scale for every output; its
+rounding of everything in between is dropped: our operators round each row of a layer's input by its
+own range. A layer norm of ours has no shift: it is carried into the biases behind it.
 """
 
 import json
@@ -24,6 +25,8 @@ SPEECH = "moonshine_voice/assets/beckett.wav"
 DOMAIN = "ai.mynah"
 LAYERS, HEADS, HIDDEN = 4, 6, 384
 ROWS, BANDS = 800, 80
+# The package's weighted mean over time.
+SUMMARY = "sum_1"
 RATE_HZ, HOP, WINDOW = 16_000, 160, 400
 SOUND = ROWS * HOP
 # Where the recording is cut, in seconds: in the midst of sentences, in pauses and behind the end.
@@ -37,24 +40,23 @@ def convert(packages: Path, out: Path) -> None:
 
 
 def golden(packages: Path, built: Path, golden: Path) -> None:
-    """Writes sounds, their spectra, and what onnxruntime makes of these with the package's graph:
-    as it is, and without the rounding between its layers."""
+    """Writes sounds, their spectra, and the summaries that onnxruntime makes of these with the
+    package's graph: as it is, and without the rounding between its layers."""
     speech = recording(packages / SPEECH)
     noise = np.random.default_rng(7).normal(0, 0.01, 5 * RATE_HZ)
     sounds = [speech[: int(cut * RATE_HZ)] for cut in CUTS] + [noise.astype(np.float32)]
     rounded = onnx.load(packages / SOURCE)
-    sessions = [session(rounded), session(unrounded(rounded))]
     spectra = [log_mel(sound) for sound in sounds]
-    cases = []
-    for sound, spectrum in zip(sounds, spectra):
-        shipped, smooth = (
-            one.run(None, {"input_features": spectrum.T[None]})[0].item() for one in sessions
-        )
-        cases.append({"samples": len(sound), "package": shipped, "smooth": smooth})
+    for name, model in [("package", rounded), ("smooth", unrounded(rounded))]:
+        model.graph.output.append(helper.make_empty_tensor_value_info(SUMMARY))
+        one = session(model)
+        summaries = [one.run([SUMMARY], {"input_features": s.T[None]})[0] for s in spectra]
+        np.stack(summaries).astype("<f4").tofile(golden / f"{name}.f32")
+    lengths = [len(sound) for sound in sounds]
     np.concatenate(sounds).astype("<f4").tofile(golden / "sounds.f32")
     # Every seventh row: there are many, and they are alike.
     np.stack([spectrum[::7] for spectrum in spectra]).astype("<f4").tofile(golden / "spectra.f32")
-    (golden / "cases.json").write_text(json.dumps(cases, indent=1) + "\n")
+    (golden / "lengths.json").write_text(json.dumps(lengths) + "\n")
 
 
 def recording(path):
@@ -182,25 +184,12 @@ def build(w):
     s = net.linear(s, "pool.2", w.next_linear(), w["pool_attention.2.bias"])
     s = net.op("Softmax", [s], "pool.weights", axis=1)
     s = net.op("Transpose", [s], "pool.row", perm=[0, 2, 1])
-    h = net.op("MatMul", [s, h], "pool")
-
-    def dense(x, part, activation):
-        codes, scales = w.codes(f"inner.classifier.{part}.weight")
-        bias = w.bias(f"classifier.{part}.bias").reshape(-1)
-        return net.linear(x, f"classifier.{part}", (codes.T, scales), bias, activation)
-
-    h = dense(h, 0, "none")
-    h = net.norm(h, "classifier.1", w["classifier.1.weight"])
-    h = net.add(h, "classifier.1.shifted", w["classifier.1.bias"])
-    h = net.op("Activate", [h], "classifier.2", DOMAIN, activation="gelu")
-    h = dense(h, 4, "gelu")
-    h = dense(h, 6, "sigmoid")
-    net.nodes[-1].output[0] = "probability"
+    net.op("MatMul", [s, h], "summary")
     graph = helper.make_graph(
         net.nodes,
         "smart_turn",
         [helper.make_tensor_value_info("x", TensorProto.FLOAT, [1, ROWS, BANDS])],
-        [helper.make_tensor_value_info("probability", TensorProto.FLOAT, [1, 1, 1])],
+        [helper.make_tensor_value_info("summary", TensorProto.FLOAT, [1, 1, HIDDEN])],
         net.constants,
     )
     opsets = [helper.make_opsetid("", 20), helper.make_opsetid(DOMAIN, 1)]

@@ -2,6 +2,7 @@
 
 import json
 import math
+import operator
 import random
 import sys
 import tempfile
@@ -14,6 +15,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import fit_endpoint
 
 WEIGHTS = {"complete": -1.0, "may_continue": 1.0, "cannot_end": 3.0}
+SOUND = [0.0, 0.5, -1.0]
 
 
 def talk(draw, number):
@@ -22,10 +24,10 @@ def talk(draw, number):
         kind = draw.choice(fit_endpoint.KINDS)
         late = draw.uniform(-20, 0)
         ahead = draw.randrange(3)
-        done = draw.uniform(0.01, 0.99)
-        odds = WEIGHTS[kind] + 0.2 * late + 0.5 * ahead - 0.6 * math.log(done / (1 - done))
+        summary = [draw.gauss(5, 1), draw.gauss(-3, 2), draw.gauss(0, 1)]
+        odds = WEIGHTS[kind] + 0.2 * late + 0.5 * ahead + sum(map(operator.mul, SOUND, summary))
         return {"last_speech_ms": at, "shows_ms": at + 200, "goes_on_ms": goes_on,
-                "completeness": kind, "confidence": 0.5, "slots_ahead": ahead, "sounds_done": done,
+                "completeness": kind, "confidence": 0.5, "slots_ahead": ahead, "summary": summary,
                 "last_db": 0.0, "late_db": late}, 1 / (1 + math.exp(-odds))
 
     while True:
@@ -51,15 +53,35 @@ class FitTest(unittest.TestCase):
     def test_the_odds_that_made_the_pauses_are_found(self):
         draw = random.Random(1)
         path = self.write([talk(draw, number) for number in range(2000)])
-        tau, weights = fit_endpoint.fit(fit_endpoint.read(path))
-        self.assertAlmostEqual(tau, 500, delta=40)
-        found = dict(zip(fit_endpoint.KINDS, weights))
+        model = fit_endpoint.fit(fit_endpoint.read(path))
+        # 200 ms until they show, and then exponentially distributed.
+        for share, length in [(0.25, 200 + 500 * math.log(4 / 3)), (0.75, 200 + 500 * math.log(4))]:
+            found = fit_endpoint.quantile(model.pauses_ms, share)
+            self.assertAlmostEqual(found, length, delta=60)
+        found = dict(zip(fit_endpoint.KINDS, model.weights))
         self.assertAlmostEqual(found["cannot_end"] - found["may_continue"], 2.0, delta=0.6)
         self.assertAlmostEqual(found["may_continue"] - found["complete"], 2.0, delta=0.6)
-        found = dict(zip(fit_endpoint.SIGNS, weights[len(fit_endpoint.KINDS):]))
+        found = dict(zip(fit_endpoint.SIGNS, model.weights[len(fit_endpoint.KINDS):]))
         self.assertAlmostEqual(found["late_db"], 0.2, delta=0.05)
         self.assertAlmostEqual(found["slots_ahead"], 0.5, delta=0.15)
-        self.assertAlmostEqual(found["sounds_done"], -0.6, delta=0.1)
+        for weight, true in zip(model.sound, SOUND):
+            self.assertAlmostEqual(weight, true, delta=0.15)
+
+    def test_conjugate_gradients_solve(self):
+        matrix = [[4.0, 1.0, 0.0], [1.0, 3.0, -1.0], [0.0, -1.0, 2.0]]
+        def times(x):
+            return [sum(map(operator.mul, row, x)) for row in matrix]
+        for got, want in zip(fit_endpoint.solve(times, times([1.0, -2.0, 0.5])), [1.0, -2.0, 0.5]):
+            self.assertAlmostEqual(got, want, places=6)
+        self.assertEqual(fit_endpoint.solve(times, [0.0, 0.0, 0.0]), [0.0, 0.0, 0.0])
+
+    def test_the_turn_is_taken_where_costs_are_least(self):
+        model = fit_endpoint.Model([500, 600, 1100, 1200], [], 0.0, [1.0])
+        settings = fit_endpoint.Settings(200, 1400, 700, 10_000)
+        # The table of patience.rs.
+        for odds, silence_ms in [(0.07, 200), (0.09, 600), (1.5, 600), (1.7, 1200), (1e9, 1200)]:
+            pause = fit_endpoint.Pause([], [math.log(odds)], 0, 0, None)
+            self.assertEqual(model.silence_ms(pause, settings), silence_ms, odds)
 
     def test_what_is_written_is_what_the_program_reads(self):
         draw = random.Random(2)
@@ -78,7 +100,7 @@ class FitTest(unittest.TestCase):
         row = talk(random.Random(3), 0)
         row["pauses"].append(dict(row["pauses"][-1], last_speech_ms=5000, shows_ms=5200))
         ((_, pauses, _),) = fit_endpoint.read(self.write([row]))
-        self.assertEqual([goes_on is None for *_, goes_on in pauses], [False, True])
+        self.assertEqual([pause.goes_on_ms is None for pause in pauses], [False, True])
 
 
 if __name__ == "__main__":

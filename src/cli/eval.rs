@@ -41,6 +41,7 @@ Examples:
   mynah eval agents/coffee orders.tsv others.tsv
   mynah eval agents/coffee orders.tsv --mix kitchen.tsv --json > kitchen.json
   mynah eval agents/coffee orders.tsv --hangovers 100,200,300,400,500,600,700,800,900,1000
+  mynah eval agents/coffee orders.tsv --realtime --limit 50
   mynah eval agents/coffee prompts.tsv --whole --limit 50")]
 pub struct Args {
     /// Agent folder.
@@ -67,6 +68,10 @@ pub struct Args {
     /// Recognise each recording as one utterance, without detector, endpoint and dialogue.
     #[arg(long)]
     whole: bool,
+    /// At the pace of the clock, as `mynah replay --realtime`: the response gap is then what this
+    /// machine makes of it, and no two runs are alike.
+    #[arg(long, conflicts_with_all = ["whole", "hangovers", "pauses"])]
+    realtime: bool,
     /// Stop after the first N recordings.
     #[arg(long, value_name = "N")]
     limit: Option<usize>,
@@ -99,7 +104,11 @@ pub fn run(args: &Args, context: &Context) -> Result<(), Failure> {
     }
     warn_of_unknown_intents(&agent, &jobs);
     warn_of_unknown_slots(&agent, &jobs);
-    let mode = if args.whole { Mode::Whole } else { Mode::Streamed };
+    let mode = match (args.whole, args.realtime) {
+        (true, _) => Mode::Whole,
+        (_, true) => Mode::RealTime,
+        _ => Mode::Streamed,
+    };
     let board = Board::default_for_build();
     let threads = board.cpu.encoder_threads;
     let models = context.models()?;

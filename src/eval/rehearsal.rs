@@ -17,8 +17,9 @@ use crate::asr::{AsrError, Recognizer};
 use crate::cancel::CancelToken;
 use crate::clock::Clock;
 use crate::dialogue::{Conversation, Expectations, Understood};
+use crate::hear::endpoint::sound_odds;
 use crate::hear::prosody::Closing;
-use crate::hear::{Ear, SmartTurn};
+use crate::hear::{Ear, SUMMARY_LEN, SmartTurn, Summary};
 use crate::observe::Event;
 use crate::runtime::Engines;
 use crate::turn::{Completeness, EndReason, Heard, Opinion, View};
@@ -34,14 +35,16 @@ pub struct Rehearsal<'e> {
     pub sound: &'e [f32],
     /// What was made of a span at the beginning of a talk.
     heard: HashMap<(SamplePos, SamplePos), Rc<Understood>>,
-    /// How done it sounded.
-    done: HashMap<(SamplePos, SamplePos), f32>,
+    /// What it sounded like there.
+    summaries: HashMap<(SamplePos, SamplePos), Summary>,
 }
 
 /// One run over it.
 struct Run {
     conversation: Conversation,
     view: Option<View>,
+    /// Of the sound up to the last pause.
+    summary: Summary,
     speculation: Option<Rc<Understood>>,
     /// Nothing was said to the agent yet.
     fresh: bool,
@@ -60,7 +63,8 @@ pub struct PauseHeard {
     pub completeness: Completeness,
     pub confidence: f32,
     pub slots_ahead: u8,
-    pub sounds_done: f32,
+    /// What smart-turn's network made of the sound up to where it showed.
+    pub summary: Vec<f32>,
     #[serde(flatten)]
     pub closing: Closing,
 }
@@ -78,7 +82,7 @@ impl Run {
                     completeness: opinion.completeness,
                     confidence: opinion.confidence,
                     slots_ahead: opinion.slots_ahead,
-                    sounds_done: opinion.sounds_done,
+                    summary: self.summary.to_vec(),
                     closing,
                 });
             }
@@ -100,8 +104,8 @@ impl<'e> Rehearsal<'e> {
         sound: &'e [f32],
     ) -> Self {
         let Engines { recognizer, smart_turn, .. } = engines;
-        let (heard, done) = Default::default();
-        Self { recognizer, smart_turn, expectations, agent, sound, heard, done }
+        let (heard, summaries) = Default::default();
+        Self { recognizer, smart_turn, expectations, agent, sound, heard, summaries }
     }
 
     /// What an agent with this ear reports of the recording, and the pauses it heard. An ear that is
@@ -114,6 +118,7 @@ impl<'e> Rehearsal<'e> {
         let mut run = Run {
             conversation: Conversation::new(Arc::clone(self.agent), Clock::default()),
             view: None,
+            summary: [0.0; SUMMARY_LEN],
             speculation: None,
             fresh: true,
             events: Vec::new(),
@@ -149,11 +154,12 @@ impl<'e> Rehearsal<'e> {
             Heard::Pause { span } => {
                 let understood = self.understand(run, span)?;
                 let meaning = &understood.decision.interpretation;
+                run.summary = self.summary(span);
                 let opinion = Opinion {
                     completeness: meaning.completeness,
                     confidence: meaning.confidence,
                     slots_ahead: meaning.slots_ahead,
-                    sounds_done: self.sounds_done(span),
+                    sound_odds: sound_odds(&run.summary),
                 };
                 run.view = Some(View { span, opinion: Some(opinion) });
                 run.speculation = Some(understood);
@@ -232,9 +238,10 @@ impl<'e> Rehearsal<'e> {
         Ok(understood)
     }
 
-    fn sounds_done(&mut self, span: Span) -> f32 {
-        let sound = self.slice(span);
-        *self.done.entry((span.start, span.end)).or_insert_with(|| self.smart_turn.is_done(sound))
+    fn summary(&mut self, span: Span) -> Summary {
+        let (sound, smart_turn) = (self.slice(span), &mut self.smart_turn);
+        let key = (span.start, span.end);
+        *self.summaries.entry(key).or_insert_with(|| smart_turn.summarise(sound))
     }
 
     fn slice(&self, span: Span) -> &'e [f32] {

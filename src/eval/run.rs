@@ -17,8 +17,8 @@ use crate::hear::{Ear, HearError, Speech};
 use crate::nlu::Decision;
 use crate::observe::StageTimes;
 use crate::runtime::listener::Duplex;
-use crate::runtime::source::{ClipSource, Echoing, Source};
-use crate::runtime::{Engines, ReplayOptions, RuntimeError, replay};
+use crate::runtime::source::{ClipSource, Echoing, Paced, Source};
+use crate::runtime::{Engines, Pace, ReplayOptions, RuntimeError, replay};
 use crate::units::{SAMPLE_RATE_HZ, SamplePos, Span};
 
 /// What a recording goes through.
@@ -26,6 +26,8 @@ use crate::units::{SAMPLE_RATE_HZ, SamplePos, Span};
 pub enum Mode {
     /// Everything a live agent does: endpoint, speculation, dialogue, reply.
     Streamed,
+    /// The same at the pace of the clock, so that what is computed late is late.
+    RealTime,
     /// Recogniser and interpreter only, on all the speech in the recording as one utterance.
     Whole,
 }
@@ -76,12 +78,12 @@ impl Evaluation {
     pub fn clip(&mut self, row: &Row, sound: &[f32]) -> Result<Outcome, EvalError> {
         let start = Instant::now();
         let mut outcome = match self.mode {
-            Mode::Streamed => self.streamed(row, sound)?,
+            Mode::Streamed | Mode::RealTime => self.streamed(row, sound)?,
             Mode::Whole => self.whole(row, sound)?,
         };
         outcome.wall_s = start.elapsed().as_secs_f64();
         outcome.audio_s = sound.len() as f64 / f64::from(SAMPLE_RATE_HZ);
-        if self.mode == Mode::Streamed {
+        if self.mode != Mode::Whole {
             let whole = outcome.misses_a_slot().then(|| self.whole(row, sound)).transpose()?;
             outcome.compare_slots(whole.as_ref());
         }
@@ -90,11 +92,15 @@ impl Evaluation {
 
     fn streamed(&mut self, row: &Row, sound: &[f32]) -> Result<Outcome, EvalError> {
         let mut events = Vec::new();
-        let source = ClipSource::new(sound.to_vec());
+        let clip = ClipSource::new(sound.to_vec());
+        let (pace, source): (Pace, Box<dyn Source>) = match self.mode {
+            Mode::RealTime => (Pace::Free, Box::new(Paced::new(clip))),
+            Mode::Streamed | Mode::Whole => (Pace::LockStep, Box::new(clip)),
+        };
         replay(
             &mut self.engines,
             &self.agent,
-            ReplayOptions::default(),
+            ReplayOptions { pace, ..ReplayOptions::default() },
             |_, _| source,
             |event| events.push(event.clone()),
         )?;

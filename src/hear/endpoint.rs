@@ -20,6 +20,7 @@ use crate::units::{Frame, SAMPLE_RATE_HZ, SamplePos, Span};
 mod patience;
 mod settings;
 
+pub use patience::sound_odds;
 use patience::{Patience, Pause};
 pub use settings::{EndpointSettings, MAX_SPAN_MS};
 
@@ -224,12 +225,8 @@ impl EndpointPolicy {
             None => settings.hangover_ms,
             // The words are being recognised, and there is no answer without them.
             Some(None) => settings.hangover_max_ms,
-            Some(Some(opinion)) => {
-                let wanted_ms = settings.pause_ms + self.patience_ms(&utterance, opinion);
-                wanted_ms.max(settings.hangover_min_ms)
-            }
+            Some(Some(opinion)) => self.patience_ms(&utterance, opinion),
         };
-        let hangover_ms = hangover_ms.min(settings.hangover_max_ms);
         if silence_ms >= u64::from(hangover_ms) {
             let why = match self.others_talk(&utterance) {
                 true => EndReason::OthersTalk,
@@ -279,14 +276,12 @@ impl EndpointPolicy {
         Closing::of(&self.foreground, utterance.start, self.last_word(utterance))
     }
 
-    /// How long beyond a pause more words are waited for.
+    /// How long more words are waited for.
     fn patience_ms(&self, utterance: &Utterance, opinion: Opinion) -> u32 {
-        let Opinion { completeness, confidence, slots_ahead, sounds_done } = opinion;
+        let Opinion { completeness, confidence, slots_ahead, sound_odds } = opinion;
         let closing = self.closing_of(utterance);
-        let pause = Pause { completeness, confidence, slots_ahead, sounds_done, closing };
-        let cost_ms = self.settings.cut_in_cost_ms as f32;
-        // Below zero it should have ended before.
-        Patience::fitted().wait_ms(&pause, cost_ms) as u32
+        let pause = Pause { completeness, confidence, slots_ahead, sound_odds, closing };
+        Patience::fitted().silence_ms(&pause, &self.settings)
     }
 
     /// How long there has been silence, or only others have talked: of these as much as the

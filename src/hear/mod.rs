@@ -26,7 +26,7 @@ pub mod wake;
 
 pub use endpoint::{EndpointSettings, HeardNow};
 pub use silero::SileroModel;
-pub use smart_turn::SmartTurn;
+pub use smart_turn::{SUMMARY_LEN, SmartTurn, Summary};
 
 use endpoint::{EndpointPolicy, Evidence, MAX_SPAN_MS};
 use gate::{Gate, HISTORY_LEN, Passage};

@@ -17,6 +17,7 @@ use crate::audio::devices::Direction;
 use crate::cancel::CancelToken;
 use crate::clock::Clock;
 use crate::dialogue::{ActionOutcome, ActionRunner, Conversation, Expectations, Step, Understood};
+use crate::hear::endpoint::sound_odds;
 use crate::nlu::{Decision, Interpretation, SearchEvidence, Status};
 use crate::observe::{DeviceState, Event, StageTimes, WokenBy};
 use crate::tts::{Piece, Style, TtsError};
@@ -243,7 +244,7 @@ impl<'m> Thinker<'m> {
         let sound = self.memory.slice(span);
         let Self { engines, expectations, conversation, attention, link, .. } = self;
         let Engines { recognizer, smart_turn, .. } = &mut **engines;
-        let (sounds_done, understood) = smart_turn.is_done_beside(&sound, || {
+        let (summary, understood) = smart_turn.summarise_beside(&sound, || {
             understand(recognizer, expectations, conversation, attention, &sound, &token)
         });
         // What fails here comes back at the end of the utterance, where failure is reported.
@@ -256,7 +257,7 @@ impl<'m> Thinker<'m> {
             completeness: meaning.completeness,
             confidence: meaning.confidence,
             slots_ahead: meaning.slots_ahead,
-            sounds_done,
+            sound_odds: sound_odds(&summary),
         };
         link.shared.set_view(View { span, opinion: Some(opinion) });
         Some(Utterance { span, understood })

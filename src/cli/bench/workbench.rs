@@ -17,6 +17,7 @@ use crate::asr::{Branch, Cross, Decoder, Encoder, Meta, Recognizer};
 use crate::audio::file::{self, Clip};
 use crate::cancel::CancelToken;
 use crate::draw::Draw;
+use crate::hear::endpoint::sound_odds;
 use crate::hear::silero::SileroStream;
 use crate::hear::wake::{Spotter, WakeModel};
 use crate::hear::{Ear, SileroModel, SmartTurn};
@@ -240,9 +241,9 @@ impl Workbench {
             self.smart_turn = Some(SmartTurn::load(&self.models)?);
         }
         let network = self.smart_turn.as_mut().context("it was just loaded")?;
-        let (done, answer) = timed(|| Ok(network.is_done(&sound)))?;
+        let (summary, answer) = timed(|| Ok(network.summarise(&sound)))?;
         let seconds = Some(seconds(sound.len(), SAMPLE_RATE_HZ));
-        Ok(Answer { text: Some(format!("{done:.3}")), seconds, ..answer })
+        Ok(Answer { text: Some(format!("{:.2}", sound_odds(&summary))), seconds, ..answer })
     }
 
     fn quiet(&mut self, seconds: u32) -> Result<Answer, anyhow::Error> {

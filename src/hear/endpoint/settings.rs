@@ -40,6 +40,8 @@ pub struct EndpointSettings {
     /// What it costs to cut in on somebody who was to go on, as waiting time of somebody who was
     /// done, in milliseconds: once the words are known, the cheaper of the two is done.
     pub cut_in_cost_ms: u32,
+    /// Who waits for longer begins to wonder whether they were heard, and that costs more.
+    pub bearable_ms: u32,
     /// How much longer each of these silences must last while only others, further away, are
     /// heard; also the sound kept after the near speaker's last word.
     pub others_ms: u32,
@@ -69,6 +71,7 @@ impl Default for EndpointSettings {
             hangover_ms: 400,
             hangover_max_ms: 1400,
             cut_in_cost_ms: 20_000,
+            bearable_ms: 700,
             others_ms: 500,
             max_utterance_ms: 15_000,
             max_grace_ms: 1_000,
@@ -89,6 +92,7 @@ impl EndpointSettings {
             ("hangover_min_ms", self.hangover_min_ms),
             ("hangover_ms", self.hangover_ms),
             ("hangover_max_ms", self.hangover_max_ms),
+            ("bearable_ms", self.bearable_ms),
             ("others_ms", self.others_ms),
             ("max_utterance_ms", self.max_utterance_ms),
             ("max_grace_ms", self.max_grace_ms),

@@ -299,42 +299,48 @@ fn thinker(completeness: Completeness) -> impl FnMut(&[HeardNow]) -> Option<View
             Heard::Pause { span } => Some(*span),
             _ => None,
         })?;
-        let opinion = Opinion { completeness, confidence: 0.5, slots_ahead: 0, sounds_done: 0.5 };
+        let opinion = Opinion { completeness, confidence: 0.5, slots_ahead: 0, sound_odds: 0.0 };
         Some(View { span, opinion: Some(opinion) })
     }
 }
 
+/// The silence after which an utterance of two frames is taken for over.
+fn waited_ms(settings: EndpointSettings, view: impl FnMut(&[HeardNow]) -> Option<View>) -> u32 {
+    let heard = play(settings, &format!("##{}", ".".repeat(100)), view);
+    let end = heard.iter().flatten().find_map(|event| match event {
+        Heard::SpeechEnd { last_speech, decided_at, .. } => Some(decided_at.ms_since(*last_speech)),
+        _ => None,
+    });
+    end.expect("it ends") as u32
+}
+
 #[test]
 fn the_hangover_follows_a_fresh_view() {
-    let table = [
-        (Completeness::Complete, 0, "##[..(.].."),
-        (Completeness::Complete, 1_000_000, "##[..(...]"),
-        (Completeness::CannotEnd, 0, "##[..(.].."),
-        (Completeness::CannotEnd, 1_000, "##[..(...]"),
-    ];
-    for (completeness, cut_in_cost_ms, expected) in table {
-        let settings = EndpointSettings { hangover_ms: 80, cut_in_cost_ms, ..small() };
-        let picture = "##.....";
-        let heard = play(settings, picture, thinker(completeness));
-        assert_eq!(draw(picture, &heard), expected, "{completeness:?}");
+    let settings = |cut_in_cost_ms| EndpointSettings {
+        hangover_ms: 80,
+        hangover_max_ms: 1_400,
+        cut_in_cost_ms,
+        ..small()
+    };
+    for completeness in [Completeness::Complete, Completeness::CannotEnd] {
+        // The pause itself is seen after 40 ms, and answered with the next frame.
+        assert_eq!(waited_ms(settings(0), thinker(completeness)), 60, "{completeness:?}");
+        let waited = waited_ms(settings(1_000_000_000), thinker(completeness));
+        assert!(waited > 1_000, "{completeness:?}: {waited} ms");
     }
+    let waited = [Completeness::Complete, Completeness::CannotEnd]
+        .map(|completeness| waited_ms(settings(2_000), thinker(completeness)));
+    assert!(waited[0] < waited[1], "{waited:?} ms");
 }
 
 #[test]
 fn words_that_are_being_recognised_are_waited_for() {
     let settings = EndpointSettings { hangover_max_ms: 120, ..small() };
     let waited_ms = |opinion_is_coming: bool| {
-        let heard = play(settings.clone(), "##..........", |heard| {
+        waited_ms(settings.clone(), |heard| {
             let view = thinker(Completeness::Complete)(heard)?;
             opinion_is_coming.then_some(View { opinion: None, ..view })
-        });
-        let end = heard.iter().flatten().find_map(|event| match event {
-            Heard::SpeechEnd { last_speech, decided_at, .. } => {
-                Some(decided_at.ms_since(*last_speech))
-            }
-            _ => None,
-        });
-        end.expect("it ends") as u32
+        })
     };
     assert_eq!(waited_ms(false), settings.hangover_ms);
     assert_eq!(waited_ms(true), settings.hangover_max_ms);
