@@ -31,7 +31,7 @@ pub const CALL: usize = COMMON + 3;
 
 /// What ships for calls: slopes chosen by hand, the offset so that few calls are missed and nothing
 /// else wakes (docs/wake.md). Nothing competes with a call, so the worth of a lead is none.
-pub const SHIPPED_CALL: Trust<CALL> = Trust([1.4, 0.0, 8.0, 4.0, 1.0]);
+pub const SHIPPED_CALL: Trust<CALL> = Trust([0.0, 0.0, 1.0, 0.3, 2.0]);
 
 /// A call this probable wakes the agent, unless its files or a calibration say otherwise.
 pub const WAKE_BOUND: f32 = 0.5;
