@@ -1,21 +1,45 @@
 //! How likely it is that what is said begins with given texts: their tokens are handed to the decoder,
-//! which says of each how likely it was. One pass over the weights for all of them, and no search.
+//! which says of each how likely it was: one pass over the weights for all of the same length, and no
+//! search.
 
-use std::collections::HashMap;
-
-use super::decoder::{Branch, Cache};
+use super::decoder::Branch;
 use super::spelling::spellings;
 use super::{AsrError, Cross, Decoder, Tokenizer};
 use crate::nn::kernels::Kernel;
 use crate::nn::tree::Node;
 
+/// What is less likely than this, as a natural logarithm, is not asked about further.
+const UNLIKELY: f32 = -16.0;
+
 /// Texts, each in every way that the recogniser may write it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Beginnings {
-    /// What the decoder is told: the first token is the one before any text.
-    branches: Vec<Branch>,
-    /// For each text: the branch behind which each of its spellings ends, and its last token.
-    texts: Vec<Vec<(usize, u32)>>,
+    /// What the decoder is told, level by level: the first token is the one before any text.
+    levels: Vec<Vec<Told>>,
+    /// For each text: level and number of what each of its spellings ends behind, and its last token.
+    texts: Vec<Vec<(usize, usize, u32)>>,
+}
+
+/// A token behind the `parent`-th of the level before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Told {
+    token: u32,
+    parent: usize,
+}
+
+/// What the decoder said behind a token.
+struct Row<'l> {
+    node: Node,
+    logits: &'l [f32],
+    log_sum_exp: f32,
+    /// Of everything up to the token.
+    log_prob: f32,
+}
+
+impl Row<'_> {
+    fn behind(&self, token: u32) -> f32 {
+        self.log_prob + self.logits[token as usize] - self.log_sum_exp
+    }
 }
 
 impl Beginnings {
@@ -26,60 +50,104 @@ impl Beginnings {
         texts: impl IntoIterator<Item = &'t str>,
     ) -> Self {
         let mut all =
-            Self { branches: vec![Branch { token: bos, parent: None }], texts: Vec::new() };
-        let mut known = HashMap::new();
+            Self { levels: vec![vec![Told { token: bos, parent: 0 }]], texts: Vec::new() };
         for text in texts {
             let spelled = written(text).iter().map(|text| tokenizer.encode(text)).collect();
-            let spelled = without_longer(spelled);
-            let ends = spelled.iter().filter_map(|tokens| {
-                let (last, before) = tokens.split_last()?;
-                Some((all.branch(before, &mut known), *last))
-            });
-            let ends = ends.collect();
+            let mut ends = Vec::new();
+            for tokens in without_longer(spelled) {
+                if let Some((last, before)) = tokens.split_last() {
+                    ends.push((before.len(), all.told(before), *last));
+                }
+            }
             all.texts.push(ends);
         }
         all
     }
 
-    /// The branch behind which `tokens` have been said.
-    fn branch(&mut self, tokens: &[u32], known: &mut HashMap<(usize, u32), usize>) -> usize {
-        tokens.iter().fold(0, |parent, token| {
-            *known.entry((parent, *token)).or_insert_with(|| {
-                self.branches.push(Branch { token: *token, parent: Some(Node::at(parent)) });
-                self.branches.len() - 1
-            })
-        })
+    /// The number, in its level, of what has been told when `tokens` have.
+    fn told(&mut self, tokens: &[u32]) -> usize {
+        let mut parent = 0;
+        for (before, token) in tokens.iter().enumerate() {
+            let told = Told { token: *token, parent };
+            if self.levels.len() == before + 1 {
+                self.levels.push(Vec::new());
+            }
+            let level = &mut self.levels[before + 1];
+            let known = level.iter().position(|known| *known == told);
+            parent = known.unwrap_or_else(|| {
+                level.push(told);
+                level.len() - 1
+            });
+        }
+        parent
     }
 
-    /// Tokens that [`Beginnings::ask`] needs room for.
-    pub(super) fn len(&self) -> usize {
-        self.branches.len()
-    }
-
-    /// The natural logarithm of the probability of each text; `cache` is empty.
-    pub(super) fn ask(
+    /// The natural logarithm of the probability of each text in `cross`; minus infinity where every
+    /// spelling is less likely than `floor` on the way.
+    fn ask(
         &self,
         decoder: &mut Decoder,
-        cache: &mut Cache,
         kernel: Kernel,
+        cross: &Cross,
+        floor: f32,
     ) -> Result<Vec<f32>, AsrError> {
-        let step = decoder.step(cache, &self.branches)?;
-        let rows: Vec<(&[f32], f32)> =
-            step.rows()?.map(|logits| (logits, kernel.log_sum_exp(logits))).collect();
-        // Of all branches the likelihood of their token behind the one before.
-        let mut told: Vec<f32> = vec![0.0; self.branches.len()];
-        let behind = |told: &[f32], row: usize, token: u32| {
-            let (logits, log_sum_exp) = rows[row];
-            told[row] + logits[token as usize] - log_sum_exp
-        };
-        for (at, branch) in self.branches.iter().enumerate().skip(1) {
-            let parent = branch.parent.expect("only the first has none").index();
-            told[at] = behind(&told, parent, branch.token);
+        let mut cache = decoder.cache(cross, self.levels.iter().map(Vec::len).sum());
+        let mut spelled: Vec<Vec<f32>> = vec![Vec::new(); self.texts.len()];
+        // What is told next: its number in its level, and how likely everything up to it is.
+        let mut next: Vec<(usize, Branch, f32)> =
+            vec![(0, Branch { token: self.levels[0][0].token, parent: None }, 0.0)];
+        for (depth, level) in self.levels.iter().enumerate() {
+            if next.is_empty() {
+                break;
+            }
+            let branches: Vec<Branch> = next.iter().map(|(_, branch, _)| *branch).collect();
+            let step = decoder.step(&mut cache, &branches)?;
+            let mut rows: Vec<Option<Row<'_>>> = (0..level.len()).map(|_| None).collect();
+            for (row, ((number, _, log_prob), logits)) in next.iter().zip(step.rows()?).enumerate()
+            {
+                let log_sum_exp = kernel.log_sum_exp(logits);
+                let (node, log_prob) = (step.node(row), *log_prob);
+                rows[*number] = Some(Row { node, logits, log_sum_exp, log_prob });
+            }
+            for (ends, spelled) in self.texts.iter().zip(&mut spelled) {
+                let here = ends.iter().filter(|(at, ..)| *at == depth);
+                spelled.extend(
+                    here.filter_map(|(_, number, token)| {
+                        Some(rows[*number].as_ref()?.behind(*token))
+                    }),
+                );
+            }
+            let following = self.levels.get(depth + 1).into_iter().flatten().enumerate();
+            next = following
+                .filter_map(|(number, told)| {
+                    let parent = rows[told.parent].as_ref()?;
+                    let log_prob = parent.behind(told.token);
+                    let branch = Branch { token: told.token, parent: Some(parent.node) };
+                    (log_prob >= floor).then_some((number, branch, log_prob))
+                })
+                .collect();
         }
-        let text = |ends: &Vec<(usize, u32)>| {
-            log_sum(ends.iter().map(|(row, token)| behind(&told, *row, *token)))
-        };
-        Ok(self.texts.iter().map(text).collect())
+        Ok(spelled.iter().map(|spelled| log_sum(spelled.iter().copied())).collect())
+    }
+
+    /// What is likely in `cross`; minus infinity where nothing is that counts.
+    pub(super) fn likely(
+        &self,
+        decoder: &mut Decoder,
+        kernel: Kernel,
+        cross: &Cross,
+    ) -> Result<Vec<f32>, AsrError> {
+        self.ask(decoder, kernel, cross, UNLIKELY)
+    }
+
+    /// As [`Beginnings::likely`], however unlikely it is.
+    pub(super) fn exact(
+        &self,
+        decoder: &mut Decoder,
+        kernel: Kernel,
+        cross: &Cross,
+    ) -> Result<Vec<f32>, AsrError> {
+        self.ask(decoder, kernel, cross, f32::NEG_INFINITY)
     }
 }
 
@@ -113,17 +181,6 @@ fn log_sum(logs: impl Iterator<Item = f32> + Clone) -> f32 {
         return most;
     }
     most + logs.map(|log| (log - most).exp()).sum::<f32>().ln()
-}
-
-/// [`Beginnings::ask`] of one sound.
-pub(super) fn ask(
-    decoder: &mut Decoder,
-    kernel: Kernel,
-    cross: &Cross,
-    beginnings: &Beginnings,
-) -> Result<Vec<f32>, AsrError> {
-    let mut cache = decoder.cache(cross, beginnings.len());
-    beginnings.ask(decoder, &mut cache, kernel)
 }
 
 #[cfg(test)]

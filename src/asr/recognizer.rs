@@ -1,5 +1,5 @@
 use super::beam::{Beam, Row};
-use super::beginnings::{self, Beginnings};
+use super::beginnings::Beginnings;
 use super::greedy::Greedy;
 use super::internal_lm::{InternalLm, quiet_noise};
 use super::{
@@ -129,8 +129,8 @@ impl Recognizer {
         }
     }
 
-    /// What is said in some sound, as the decoder attends to it: for [`Recognizer::read`] and
-    /// [`Recognizer::begins`]. Samples that are not finite count as silence.
+    /// What is said in some sound, as the decoder attends to it: for [`Recognizer::begins`].
+    /// Samples that are not finite count as silence.
     pub fn encode(&mut self, audio: &[f32], cancel: &CancelToken) -> Result<Cross, AsrError> {
         if cancel.is_cancelled() {
             return Err(AsrError::Cancelled);
@@ -142,31 +142,21 @@ impl Recognizer {
         self.encoder.encode(&audio.iter().map(finite).collect::<Vec<_>>())
     }
 
-    /// What free decoding writes of `samples` of sound that were encoded.
-    pub fn read(
-        &mut self,
-        cross: &Cross,
-        samples: usize,
-        cancel: &CancelToken,
-    ) -> Result<Hypothesis, AsrError> {
-        let limit = guards::token_limit(samples.max(MIN_SAMPLES));
-        Ok(self.decode(cross, limit, cancel)?.best)
-    }
-
     /// `texts` in normal spelling, to be asked about.
     pub fn beginnings<'t>(&self, texts: impl IntoIterator<Item = &'t str>) -> Beginnings {
         Beginnings::new(&self.tokenizer, self.meta.bos, texts)
     }
 
-    /// The natural logarithm of the probability, for each text, that what is said begins with it.
+    /// The natural logarithm of the probability, for each text, that what is said begins with it; minus
+    /// infinity where that is next to nothing.
     pub fn begins(&mut self, cross: &Cross, beginnings: &Beginnings) -> Result<Vec<f32>, AsrError> {
-        beginnings::ask(&mut self.decoder, self.kernel, cross, beginnings)
+        beginnings.likely(&mut self.decoder, self.kernel, cross)
     }
 
     /// The same where nothing is heard: how usual such beginnings are in what people write.
     pub fn expects(&mut self, beginnings: &Beginnings) -> Result<Vec<f32>, AsrError> {
         let nothing = self.encoder.encode(&quiet_noise())?;
-        self.begins(&nothing, beginnings)
+        beginnings.exact(&mut self.decoder, self.kernel, &nothing)
     }
 
     /// Follows the likeliest token at every step.

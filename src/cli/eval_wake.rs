@@ -20,7 +20,8 @@ use crate::hear::wake::{Spotted, Spotter, WakeModel};
 use crate::hear::{Ear, EndpointSettings, SileroModel};
 use crate::models::ModelStore;
 use crate::nlu::{
-    CALL, Call, CallEvidence, Calling, Observed, SHIPPED_CALL, Sounds, Trust, WAKE_BOUND, normal,
+    CALL, Call, CallEvidence, Calling, FALSE_WAKE_COST, Observed, SHIPPED_CALL, Sounds, Trust,
+    WAKE_BOUND, normal,
 };
 use crate::observe::process::cpu_time;
 use crate::tts::text::Phonemizer;
@@ -293,7 +294,7 @@ impl Fit {
             let kept = evidence.iter().filter(|one| keep(one));
             let observed: Vec<Observed> =
                 kept.filter_map(|one| Some(one.evidence?.observed(one.called))).collect();
-            SHIPPED_CALL.refitted(&observed)
+            SHIPPED_CALL.refitted(&observed).doubting(FALSE_WAKE_COST)
         };
         let mut held_out = HeldOut::default();
         for fold in 0..FOLDS {

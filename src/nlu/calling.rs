@@ -2,8 +2,8 @@
 //!
 //! An utterance is heard in windows that overlap, since a phrase may follow what others say. In each
 //! the recogniser tells how likely it is that what is said begins with the phrase. That is held against
-//! how usual such a beginning is where nothing is heard, and against how far from the phrase sounds what
-//! free decoding wrote. One [`Trust`] makes a probability of the three, so that a bound on it means the
+//! how usual such a beginning is where nothing is heard: together they say how much likelier the sound
+//! is if the phrase was said. One [`Trust`] makes a probability of both, so that a bound on it means the
 //! same for every phrase.
 
 use std::sync::Arc;
@@ -31,9 +31,8 @@ const LEAST_MS: usize = 300;
 /// Where the signs of evidence are 0.
 const USUAL_HEARD: f32 = -5.0;
 const USUAL_EXPECTED: f32 = -13.0;
-const USUAL_DISTANCE: f32 = 0.3;
-/// What is less likely is as bad as any.
-const LEAST_HEARD: f32 = -20.0;
+/// What is less likely is as unlikely as anything: beyond, a logarithm tells how long a text is.
+const LEAST: f32 = -20.0;
 
 const fn samples(ms: usize) -> usize {
     ms * SAMPLE_RATE_HZ as usize / 1000
@@ -62,22 +61,17 @@ struct Phrase {
 /// What speaks for a call.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct CallEvidence {
-    /// Natural logarithm of the probability that what is said begins with the phrase.
+    /// Natural logarithm of the probability that what is said begins with the phrase; at
+    /// least -20.
     pub heard: f32,
     /// The same where nothing is heard.
     pub expected: f32,
-    /// How far what free decoding wrote is from the phrase, in whole sounds for each of the phrase's.
-    pub distance: f32,
 }
 
 impl CallEvidence {
     /// As a [`Trust`] takes it, more being better.
     fn signs(&self) -> [f32; CALL - 2] {
-        [
-            self.heard.max(LEAST_HEARD) - USUAL_HEARD,
-            USUAL_EXPECTED - self.expected,
-            USUAL_DISTANCE - self.distance,
-        ]
+        [self.heard - USUAL_HEARD, USUAL_EXPECTED - self.expected]
     }
 
     /// Probability that the phrase was said.
@@ -220,27 +214,14 @@ impl Calling {
             }
         };
         let heard = recognizer.begins(&cross, &asked.beginnings)?;
-        let evidence = heard.iter().zip(&asked.expected);
-        // What was written cannot be nearer than the phrase itself.
-        let near =
-            evidence.map(|(&heard, &expected)| CallEvidence { heard, expected, distance: 0.0 });
-        let near: Vec<(usize, CallEvidence)> = near
-            .enumerate()
-            .filter(|(phrase, evidence)| {
-                wanted(*phrase) && evidence.probability(&self.trust) >= bound
-            })
-            .collect();
-        if near.is_empty() {
-            return Ok(Vec::new());
-        }
-        let text = recognizer.read(&cross, window.len(), cancel)?.text;
-        let calls = near.into_iter().map(|(phrase, evidence)| {
-            let evidence =
-                CallEvidence { distance: self.beginning(phrase, &text).distance, ..evidence };
-            let probability = evidence.probability(&self.trust);
-            Call { phrase, start: 0, probability, evidence }
-        });
-        Ok(calls.filter(|call| call.probability >= bound).collect())
+        let calls =
+            heard.iter().zip(&asked.expected).enumerate().map(|(phrase, (heard, expected))| {
+                let evidence =
+                    CallEvidence { heard: heard.max(LEAST), expected: expected.max(LEAST) };
+                let probability = evidence.probability(&self.trust);
+                Call { phrase, start: 0, probability, evidence }
+            });
+        Ok(calls.filter(|call| wanted(call.phrase) && call.probability >= bound).collect())
     }
 
     /// Which first words of `heard` are most like a phrase.
@@ -418,13 +399,11 @@ mod tests {
 
     #[test]
     fn better_evidence_makes_a_call_more_probable() {
-        let base = CallEvidence { heard: -5.0, expected: -12.0, distance: 0.3 };
-        let probability = |evidence: CallEvidence| evidence.probability(&SHIPPED_CALL);
-        assert!(probability(CallEvidence { heard: -1.0, ..base }) > probability(base));
-        for other in
-            [CallEvidence { distance: 0.1, ..base }, CallEvidence { expected: -16.0, ..base }]
+        let base = CallEvidence { heard: -5.0, expected: -12.0 };
+        for better in
+            [CallEvidence { heard: -1.0, ..base }, CallEvidence { expected: -16.0, ..base }]
         {
-            assert!(probability(other) >= probability(base));
+            assert!(better.probability(&SHIPPED_CALL) > base.probability(&SHIPPED_CALL));
         }
     }
 
