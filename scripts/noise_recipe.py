@@ -3,8 +3,8 @@
 
     scripts/noise_recipe.py DATA.tsv --noise street.flac babble.flac … --snr 10 -o noisy.tsv
         Every recording once in each of the noises, from a place in the noise that is drawn anew for
-        every copy; the condition is the name of the noise. With --share 3 every third recording
-        only. The ratio is one of mean powers, that of the recording where somebody speaks.
+        every copy; the condition is the name of the noise. With --in-turn in one of them only, the
+        next noise for the next recording. The ratio is one of mean powers, that of the recording where somebody speaks.
 
 Every position stands in the recipe, so the same sound is made everywhere. Needs no packages.
 """
@@ -37,10 +37,12 @@ def length(path):
 def copies(args):
     lengths = [length(noise) for noise in args.noise]
     with open(args.data, newline="", encoding="utf-8") as file:
-        rows = list(csv.DictReader(file, delimiter="\t"))[::args.share]
-    for row in rows:
+        rows = list(csv.DictReader(file, delimiter="\t"))
+    for number, row in enumerate(rows):
         recording = os.path.relpath(args.data.parent / row["path"], args.out.parent)
-        for noise, samples in zip(args.noise, lengths):
+        for turn, (noise, samples) in enumerate(zip(args.noise, lengths)):
+            if args.in_turn and turn != number % len(args.noise):
+                continue
             start = random.Random(f"{args.seed} {row['path']} {noise.name}").randrange(samples)
             noise_from_out = os.path.relpath(noise, args.out.parent)
             yield [recording, noise.stem, noise_from_out, start, args.snr, "rms"]
@@ -51,7 +53,7 @@ def main():
     parser.add_argument("data", type=Path, help="data set, as `mynah eval` reads it")
     parser.add_argument("--noise", type=Path, nargs="+", required=True, help="WAV or FLAC files")
     parser.add_argument("--snr", type=float, default=10, help="in dB (default: 10)")
-    parser.add_argument("--share", type=int, default=1, help="every N-th recording only")
+    parser.add_argument("--in-turn", action="store_true", help="one noise for each recording")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("-o", "--out", type=Path, required=True, help="recipe to write")
     args = parser.parse_args()

@@ -29,9 +29,9 @@ pub const SOUND: usize = COMMON + 1;
 /// Parameters for whether the agent was called: its signs are those of a `CallEvidence`.
 pub const CALL: usize = COMMON + 2;
 
-/// What ships for calls: what `mynah eval-wake --fit` printed (docs/wake.md). Nothing competes with a
-/// call, so the worth of a lead is none.
-pub const SHIPPED_CALL: Trust<CALL> = Trust([-0.51, 0.0, 1.13, 0.87]);
+/// What ships for calls: fitted to what `mynah eval-wake --fit` collects (docs/wake.md). Nothing
+/// competes with a call, so the worth of a lead is none.
+pub const SHIPPED_CALL: Trust<CALL> = Trust([-0.33, 0.0, 0.99, 0.76]);
 
 /// As many calls may be missed for one false wake, which disturbs people who want nothing.
 pub const FALSE_WAKE_COST: f32 = 5.0;
