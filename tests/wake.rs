@@ -103,6 +103,18 @@ fn a_call_wakes_and_the_rest_of_the_sentence_is_understood() {
 
 #[test]
 #[cfg_attr(not(have_models), ignore = "needs models: run `make models`")]
+fn a_call_behind_other_words_wakes_and_those_are_passed_over() {
+    let folder = tempfile::tempdir().unwrap();
+    let agent = agent(folder.path(), WAKE);
+    let events =
+        events(&agent, "We will see tomorrow, hello garden, can I get a large latte, please?");
+    assert!(find(&events, "wake").is_some(), "{events:#?}");
+    let transcript = find(&events, "transcript").unwrap()["text"].as_str().unwrap().to_lowercase();
+    assert!(transcript.contains("latte") && !transcript.contains("tomorrow"), "{transcript}");
+}
+
+#[test]
+#[cfg_attr(not(have_models), ignore = "needs models: run `make models`")]
 fn what_is_said_to_others_is_passed_over() {
     let folder = tempfile::tempdir().unwrap();
     let agent = agent(folder.path(), WAKE);

@@ -10,6 +10,7 @@
 //! costs in proportion to the sound it is given and needs no window of fixed length.
 
 mod beam;
+mod beginnings;
 mod decoder;
 mod encoder;
 mod greedy;
@@ -24,6 +25,7 @@ mod rope;
 mod spelling;
 mod tokens;
 
+pub use beginnings::Beginnings;
 pub use decoder::{Branch, Cache, Decoder, Logits};
 pub use encoder::{Cross, Encoded, Encoder, MIN_SAMPLES};
 pub use language::{Edge, Language, Place, WordId};

@@ -1,4 +1,5 @@
 use super::beam::{Beam, Row};
+use super::beginnings::Beginnings;
 use super::greedy::Greedy;
 use super::internal_lm::{InternalLm, quiet_noise};
 use super::{
@@ -120,20 +121,42 @@ impl Recognizer {
             let best = Hypothesis::default();
             return Ok(Recognition { best, paths: Vec::new(), ended: Ended::Nothing });
         }
-        if cancel.is_cancelled() {
-            return Err(AsrError::Cancelled);
-        }
-        let cross = if audio.iter().all(|sample| sample.is_finite()) {
-            self.encoder.encode(audio)?
-        } else {
-            let finite = |sample: &f32| if sample.is_finite() { *sample } else { 0.0 };
-            self.encoder.encode(&audio.iter().map(finite).collect::<Vec<_>>())?
-        };
+        let cross = self.encode(audio, cancel)?;
         let limit = guards::token_limit(audio.len().max(MIN_SAMPLES));
         match listening {
             None => self.decode(&cross, limit, cancel),
             Some(listening) => self.search(&cross, limit, listening, cancel),
         }
+    }
+
+    /// What is said in some sound, as the decoder attends to it: for [`Recognizer::begins`].
+    /// Samples that are not finite count as silence.
+    pub fn encode(&mut self, audio: &[f32], cancel: &CancelToken) -> Result<Cross, AsrError> {
+        if cancel.is_cancelled() {
+            return Err(AsrError::Cancelled);
+        }
+        if audio.iter().all(|sample| sample.is_finite()) {
+            return self.encoder.encode(audio);
+        }
+        let finite = |sample: &f32| if sample.is_finite() { *sample } else { 0.0 };
+        self.encoder.encode(&audio.iter().map(finite).collect::<Vec<_>>())
+    }
+
+    /// `texts` in normal spelling, to be asked about.
+    pub fn beginnings<'t>(&self, texts: impl IntoIterator<Item = &'t str>) -> Beginnings {
+        Beginnings::new(&self.tokenizer, self.meta.bos, texts)
+    }
+
+    /// The natural logarithm of the probability, for each text, that what is said begins with it; minus
+    /// infinity where that is next to nothing.
+    pub fn begins(&mut self, cross: &Cross, beginnings: &Beginnings) -> Result<Vec<f32>, AsrError> {
+        beginnings.likely(&mut self.decoder, self.kernel, cross)
+    }
+
+    /// The same where nothing is heard: how usual such beginnings are in what people write.
+    pub fn expects(&mut self, beginnings: &Beginnings) -> Result<Vec<f32>, AsrError> {
+        let nothing = self.encoder.encode(&quiet_noise())?;
+        beginnings.exact(&mut self.decoder, self.kernel, &nothing)
     }
 
     /// Follows the likeliest token at every step.

@@ -145,7 +145,7 @@ impl Spellings {
 }
 
 /// Every way to write `word` behind another or at the beginning.
-fn spellings(word: &str) -> Vec<String> {
+pub(super) fn spellings(word: &str) -> Vec<String> {
     let mut letters = word.chars();
     let capital: String =
         letters.next().into_iter().flat_map(char::to_uppercase).chain(letters).collect();

@@ -146,7 +146,9 @@ fn sound(args: &Args, phrases: &[String]) -> Result<Vec<f32>, Failure> {
 struct Ears {
     silero: Arc<SileroModel>,
     recognizer: Recognizer,
-    phrases: Vec<(Calling, Option<Arc<WakeModel>>)>,
+    calling: Calling,
+    /// One for each phrase, where there is one.
+    models: Vec<Option<Arc<WakeModel>>>,
 }
 
 impl Ears {
@@ -155,40 +157,37 @@ impl Ears {
         let sounds = Sounds::new(voice, agent.grammar.respelled()).map_err(Failure::input)?;
         let sounds = Arc::new(sounds);
         let known = WakeModel::load_all(models).map_err(Failure::input)?;
-        let phrases = agent.settings.listening.phrases.iter().map(|phrase| {
-            let calling = Calling::new(std::slice::from_ref(phrase), Arc::clone(&sounds))
-                .map_err(Failure::input)?;
-            let model = known.iter().find(|model| model.phrase() == calling.phrase(0));
-            Ok((calling, model.cloned()))
-        });
+        let phrases = &agent.settings.listening.phrases;
+        let calling = Calling::new(phrases, sounds).map_err(Failure::input)?;
+        let model = |phrase| known.iter().find(|model| model.phrase() == calling.phrase(phrase));
+        let spotting = (0..phrases.len()).map(|phrase| model(phrase).cloned()).collect();
         Ok(Self {
-            phrases: phrases.collect::<Result<_, Failure>>()?,
+            calling,
+            models: spotting,
             silero: SileroModel::load(models).map_err(Failure::input)?,
             recognizer: Recognizer::load(models).map_err(Failure::input)?,
         })
     }
 
     fn hear(&mut self, sound: &[f32], agent: &Agent) -> Result<Room, Failure> {
-        let Self { silero, recognizer, phrases } = self;
+        let Self { silero, recognizer, calling, models } = self;
         let spans = utterances(silero, agent.settings.endpoint.clone(), sound)?;
-        let mut nearest: Vec<Nearest> = phrases
-            .iter()
-            .map(|(calling, model)| Nearest {
-                phrase: calling.phrase(0).to_owned(),
+        let mut nearest: Vec<Nearest> = (0..)
+            .zip(models.iter())
+            .map(|(phrase, model)| Nearest {
+                phrase: calling.phrase(phrase).to_owned(),
                 spotted: model.as_ref().and_then(|model| peak(model, sound)),
                 cutoff: model.as_ref().map(|model| model.cutoff()),
                 verified: 0.0,
             })
             .collect();
-        let never = CancelToken::never();
         for span in &spans {
-            let head = Calling::head(slice(sound, *span));
-            let text = Calling::read(recognizer, head, &never).map_err(anyhow::Error::from)?;
-            for ((calling, _), nearest) in phrases.iter_mut().zip(&mut nearest) {
-                let call = calling
-                    .judge(recognizer, head, &text, 0.0, |_| true, &never)
-                    .map_err(anyhow::Error::from)?;
-                let probability = call.map_or(0.0, |call| call.probability);
+            let (sound, never) = (slice(sound, *span), CancelToken::never());
+            let calls = calling
+                .survey(recognizer, sound, 0.0, |_| true, &never)
+                .map_err(anyhow::Error::from)?;
+            for (call, nearest) in calls.iter().zip(&mut nearest) {
+                let probability = call.as_ref().map_or(0.0, |call| call.probability);
                 nearest.verified = nearest.verified.max(probability);
             }
         }

@@ -1,5 +1,6 @@
 //! `mynah eval-wake`: calls missed and false wakes, measured.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -18,7 +19,10 @@ use crate::eval::wake::{Trial, WakeScores};
 use crate::hear::wake::{Spotted, Spotter, WakeModel};
 use crate::hear::{Ear, EndpointSettings, SileroModel};
 use crate::models::ModelStore;
-use crate::nlu::{CALL, Calling, Observed, SHIPPED_CALL, Sounds, Trust, WAKE_BOUND, normal};
+use crate::nlu::{
+    CALL, Call, CallEvidence, Calling, FALSE_WAKE_COST, Observed, SHIPPED_CALL, Sounds, Trust,
+    WAKE_BOUND, normal,
+};
 use crate::observe::process::cpu_time;
 use crate::tts::text::Phonemizer;
 use crate::turn::Heard;
@@ -28,14 +32,14 @@ use crate::units::{FRAME_LEN, SAMPLE_RATE_HZ, SamplePos, Span};
 ///
 /// Every phrase is measured by itself. A recording whose transcript begins with it is a call, one
 /// whose transcript does not hold it is none, and others are left out for that phrase. All run
-/// through detector and endpoint; each utterance is then read as an agent that sleeps does. Of
+/// through detector and endpoint; each utterance is then heard as an agent that sleeps hears it. Of
 /// phrases that a small network knows, both stages have to agree.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
   mynah eval-wake --phrase computer --phrase \"hey jarvis\" calls.tsv others.tsv
   mynah eval-wake --phrase computer calls.tsv --mix kitchen.tsv --json
-  mynah eval-wake --phrase computer calls.tsv others.tsv --fit")]
+  mynah eval-wake --phrase computer calls.tsv others.tsv --mix kitchen.tsv --clean --fit")]
 pub struct Args {
     /// Data sets, as for `eval`.
     #[arg(required = true, value_name = "DATA.tsv")]
@@ -43,22 +47,29 @@ pub struct Args {
     /// A wake phrase; may be given several times.
     #[arg(long = "phrase", required = true, value_name = "TEXT")]
     phrases: Vec<String>,
-    /// Instead of the recordings themselves, their noisy copies, as for `eval`.
+    /// Instead of the recordings themselves, their noisy copies, as for `eval`; may be given several
+    /// times.
     #[arg(long, value_name = "RECIPE.tsv")]
-    mix: Option<PathBuf>,
+    mix: Vec<PathBuf>,
+    /// Beside the noisy copies the recordings themselves.
+    #[arg(long, requires = "mix")]
+    clean: bool,
     /// How probable a call must be, 0 to 1.
     #[arg(long, value_name = "P", default_value_t = WAKE_BOUND)]
     bound: f32,
     /// Do not ask the small networks: what the recogniser alone makes of every phrase.
     #[arg(long)]
     text_only: bool,
-    /// Also fit anew what the evidence for a call is worth, and print it: how what ships was found.
+    /// Also fit anew what the evidence for a call is worth, and print it: how what ships was found. And
+    /// what it makes of speakers that it was not fitted to. With `--json` all evidence.
     #[arg(long)]
     fit: bool,
 }
 
 /// Below this a call is not looked at to the end when evidence is collected.
-const HARDLY: f32 = 0.15;
+const HARDLY: f32 = 1e-3;
+/// In how many parts speakers are put, each of which is measured with what was fitted to the others.
+const FOLDS: usize = 5;
 
 #[derive(Serialize)]
 struct Report {
@@ -73,28 +84,58 @@ struct Report {
     /// Sound that was heard, and how much of it was speech that was read.
     heard_h: f64,
     read_h: f64,
-    /// Processor time of reading for one phrase, against the length of what was heard and of the
+    /// Processor time of reading for all phrases, against the length of what was heard and of the
     /// utterances read, in hundredths.
     reading_percent: f64,
     reading_percent_of_speech: f64,
     #[serde(skip_serializing_if = "Option::is_none")]
-    fitted: Option<Trust<CALL>>,
+    fit: Option<Fit>,
+}
+
+#[derive(Serialize)]
+struct Fit {
+    fitted: Trust<CALL>,
+    /// Of every speaker, by what was fitted to others.
+    held_out: HeldOut,
+    evidence: Vec<Observation>,
+}
+
+#[derive(Debug, Default, Serialize)]
+struct HeldOut {
+    calls: u32,
+    missed: u32,
+    false_wakes: u32,
+    /// Calls missed, by condition.
+    missed_by_condition: BTreeMap<String, u32>,
+}
+
+/// What one recording showed of one phrase: its likeliest call, if any.
+#[derive(Clone, Debug, Serialize)]
+struct Observation {
+    path: String,
+    phrase: String,
+    speaker: String,
+    condition: String,
+    called: bool,
+    evidence: Option<CallEvidence>,
 }
 
 /// One phrase under evaluation.
 struct Candidate {
     phrase: String,
-    calling: Calling,
     model: Option<Arc<WakeModel>>,
     trials: Vec<Trial>,
-    observed: Vec<Observed>,
 }
 
 pub fn run(args: &Args, context: &Context) -> Result<(), Failure> {
     if !(0.0..=1.0).contains(&args.bound) {
         return Err(Failure::Input(anyhow!("--bound is {}; it must lie from 0 to 1", args.bound)));
     }
-    let jobs = jobs(&args.data, args.mix.as_deref())?;
+    let clean = (args.clean || args.mix.is_empty()).then_some(None);
+    let recipes = clean.into_iter().chain(args.mix.iter().map(|recipe| Some(recipe.as_path())));
+    let jobs: Vec<Vec<Job>> =
+        recipes.map(|recipe| jobs(&args.data, recipe)).collect::<Result<_, _>>()?;
+    let jobs: Vec<Job> = jobs.into_iter().flatten().collect();
     let models = context.models()?;
     let mut bench = Bench::load(&models, args)?;
     let mut mixer = Mixer::default();
@@ -110,7 +151,7 @@ pub fn run(args: &Args, context: &Context) -> Result<(), Failure> {
         }
     }
     progress(jobs.len(), jobs.len());
-    let report = bench.report(skipped, args.fit);
+    let report = bench.report(skipped, args);
     context.say(&report);
     if context.json {
         super::put(serde_json::to_string(&report).map_err(anyhow::Error::from)?);
@@ -121,7 +162,9 @@ pub fn run(args: &Args, context: &Context) -> Result<(), Failure> {
 struct Bench {
     silero: Arc<SileroModel>,
     recognizer: Recognizer,
+    calling: Calling,
     candidates: Vec<Candidate>,
+    observations: Vec<Observation>,
     heard: u64,
     read: u64,
     reading: Duration,
@@ -133,22 +176,16 @@ impl Bench {
         let sounds = Arc::new(Sounds::new(voice, &Default::default()).map_err(Failure::input)?);
         let known = WakeModel::load_all(models).map_err(Failure::input)?;
         let candidates = args.phrases.iter().map(|phrase| {
-            let calling = Calling::new(std::slice::from_ref(phrase), Arc::clone(&sounds));
             let phrase = normal(phrase);
             let model = known.iter().find(|model| !args.text_only && model.phrase() == phrase);
-            let (trials, observed) = (Vec::new(), Vec::new());
-            Ok(Candidate {
-                calling: calling.map_err(Failure::input)?,
-                model: model.cloned(),
-                phrase,
-                trials,
-                observed,
-            })
+            Candidate { model: model.cloned(), phrase, trials: Vec::new() }
         });
         Ok(Self {
-            candidates: candidates.collect::<Result<_, Failure>>()?,
+            candidates: candidates.collect(),
+            calling: Calling::new(&args.phrases, sounds).map_err(Failure::input)?,
             silero: SileroModel::load(models).map_err(Failure::input)?,
             recognizer: Recognizer::load(models).map_err(Failure::input)?,
+            observations: Vec::new(),
             heard: 0,
             read: 0,
             reading: Duration::ZERO,
@@ -158,70 +195,79 @@ impl Bench {
     fn hear(&mut self, job: &Job, sound: &[f32], args: &Args) -> Result<(), Failure> {
         let said = job.row.transcript.as_deref().map(normal).unwrap_or_default();
         let spans = utterances(&self.silero, EndpointSettings::default(), sound)?;
-        let Self { recognizer, candidates, .. } = self;
+        let models = self.candidates.iter().map(|candidate| candidate.model.as_ref());
+        let spotted: Vec<Option<Vec<Spotted>>> =
+            models.map(|model| Some(spotted(model?, sound))).collect();
+        let agrees = |phrase: usize, span: &Span| {
+            spotted[phrase].as_ref().is_none_or(|spotted| {
+                spotted.iter().any(|s| s.at >= span.start && s.at <= span.end)
+            })
+        };
+        let bound = if args.fit { HARDLY } else { args.bound };
+        let mut calls: Vec<(Span, Call)> = Vec::new();
         let start = cpu_time();
-        let heads: Vec<&[f32]> =
-            spans.iter().map(|span| Calling::head(slice(sound, *span))).collect();
-        let mut texts = Vec::new();
-        for head in &heads {
-            texts.push(
-                Calling::read(recognizer, head, &CancelToken::never())
-                    .map_err(anyhow::Error::from)?,
-            );
+        for span in &spans {
+            let (sound, never) = (slice(sound, *span), CancelToken::never());
+            let wanted = |phrase: usize| args.fit || agrees(phrase, span);
+            let called = self.calling.survey(&mut self.recognizer, sound, bound, wanted, &never);
+            let called = called.map_err(anyhow::Error::from)?;
+            calls.extend(called.into_iter().flatten().map(|call| (*span, call)));
         }
-        let reading = cpu_time() - start;
-        for candidate in candidates {
-            let called = begins(&said, &candidate.phrase);
-            if !called && format!(" {said} ").contains(&format!(" {} ", candidate.phrase)) {
+        self.reading += cpu_time() - start;
+        self.heard += sound.len() as u64;
+        self.read += spans.iter().map(|span| span.len()).sum::<u64>();
+        for phrase in 0..self.candidates.len() {
+            let text = &self.candidates[phrase].phrase;
+            let called = begins(&said, text);
+            if !called && format!(" {said} ").contains(&format!(" {text} ")) {
                 continue;
             }
-            let spotted = candidate.model.as_ref().map(|model| spotted(model, sound));
-            let (mut woken, mut probability) = (0, None);
-            let start = cpu_time();
-            for ((span, head), text) in spans.iter().zip(&heads).zip(&texts) {
-                let bound = if args.fit { HARDLY } else { args.bound };
-                let agrees = spotted.as_ref().is_none_or(|spotted| {
-                    spotted.iter().any(|s| s.at >= span.start && s.at <= span.end)
+            let calls = || calls.iter().filter(|(_, call)| call.phrase == phrase);
+            let woken = calls()
+                .filter(|(span, call)| agrees(phrase, span) && call.probability >= args.bound)
+                .count() as u32;
+            let likelier = |a: &&Call, b: &&Call| a.probability.total_cmp(&b.probability);
+            let likeliest = calls().map(|(_, call)| call).max_by(likelier);
+            let is_wrong = called != (woken > 0);
+            let heard = if is_wrong { self.read(&spans, sound)? } else { Vec::new() };
+            let candidate = &mut self.candidates[phrase];
+            if args.fit {
+                self.observations.push(Observation {
+                    path: job.row.name.clone(),
+                    phrase: candidate.phrase.clone(),
+                    speaker: job.row.speaker.clone(),
+                    condition: job.row.condition.clone(),
+                    called,
+                    evidence: likeliest.map(|call| call.evidence),
                 });
-                if !agrees && !args.fit {
-                    continue;
-                }
-                let call = candidate
-                    .calling
-                    .judge(recognizer, head, text, bound, |_| true, &CancelToken::never())
-                    .map_err(anyhow::Error::from)?;
-                if let Some(call) = call {
-                    candidate.observed.push(call.evidence.observed(called));
-                    probability = Some(call.probability.max(probability.unwrap_or(0.0)));
-                    woken += u32::from(agrees && call.probability >= args.bound);
-                }
             }
-            self.reading += cpu_time() - start;
             candidate.trials.push(Trial {
                 path: job.row.name.clone(),
-                heard: texts.clone(),
-                probability,
+                heard,
+                probability: likeliest.map(|call| call.probability),
                 called,
                 speaker: job.row.speaker.clone(),
                 condition: job.row.condition.clone(),
                 seconds: sound.len() as f64 / f64::from(SAMPLE_RATE_HZ),
                 woken,
-                spotted: spotted.map(|spotted| spotted.len() as u32),
+                spotted: spotted[phrase].as_ref().map(|spotted| spotted.len() as u32),
             });
         }
-        // Reading is done once for all phrases here, and once for all by an agent.
-        self.reading += reading * self.candidates.len() as u32;
-        self.heard += sound.len() as u64;
-        self.read += spans.iter().map(|span| span.len()).sum::<u64>();
         Ok(())
     }
 
-    fn report(self, skipped: usize, fit: bool) -> Report {
-        let candidates = self.candidates.len().max(1) as f64;
+    /// What is said in each utterance, to explain an error.
+    fn read(&mut self, spans: &[Span], sound: &[f32]) -> Result<Vec<String>, Failure> {
+        let text = |span: &Span| -> Result<String, Failure> {
+            let heard = self.recognizer.recognize(slice(sound, *span), &CancelToken::never());
+            Ok(heard.map_err(anyhow::Error::from)?.best.text)
+        };
+        spans.iter().map(text).collect()
+    }
+
+    fn report(self, skipped: usize, args: &Args) -> Report {
         let seconds = |samples: u64| samples as f64 / f64::from(SAMPLE_RATE_HZ);
-        let reading = 100.0 * self.reading.as_secs_f64() / candidates;
-        let observed: Vec<Observed> =
-            self.candidates.iter().flat_map(|one| one.observed.clone()).collect();
+        let reading = 100.0 * self.reading.as_secs_f64();
         let phrases: Vec<WakeScores> =
             self.candidates.iter().map(|one| WakeScores::new(&one.phrase, &one.trials)).collect();
         let calls = phrases.iter().map(|one| one.calls.n).sum();
@@ -236,8 +282,50 @@ impl Bench {
             read_h: seconds(self.read) / 3600.0,
             reading_percent: reading / seconds(self.heard).max(1.0),
             reading_percent_of_speech: reading / seconds(self.read).max(1.0),
-            fitted: fit.then(|| SHIPPED_CALL.refitted(&observed)),
+            fit: args.fit.then(|| Fit::of(self.observations, args.bound)),
             phrases,
+        }
+    }
+}
+
+impl Fit {
+    fn of(evidence: Vec<Observation>, bound: f32) -> Self {
+        let fitted = |keep: &dyn Fn(&Observation) -> bool| {
+            let kept = evidence.iter().filter(|one| keep(one));
+            let observed: Vec<Observed> =
+                kept.filter_map(|one| Some(one.evidence?.observed(one.called))).collect();
+            SHIPPED_CALL.refitted(&observed).doubting(FALSE_WAKE_COST)
+        };
+        let mut held_out = HeldOut::default();
+        for fold in 0..FOLDS {
+            let trust = fitted(&|one| one.fold() != fold);
+            let others = evidence.iter().filter(|one| one.fold() == fold);
+            others.for_each(|one| held_out.count(one, &trust, bound));
+        }
+        Self { fitted: fitted(&|_| true), held_out, evidence }
+    }
+}
+
+impl Observation {
+    /// Which part of the speakers its own is in; a recording without one has a speaker of its own.
+    fn fold(&self) -> usize {
+        let name = if self.speaker.is_empty() { &self.path } else { &self.speaker };
+        // FNV-1a: the same on every machine.
+        let mixed = name.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |mixed, byte| {
+            (mixed ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+        });
+        (mixed % FOLDS as u64) as usize
+    }
+}
+
+impl HeldOut {
+    fn count(&mut self, one: &Observation, trust: &Trust<CALL>, bound: f32) {
+        let wakes = one.evidence.is_some_and(|evidence| evidence.probability(trust) >= bound);
+        self.calls += u32::from(one.called);
+        self.false_wakes += u32::from(wakes && !one.called);
+        if one.called && !wakes {
+            self.missed += 1;
+            *self.missed_by_condition.entry(one.condition.clone()).or_default() += 1;
         }
     }
 }
@@ -313,12 +401,21 @@ impl fmt::Display for Report {
         )?;
         write!(
             f,
-            "reading for a phrase: {:.2} % of a processor, {:.2} % while somebody speaks",
+            "reading for the phrases: {:.2} % of a processor, {:.2} % while somebody speaks",
             self.reading_percent, self.reading_percent_of_speech
         )?;
-        if let Some(fitted) = &self.fitted {
+        if let Some(Fit { fitted, held_out, .. }) = &self.fit {
             let fitted = serde_json::to_string(fitted).map_err(|_| fmt::Error)?;
-            write!(f, "\nfitted: {fitted}")?;
+            let HeldOut { calls, missed, false_wakes, missed_by_condition } = held_out;
+            let rate = 100.0 * f64::from(*missed) / f64::from(*calls).max(1.0);
+            write!(
+                f,
+                "\nfitted: {fitted}; of speakers that it was not fitted to, {missed} of {calls}"
+            )?;
+            write!(f, " calls missed ({rate:.1} %), {false_wakes} false wakes")?;
+            for (condition, missed) in missed_by_condition {
+                write!(f, "\n  missed in {condition}: {missed}")?;
+            }
         }
         Ok(())
     }

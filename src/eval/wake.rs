@@ -8,7 +8,7 @@ use serde::Serialize;
 #[derive(Clone, Debug, PartialEq)]
 pub struct Trial {
     pub path: String,
-    /// The first words of each utterance, as free decoding wrote them.
+    /// What is said in each utterance, as free decoding writes it; of errors only.
     pub heard: Vec<String>,
     /// The likeliest call among those that were looked at to the end.
     pub probability: Option<f32>,

@@ -1,9 +1,10 @@
 //! Is somebody calling the agent? Wake phrases given as text, heard by the recogniser.
 //!
-//! An utterance calls when it begins with a phrase. Two things speak for that: how near the first
-//! words that free decoding wrote sound to the phrase, and how much less likely the phrase is than
-//! those words, given the sound. One [`Trust`] makes a probability of both, so that a bound on it
-//! means the same for every phrase.
+//! An utterance is heard in windows that overlap, since a phrase may follow what others say. In each
+//! the recogniser tells how likely it is that what is said begins with the phrase. That is held against
+//! how usual such a beginning is where nothing is heard: together they say how much likelier the sound
+//! is if the phrase was said. One [`Trust`] makes a probability of both, so that a bound on it means the
+//! same for every phrase.
 
 use std::sync::Arc;
 
@@ -12,25 +13,30 @@ use serde::Serialize;
 use super::confidence::{CALL, Observed, SHIPPED_CALL, Trust};
 use super::sound::{Phone, Sounds, Unsounded, distance};
 use super::words::normal;
-use crate::asr::{
-    AsrError, BeamOptions, Edge, Language, Listening, Place, Recognizer, Spellings, WordId,
-};
+use crate::asr::{AsrError, Beginnings, Edge, Language, Place, Recognizer, WordId};
 use crate::cancel::CancelToken;
 use crate::units::SAMPLE_RATE_HZ;
 
 /// Fewest sounds of a phrase: what is shorter is a part of too many words.
 const LEAST_PHONES: usize = 4;
-/// Of an utterance so much is listened to, in milliseconds: a slow speaker's time for a long phrase,
-/// and what stands before it. Keeps what talk costs that is not for the agent small.
-const HEAD_MS: u32 = 2_600;
-/// The same in samples.
-pub const HEAD_LEN: usize = (SAMPLE_RATE_HZ * HEAD_MS / 1000) as usize;
+/// A window holds a phrase of [`WINDOW_PHONES`] sounds said slowly, and what may stand before it; one
+/// with more sounds gets so much more for each, in milliseconds.
+const WINDOW_MS: usize = 1_400;
+const WINDOW_PHONES: usize = 10;
+const PHONE_MS: usize = 100;
+/// From one window to the next: the recogniser passes over a quarter of a second before a phrase.
+const HOP_MS: usize = 250;
+/// Nobody says a phrase in less.
+const LEAST_MS: usize = 300;
 /// Where the signs of evidence are 0.
-const USUAL_DISTANCE: f32 = 0.3;
-const USUAL_FIT: f32 = -0.4;
-const USUAL_PHONES: f32 = 7.0;
-/// A fit below is as bad as any.
-const WORST_FIT: f32 = -3.0;
+const USUAL_HEARD: f32 = -5.0;
+const USUAL_EXPECTED: f32 = -13.0;
+/// What is less likely is as unlikely as anything: beyond, a logarithm tells how long a text is.
+const LEAST: f32 = -20.0;
+
+const fn samples(ms: usize) -> usize {
+    ms * SAMPLE_RATE_HZ as usize / 1000
+}
 
 /// Why a phrase cannot be called by.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -55,23 +61,22 @@ struct Phrase {
 /// What speaks for a call.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct CallEvidence {
-    /// How far what was heard is from the phrase, in whole sounds for each of the phrase's.
-    pub distance: f32,
-    /// How much likelier the sound makes the phrase than what was heard, in nats for each sound;
-    /// rarely above 0.
-    pub fit: f32,
-    /// Sounds of the phrase.
-    pub phones: u32,
+    /// Natural logarithm of the probability that what is said begins with the phrase; at
+    /// least -20.
+    pub heard: f32,
+    /// The same where nothing is heard.
+    pub expected: f32,
 }
 
 impl CallEvidence {
     /// As a [`Trust`] takes it, more being better.
     fn signs(&self) -> [f32; CALL - 2] {
-        [
-            USUAL_DISTANCE - self.distance,
-            self.fit.max(WORST_FIT) - USUAL_FIT,
-            (self.phones as f32 / USUAL_PHONES).ln(),
-        ]
+        [self.heard - USUAL_HEARD, USUAL_EXPECTED - self.expected]
+    }
+
+    /// Probability that the phrase was said.
+    pub fn probability(&self, trust: &Trust<CALL>) -> f32 {
+        trust.fits(&self.signs())
     }
 
     /// As an example for a fit.
@@ -85,6 +90,8 @@ impl CallEvidence {
 pub struct Call {
     /// Which of the phrases.
     pub phrase: usize,
+    /// The sample of the utterance at which the window begins that is most like it.
+    pub start: usize,
     /// Probability that it was said.
     pub probability: f32,
     pub evidence: CallEvidence,
@@ -94,9 +101,17 @@ pub struct Call {
 pub struct Calling {
     phrases: Vec<Phrase>,
     sounds: Arc<Sounds>,
-    language: CallLanguage,
-    spellings: Spellings,
+    /// Samples of a window.
+    window: usize,
+    /// Once a recogniser was asked.
+    asked: Option<Asked>,
     trust: Trust<CALL>,
+}
+
+/// What a recogniser is asked about all phrases.
+struct Asked {
+    beginnings: Beginnings,
+    expected: Vec<f32>,
 }
 
 impl Calling {
@@ -114,9 +129,10 @@ impl Calling {
             }
         };
         let phrases: Vec<Phrase> = phrases.iter().map(read).collect::<Result<_, _>>()?;
-        let language = CallLanguage::new(phrases.iter().map(|phrase| phrase.text.as_str()));
-        let spellings = Spellings::default();
-        Ok(Self { phrases, sounds, language, spellings, trust: SHIPPED_CALL })
+        let longest = phrases.iter().map(|phrase| phrase.phones.len()).max().unwrap_or(0);
+        let more = longest.saturating_sub(WINDOW_PHONES) * PHONE_MS;
+        let window = samples(WINDOW_MS + more);
+        Ok(Self { phrases, sounds, window, asked: None, trust: SHIPPED_CALL })
     }
 
     /// A phrase in normal spelling.
@@ -124,9 +140,15 @@ impl Calling {
         &self.phrases[index].text
     }
 
-    /// How much `sound`, an utterance from its beginning, is like a call by one of the phrases that
-    /// `wanted` takes; only calls at least as probable as `bound` are looked at to the end. `None`
-    /// where there is none. Looks at no more than [`HEAD_LEN`] samples.
+    /// Of `len` samples of an utterance so many from its beginning need not be heard again when it goes
+    /// on: every window that begins in them was whole.
+    pub fn settled(&self, len: usize) -> usize {
+        let hop = samples(HOP_MS);
+        len.checked_sub(self.window).map_or(0, |rest| (rest / hop + 1) * hop)
+    }
+
+    /// The likeliest call in `sound`, an utterance or the rest of one, by one of the phrases that
+    /// `wanted` takes; `None` where none is as probable as `bound`.
     ///
     /// # Errors
     /// Those of the recogniser, being cancelled included.
@@ -138,65 +160,68 @@ impl Calling {
         wanted: impl Fn(usize) -> bool,
         cancel: &CancelToken,
     ) -> Result<Option<Call>, AsrError> {
-        let head = Self::head(sound);
-        let text = Self::read(recognizer, head, cancel)?;
-        self.judge(recognizer, head, &text, bound, wanted, cancel)
+        let calls = self.survey(recognizer, sound, bound, wanted, cancel)?;
+        let likelier = |a: &Call, b: &Call| a.probability.total_cmp(&b.probability);
+        Ok(calls.into_iter().flatten().max_by(likelier))
     }
 
-    /// The part of an utterance that is looked at.
-    pub fn head(sound: &[f32]) -> &[f32] {
-        &sound[..sound.len().min(HEAD_LEN)]
-    }
-
-    /// First step of [`Calling::hear`]: the words of an utterance's head.
-    pub fn read(
-        recognizer: &mut Recognizer,
-        head: &[f32],
-        cancel: &CancelToken,
-    ) -> Result<String, AsrError> {
-        Ok(recognizer.recognize(head, cancel)?.best.text)
-    }
-
-    /// Second step: whether they, and the sound of the head, are a call.
-    pub fn judge(
+    /// As [`Calling::hear`], the likeliest call by each of the phrases.
+    ///
+    /// # Errors
+    /// Those of the recogniser, being cancelled included.
+    pub fn survey(
         &mut self,
         recognizer: &mut Recognizer,
-        head: &[f32],
-        heard: &str,
+        sound: &[f32],
         bound: f32,
         wanted: impl Fn(usize) -> bool,
         cancel: &CancelToken,
-    ) -> Result<Option<Call>, AsrError> {
-        let mut best: Option<Call> = None;
-        for (phrase, Phrase { phones, .. }) in self.phrases.iter().enumerate() {
-            if !wanted(phrase) {
-                continue;
-            }
-            let distance = self.beginning(phrase, heard).distance;
-            // Nothing can fit better than what was heard as it is.
-            let evidence = CallEvidence { distance, fit: 0.0, phones: phones.len() as u32 };
-            let probability = self.trust.fits(&evidence.signs());
-            if best.as_ref().is_none_or(|best| best.probability < probability) {
-                best = Some(Call { phrase, probability, evidence });
+    ) -> Result<Vec<Option<Call>>, AsrError> {
+        let mut likeliest: Vec<Option<Call>> = vec![None; self.phrases.len()];
+        let starts = (0..sound.len()).step_by(samples(HOP_MS));
+        for start in
+            starts.take_while(|start| *start == 0 || start + samples(LEAST_MS) <= sound.len())
+        {
+            let window = &sound[start..(start + self.window).min(sound.len())];
+            for mut call in self.judge(recognizer, window, bound, &wanted, cancel)? {
+                call.start = start;
+                let best = &mut likeliest[call.phrase];
+                if best.as_ref().is_none_or(|best| best.probability < call.probability) {
+                    *best = Some(call);
+                }
             }
         }
-        let Some(mut call) = best.filter(|call| call.probability >= bound) else {
-            return Ok(None);
+        Ok(likeliest)
+    }
+
+    /// The calls with which a window begins.
+    fn judge(
+        &mut self,
+        recognizer: &mut Recognizer,
+        window: &[f32],
+        bound: f32,
+        wanted: &impl Fn(usize) -> bool,
+        cancel: &CancelToken,
+    ) -> Result<Vec<Call>, AsrError> {
+        let cross = recognizer.encode(window, cancel)?;
+        let asked = match &self.asked {
+            Some(known) => known,
+            None => {
+                let texts = self.phrases.iter().map(|phrase| phrase.text.as_str());
+                let beginnings = recognizer.beginnings(texts);
+                let expected = recognizer.expects(&beginnings)?;
+                self.asked.insert(Asked { beginnings, expected })
+            }
         };
-        let listening = Listening {
-            language: &mut self.language,
-            start: CallLanguage::START,
-            spellings: &mut self.spellings,
-            options: BeamOptions::default(),
-        };
-        let searched = recognizer.listen(head, Some(listening), cancel)?;
-        let said = &self.phrases[call.phrase];
-        let fits = searched.paths.iter().filter(|path| begins_with(&path.text, &said.text));
-        let likeliest = fits.map(|path| path.log_prob).fold(f32::NEG_INFINITY, f32::max);
-        let fit = (likeliest - searched.best.log_prob) / said.phones.len() as f32;
-        call.evidence.fit = fit.clamp(WORST_FIT, 0.0);
-        call.probability = self.trust.fits(&call.evidence.signs());
-        Ok((call.probability >= bound).then_some(call))
+        let heard = recognizer.begins(&cross, &asked.beginnings)?;
+        let calls =
+            heard.iter().zip(&asked.expected).enumerate().map(|(phrase, (heard, expected))| {
+                let evidence =
+                    CallEvidence { heard: heard.max(LEAST), expected: expected.max(LEAST) };
+                let probability = evidence.probability(&self.trust);
+                Call { phrase, start: 0, probability, evidence }
+            });
+        Ok(calls.filter(|call| wanted(call.phrase) && call.probability >= bound).collect())
     }
 
     /// Which first words of `heard` are most like a phrase.
@@ -225,84 +250,6 @@ pub struct Beginning {
     pub distance: f32,
     /// Bytes of the text that it takes; 0 where nothing in it is like the phrase.
     pub end: usize,
-}
-
-fn begins_with(text: &str, phrase: &str) -> bool {
-    text.strip_prefix(phrase).is_some_and(|rest| rest.is_empty() || rest.starts_with(' '))
-}
-
-/// One of the phrases, and then any words or none.
-struct CallLanguage {
-    words: Vec<String>,
-    places: Vec<Vec<Edge>>,
-}
-
-impl CallLanguage {
-    /// Behind a phrase.
-    const BEHIND: Place = 0;
-    const START: Place = 1;
-
-    /// `phrases` in normal spelling. Of two that begin alike the shorter is enough.
-    fn new<'p>(phrases: impl Iterator<Item = &'p str>) -> Self {
-        let mut language = Self { words: Vec::new(), places: vec![Vec::new(), Vec::new()] };
-        let mut phrases: Vec<&str> = phrases.collect();
-        phrases.sort_by_key(|phrase| phrase.len());
-        for phrase in phrases {
-            language.add(phrase);
-        }
-        language
-    }
-
-    fn add(&mut self, phrase: &str) {
-        let mut at = Self::START;
-        let mut words = phrase.split(' ').peekable();
-        while let Some(word) = words.next() {
-            let word = self.word_id(word);
-            let known = self.places[at as usize].iter().find(|edge| edge.word == word);
-            let to = match known {
-                Some(edge) if edge.to == Self::BEHIND => return,
-                Some(edge) => edge.to,
-                None => {
-                    let to = if words.peek().is_some() {
-                        self.places.push(Vec::new());
-                        self.places.len() as Place - 1
-                    } else {
-                        Self::BEHIND
-                    };
-                    self.places[at as usize].push(Edge { word, to, cost: 0.0 });
-                    to
-                }
-            };
-            at = to;
-        }
-    }
-
-    fn word_id(&mut self, word: &str) -> WordId {
-        let known = self.words.iter().position(|known| known == word);
-        let id = known.unwrap_or_else(|| {
-            self.words.push(word.to_owned());
-            self.words.len() - 1
-        });
-        id as WordId
-    }
-}
-
-impl Language for CallLanguage {
-    fn edges(&mut self, place: Place) -> &[Edge] {
-        &self.places[place as usize]
-    }
-
-    fn word(&self, word: WordId) -> &str {
-        &self.words[word as usize]
-    }
-
-    fn ends(&mut self, place: Place) -> Option<f32> {
-        (place == Self::BEHIND).then_some(0.0)
-    }
-
-    fn open(&mut self, place: Place) -> Option<Place> {
-        (place == Self::BEHIND).then_some(Self::BEHIND)
-    }
 }
 
 /// Words that were heard, and behind them another language.
@@ -397,6 +344,36 @@ mod tests {
         }
     }
 
+    /// "turn left" or "stop".
+    struct Turns;
+
+    impl Language for Turns {
+        fn edges(&mut self, place: Place) -> &[Edge] {
+            const EDGES: [Edge; 3] = [
+                Edge { word: 0, to: 1, cost: 0.0 },
+                Edge { word: 1, to: 2, cost: 0.0 },
+                Edge { word: 2, to: 2, cost: 0.0 },
+            ];
+            match place {
+                0 => &EDGES[..2],
+                1 => &EDGES[2..],
+                _ => &[],
+            }
+        }
+
+        fn word(&self, word: WordId) -> &str {
+            ["turn", "stop", "left"][word as usize]
+        }
+
+        fn ends(&mut self, place: Place) -> Option<f32> {
+            (place == 2).then_some(0.0)
+        }
+
+        fn open(&mut self, _: Place) -> Option<Place> {
+            None
+        }
+    }
+
     fn sentences(language: &mut dyn Language, place: Place, words: usize) -> Vec<String> {
         let mut all = Vec::new();
         if language.ends(place).is_some() {
@@ -414,28 +391,28 @@ mod tests {
     }
 
     #[test]
-    fn the_language_is_the_phrases_and_what_follows_them() {
-        let phrases = ["hey garden", "garden", "hey shed", "garden please"];
-        let mut language = CallLanguage::new(phrases.into_iter());
-        let said = sentences(&mut language, CallLanguage::START, 4);
-        assert_eq!(said, ["garden", "hey garden", "hey shed"]);
-        assert_eq!(language.open(CallLanguage::BEHIND), Some(CallLanguage::BEHIND));
-        assert_eq!(language.open(CallLanguage::START), None);
-    }
-
-    #[test]
     fn another_language_follows_what_was_heard() {
-        let mut inner = CallLanguage::new(["turn left", "stop"].into_iter());
-        let mut behind = Behind::new("a carton", &mut inner, CallLanguage::START);
+        let mut behind = Behind::new("a carton", &mut Turns, 0);
         let said = sentences(&mut behind, Behind::START, 4);
         assert_eq!(said, ["a carton stop", "a carton turn left"]);
     }
 
     #[test]
     fn better_evidence_makes_a_call_more_probable() {
-        let base = CallEvidence { distance: 0.3, fit: -0.5, phones: 7 };
-        let probability = |evidence: CallEvidence| SHIPPED_CALL.fits(&evidence.signs());
-        assert!(probability(CallEvidence { distance: 0.1, ..base }) > probability(base));
-        assert!(probability(CallEvidence { fit: 0.0, ..base }) > probability(base));
+        let base = CallEvidence { heard: -5.0, expected: -12.0 };
+        for better in
+            [CallEvidence { heard: -1.0, ..base }, CallEvidence { expected: -16.0, ..base }]
+        {
+            assert!(better.probability(&SHIPPED_CALL) > base.probability(&SHIPPED_CALL));
+        }
+    }
+
+    #[test]
+    fn windows_that_were_whole_are_heard_once() {
+        let calling = calling(&["hey garden"]).unwrap();
+        let hop = samples(HOP_MS);
+        for (len, settled) in [(0, 0), (1_300, 0), (1_400, 1), (1_649, 1), (1_650, 2), (2_500, 5)] {
+            assert_eq!(calling.settled(samples(len)), settled * hop, "{len} ms");
+        }
     }
 }

@@ -27,11 +27,14 @@ pub const SEARCH: usize = COMMON + 3;
 pub const SOUND: usize = COMMON + 1;
 
 /// Parameters for whether the agent was called: its signs are those of a `CallEvidence`.
-pub const CALL: usize = COMMON + 3;
+pub const CALL: usize = COMMON + 2;
 
-/// What ships for calls: slopes chosen by hand, the offset so that few calls are missed and nothing
-/// else wakes (docs/wake.md). Nothing competes with a call, so the worth of a lead is none.
-pub const SHIPPED_CALL: Trust<CALL> = Trust([1.4, 0.0, 8.0, 4.0, 1.0]);
+/// What ships for calls: fitted to what `mynah eval-wake --fit` collects (docs/wake.md). Nothing
+/// competes with a call, so the worth of a lead is none.
+pub const SHIPPED_CALL: Trust<CALL> = Trust([-0.33, 0.0, 0.99, 0.76]);
+
+/// As many calls may be missed for one false wake, which disturbs people who want nothing.
+pub const FALSE_WAKE_COST: f32 = 5.0;
 
 /// A call this probable wakes the agent, unless its files or a calibration say otherwise.
 pub const WAKE_BOUND: f32 = 0.5;
@@ -131,6 +134,13 @@ impl<const P: usize> Trust<P> {
     /// The same with next to nothing believed before: how numbers that ship are looked for.
     pub fn refitted(&self, observed: &[Observed]) -> Self {
         self.drawn(observed, HARDLY)
+    }
+
+    /// With odds that are lower by a factor: where to believe wrongly is as many times worse than to
+    /// doubt wrongly, a probability of one half is then where both cost the same.
+    pub fn doubting(mut self, factor: f32) -> Self {
+        self.0[0] -= factor.ln();
+        self
     }
 
     fn drawn(&self, observed: &[Observed], tightness: f64) -> Self {

@@ -35,9 +35,11 @@ mod words;
 pub use crate::config::diagnostic::Source;
 pub use align::{Aligned, Aligner, Evidence};
 pub use automaton::{Automaton, Said, Stop, Talk};
-pub use calling::{Beginning, Behind, Call, CallError, CallEvidence, Calling, HEAD_LEN};
+pub use calling::{Beginning, Behind, Call, CallError, CallEvidence, Calling};
 pub use classify::{ClassifyError, Example, IntentModel, SentenceEncoder, Training};
-pub use confidence::{CALL, Calibration, Observed, SEARCH, SHIPPED_CALL, SOUND, Trust, WAKE_BOUND};
+pub use confidence::{
+    CALL, Calibration, FALSE_WAKE_COST, Observed, SEARCH, SHIPPED_CALL, SOUND, Trust, WAKE_BOUND,
+};
 pub use decision::{Decision, SearchEvidence, Searched, decide, searched};
 pub use draft::{Context, Mark};
 pub use examples::{Examples, Likeness, Origin, ToldSlot};

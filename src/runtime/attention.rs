@@ -1,8 +1,8 @@
 //! Whether what is said is for the agent: always, after it was called, or while somebody presses.
 //!
 //! Asleep, the agent acts on nothing it hears. By a phrase it wakes when two stages agree: a small
-//! network that heard the phrase in the utterance (`hear/wake`), and the recogniser, in whose words
-//! the utterance begins with it (`nlu/calling.rs`). Where no network knows a phrase the recogniser
+//! network that heard the phrase in the utterance (`hear/wake`), and the recogniser, which finds it there
+//! (`nlu/calling.rs`). Where no network knows a phrase the recogniser
 //! decides alone. What follows the phrase in the same breath is a request like any other.
 
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use crate::cancel::CancelToken;
 use crate::hear::HearError;
 use crate::hear::wake::{Spotter, WakeModel};
 use crate::models::ModelStore;
-use crate::nlu::{Call, CallError, Calling, HEAD_LEN, Pronounce, Sounds, normal};
+use crate::nlu::{Call, CallError, Calling, Pronounce, Sounds, normal};
 use crate::turn::Press;
 use crate::units::{SamplePos, Span};
 
@@ -45,10 +45,10 @@ pub struct Attention {
     state: State,
     /// Somebody speaks now.
     in_speech: bool,
-    /// The utterance at hand began with this call.
-    call: Option<Call>,
-    /// Enough of the utterance at hand was heard to know that it is no call.
-    is_no_call: bool,
+    /// The utterance at hand holds this call, which begins there.
+    call: Option<(Call, SamplePos)>,
+    /// No call begins in the utterance at hand before that.
+    no_call_before: SamplePos,
 }
 
 /// What the first stage knows of a phrase.
@@ -97,7 +97,7 @@ impl Attention {
             state,
             in_speech: false,
             call: None,
-            is_no_call: false,
+            no_call_before: SamplePos(0),
         })
     }
 
@@ -117,9 +117,9 @@ impl Attention {
         self.state == State::Always
     }
 
-    /// The call that the utterance at hand began with.
-    pub fn call(&self) -> Option<&Call> {
-        self.call.as_ref()
+    /// The call in the utterance at hand, and where it begins: what stands before is not for us.
+    pub fn call(&self) -> Option<(&Call, SamplePos)> {
+        self.call.as_ref().map(|(call, at)| (call, *at))
     }
 
     pub fn calling(&self) -> &Calling {
@@ -127,7 +127,7 @@ impl Attention {
     }
 
     pub fn speech_started(&mut self) {
-        (self.in_speech, self.call, self.is_no_call) = (true, None, false);
+        (self.in_speech, self.call, self.no_call_before) = (true, None, SamplePos(0));
     }
 
     /// The utterance is over at `at`, and with it what the agent stayed awake for.
@@ -141,8 +141,8 @@ impl Attention {
         let known = self.phrases.iter_mut().enumerate().filter(|(_, known)| known.model.is_some());
         let (phrase, known) = known.into_iter().nth(model)?;
         known.spotted = Some((at, probability));
-        // The utterance may have been given up for want of it.
-        self.is_no_call = false;
+        // The utterance was perhaps heard without asking for this phrase.
+        self.no_call_before = SamplePos(0);
         Some(self.calling.phrase(phrase))
     }
 
@@ -158,7 +158,7 @@ impl Attention {
         span: Span,
         cancel: &CancelToken,
     ) -> Result<Option<Called>, AsrError> {
-        if self.is_awake() || self.mode != ListeningMode::Wake || self.is_no_call {
+        if self.is_awake() || self.mode != ListeningMode::Wake {
             return Ok(None);
         }
         let spotted = |known: &Known| known.spotted.filter(|(at, _)| *at >= span.start);
@@ -170,11 +170,11 @@ impl Attention {
         if !wanted.contains(&true) {
             return Ok(None);
         }
-        let head = span.start + HEAD_LEN as u64;
-        let sound = memory.slice(Span::new(span.start, span.end.min(head)));
+        let start = span.start.max(self.no_call_before);
+        let sound = memory.slice(Span::new(start, span.end.max(start)));
         let wanted = |phrase: usize| wanted[phrase];
         let Some(call) = self.calling.hear(recognizer, &sound, self.bound, wanted, cancel)? else {
-            self.is_no_call = span.end >= head;
+            self.no_call_before = start + self.calling.settled(sound.len()) as u64;
             return Ok(None);
         };
         let called = Called {
@@ -182,7 +182,8 @@ impl Attention {
             spotted: spotted(&self.phrases[call.phrase]).map(|(_, probability)| probability),
             verified: call.probability,
         };
-        self.call = Some(call);
+        let at = start + call.start as u64;
+        self.call = Some((call, at));
         self.state = State::Until(span.end + self.follow_up);
         Ok(Some(called))
     }

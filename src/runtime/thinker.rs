@@ -245,7 +245,7 @@ impl<'m> Thinker<'m> {
         let Self { engines, expectations, conversation, attention, link, .. } = self;
         let Engines { recognizer, smart_turn, .. } = &mut **engines;
         let (summary, understood) = smart_turn.summarise_beside(&sound, || {
-            understand(recognizer, expectations, conversation, attention, &sound, &token)
+            understand(recognizer, expectations, conversation, attention, (span, &sound), &token)
         });
         // What fails here comes back at the end of the utterance, where failure is reported.
         let Some(understood) = understood.ok().flatten() else {
@@ -272,8 +272,9 @@ impl<'m> Thinker<'m> {
         let sound = self.memory.slice(span);
         let Self { engines, expectations, conversation, attention, .. } = self;
         let recognizer = &mut engines.recognizer;
+        let sound = (span, &sound[..]);
         let understood =
-            understand(recognizer, expectations, conversation, attention, &sound, cancel)?;
+            understand(recognizer, expectations, conversation, attention, sound, cancel)?;
         Ok(understood.map(|understood| Utterance { span, understood }))
     }
 
@@ -607,18 +608,21 @@ impl<'m> Thinker<'m> {
     }
 }
 
-/// What `sound` means here, behind what the agent was called by where it was; `None` when that is all.
+/// What the sound of a span means here, behind what the agent was called by where it was; `None` when
+/// that is all.
 fn understand(
     recognizer: &mut Recognizer,
     expectations: &mut Expectations,
     conversation: &Conversation,
     attention: &Attention,
-    sound: &[f32],
+    (span, sound): (Span, &[f32]),
     cancel: &CancelToken,
 ) -> Result<Option<Understood>, AsrError> {
     match attention.call() {
         None => expectations.understand(conversation, recognizer, sound, cancel).map(Some),
-        Some(call) => {
+        Some((call, at)) => {
+            let before = at.since(span.start) as usize;
+            let sound = &sound[before.min(sound.len())..];
             let behind = (attention.calling(), call);
             expectations.understand_behind(conversation, recognizer, sound, behind, cancel)
         }
