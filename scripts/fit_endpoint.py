@@ -38,7 +38,7 @@ LONG_WAIT_COST = 16
 FRAME_MS = 20
 PARTS = 5
 FIXED_MS = range(200, 1500, 100)
-COSTS_MS = [2_000, 4_000, 8_000, 12_000, 16_000, 20_000, 30_000, 40_000, 60_000]
+COSTS_MS = [4_000, 8_000, 16_000, 20_000, 30_000, 40_000, 60_000]
 
 
 class Pause(NamedTuple):
@@ -91,14 +91,14 @@ def signs(pause):
 
 
 def read(path):
-    """(speaker, pauses, true end) of each recording whose end is known. The last pause is the one
-    that nothing follows, be it a soft ending heard early."""
+    """(speaker, pauses, true end) of each recording. The last pause is the one that nothing follows,
+    be it a soft ending heard early; where no end is marked, the voice ends with it."""
     talks = []
     for line in path.read_text(encoding="utf-8").splitlines():
         row = json.loads(line)
         end, pauses = row["speech_end_ms"], []
         if end is None:
-            continue
+            end = row["pauses"][-1]["last_speech_ms"] if row["pauses"] else 0
         for pause in row["pauses"]:
             last = pause["last_speech_ms"]
             goes_on = pause["goes_on_ms"] if last < end - TOLERANCE_MS else None

@@ -70,7 +70,7 @@ impl Default for EndpointSettings {
             hangover_min_ms: 260,
             hangover_ms: 400,
             hangover_max_ms: 1400,
-            cut_in_cost_ms: 20_000,
+            cut_in_cost_ms: 30_000,
             bearable_ms: 700,
             others_ms: 500,
             max_utterance_ms: 15_000,
