@@ -229,7 +229,7 @@ def main():
     parser.add_argument("pauses", nargs="+", type=Path, metavar="PAUSES.jsonl")
     parser.add_argument("-o", "--out", type=Path, required=True)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--least", type=int, default=260, help="endpoint.hangover_min_ms")
+    parser.add_argument("--least", type=int, default=240, help="endpoint.hangover_min_ms")
     parser.add_argument("--most", type=int, default=1400, help="endpoint.hangover_max_ms")
     parser.add_argument("--bearable", type=int, default=700, help="endpoint.bearable_ms")
     args = parser.parse_args()

@@ -392,7 +392,8 @@ mod tests {
 
     #[test]
     fn another_language_follows_what_was_heard() {
-        let mut behind = Behind::new("a carton", &mut Turns, 0);
+        let mut turns = Turns;
+        let mut behind = Behind::new("a carton", &mut turns, 0);
         let said = sentences(&mut behind, Behind::START, 4);
         assert_eq!(said, ["a carton stop", "a carton turn left"]);
     }

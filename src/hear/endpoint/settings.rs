@@ -67,7 +67,7 @@ impl Default for EndpointSettings {
             pre_roll_ms: 300,
             tail_ms: 200,
             pause_ms: 200,
-            hangover_min_ms: 260,
+            hangover_min_ms: 240,
             hangover_ms: 400,
             hangover_max_ms: 1400,
             cut_in_cost_ms: 30_000,
