@@ -319,6 +319,7 @@ fn the_hangover_follows_a_fresh_view() {
     let settings = |cut_in_cost_ms| EndpointSettings {
         hangover_ms: 80,
         hangover_max_ms: 1_400,
+        max_utterance_ms: 15_000,
         cut_in_cost_ms,
         ..small()
     };
