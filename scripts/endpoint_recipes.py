@@ -22,6 +22,7 @@ stands in the recipe, so that `mynah eval` makes the same sound everywhere.
 import argparse
 import csv
 import json
+import os
 import random
 import subprocess
 import sys
@@ -156,7 +157,6 @@ def rows(path):
 
 def named(data, row, out):
     """The recording, named from the recipe's folder."""
-    import os
     return os.path.relpath(data.parent / row["path"], out.parent)
 
 
@@ -223,7 +223,6 @@ class Noises:
 
     def draw(self, draw, begin=0, snr_db=None):
         """Columns of NOISE, empty without noises: from sample `begin` of the copy on."""
-        import os
         if not self.noises:
             return [""] * len(NOISE)
         noise, length = draw.choice(self.noises)

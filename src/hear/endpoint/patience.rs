@@ -9,7 +9,7 @@
 //! ```
 //!
 //! where `summary` is what [smart-turn's network](crate::hear::SmartTurn) makes of the sound,
-//!//!
+//!
 //! How long pauses last after which it does go on is known from recordings: `S(t)` of them are longer
 //! than `t`. So taking the turn after `t` of silence costs, on average and but for a factor,
 //!
