@@ -26,7 +26,7 @@ demo:
 
 test:
 	@scripts/setup.sh test
-	@$$(scripts/python.sh) -m unittest discover --buffer --start-directory scripts/tests
+	@$$($$(scripts/python.sh) models/convert --python) -m unittest discover --buffer --start-directory scripts/tests
 	@$(call first_build,debug,test)
 	$(CARGO) test --locked $(ARGS)
 	@scripts/arm.sh

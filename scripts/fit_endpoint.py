@@ -2,13 +2,15 @@
 """Fits how long an agent waits in a pause (src/hear/endpoint/patience.rs) to recordings.
 
     mynah eval AGENT DATA.tsv [--mix RECIPE.tsv] --pauses plain.jsonl
-    scripts/fit_endpoint.py plain.jsonl hesitating.jsonl … -o src/hear/endpoint/patience.toml
+    $(python3 models/convert --python) scripts/fit_endpoint.py plain.jsonl hesitating.jsonl … \\
+            -o src/hear/endpoint/patience.toml
 
 A logistic regression of "speech goes on" on completeness, confidence, slots ahead, the closing of
 the voice and what smart-turn's network makes of the sound, over all pauses up to the true end, and how
-long those last that end. Prints, for fixed hangovers and for a range of costs, how often each
-set is cut and how long it waits (median, 95th percentile, mean), every speaker's pauses judged by a
-fit to the others' (in five parts, drawn with --seed). Takes some minutes.
+long those last that end. Prints, for fixed hangovers and for a range of costs, how often talks of each
+set are cut, how many of the pauses inside the voice are taken for ends, and how long is waited at the
+end (median, 95th percentile, mean), every speaker's pauses judged by a fit to the others' (in five
+parts, drawn with --seed). Takes some seconds, with the numpy of the converters' environment.
 """
 
 import argparse
@@ -16,9 +18,10 @@ import json
 import math
 import random
 import sys
-from operator import mul
 from pathlib import Path
 from typing import NamedTuple
+
+import numpy as np
 
 KINDS = ["complete", "may_continue", "cannot_end"]
 SIGNS = ["confidence", "slots_ahead", "last_db", "late_db"]
@@ -36,39 +39,43 @@ RIDGE, SOUND_RIDGE = 0.1, 100.0
 SHARES = 20
 LONG_WAIT_COST = 16
 FRAME_MS = 20
+# Silence is counted in the detector's windows, and a pause shows after so much of it.
+WINDOW_MS, PAUSE_MS = 32, 200
 PARTS = 5
 FIXED_MS = range(200, 1500, 100)
-COSTS_MS = [4_000, 8_000, 16_000, 20_000, 30_000, 40_000, 60_000]
+COSTS_MS = [8_000, 16_000, 25_000, 35_000, 45_000, 60_000]
 
 
 class Pause(NamedTuple):
-    signs: list[float]
-    summary: list[float]
+    signs: np.ndarray
+    summary: np.ndarray
     shows_ms: float
     last_speech_ms: float
     # None where nothing follows.
     goes_on_ms: float | None
 
+    def taken_ms(self, silence_ms):
+        """When the turn is taken after so much silence."""
+        more = math.ceil(silence_ms / WINDOW_MS) - math.ceil(PAUSE_MS / WINDOW_MS)
+        return self.shows_ms + more * WINDOW_MS
+
 
 class Model(NamedTuple):
-    pauses_ms: list[float]
-    weights: list[float]
+    pauses_ms: np.ndarray
+    weights: np.ndarray
     sound_bias: float
-    sound: list[float]
+    sound: np.ndarray
 
     def log_odds(self, pause):
-        return dot(self.weights, pause.signs) + self.sound_bias + dot(self.sound, pause.summary)
+        return self.weights @ pause.signs + self.sound_bias + self.sound @ pause.summary
 
     def silence_ms(self, pause, settings):
         """As `Patience::silence_ms`."""
-        odds = math.exp(self.log_odds(pause))
-
-        def cost(after_ms):
-            share = sum(length > after_ms for length in self.pauses_ms) / len(self.pauses_ms)
-            late_ms = max(0, after_ms - settings.bearable)
-            return after_ms + (LONG_WAIT_COST - 1) * late_ms + odds * settings.cost * share
-
-        return min(range(settings.least, settings.most + 1, FRAME_MS), key=cost)
+        after_ms = np.arange(settings.least, settings.most + 1, FRAME_MS)
+        share = (self.pauses_ms > after_ms[:, None]).mean(1)
+        delay_ms = after_ms + (LONG_WAIT_COST - 1) * np.maximum(0, after_ms - settings.bearable)
+        cost = delay_ms + math.exp(self.log_odds(pause)) * settings.cost * share
+        return int(after_ms[cost.argmin()])
 
 
 class Settings(NamedTuple):
@@ -79,15 +86,11 @@ class Settings(NamedTuple):
     cost: int
 
 
-def dot(a, b):
-    return sum(map(mul, a, b))
-
-
 def signs(pause):
     sure = min(max(pause["confidence"], 1 - SUREST), SUREST)
     kinds = [float(pause["completeness"] == kind) for kind in KINDS]
     ahead = min(pause["slots_ahead"], MOST_AHEAD)
-    return kinds + [math.log(sure / (1 - sure)), ahead, pause["last_db"], pause["late_db"]]
+    return np.array(kinds + [math.log(sure / (1 - sure)), ahead, pause["last_db"], pause["late_db"]])
 
 
 def read(path):
@@ -102,94 +105,81 @@ def read(path):
         for pause in row["pauses"]:
             last = pause["last_speech_ms"]
             goes_on = pause["goes_on_ms"] if last < end - TOLERANCE_MS else None
-            pauses.append(Pause(signs(pause), pause["summary"], pause["shows_ms"], last, goes_on))
+            summary = np.array(pause["summary"])
+            pauses.append(Pause(signs(pause), summary, pause["shows_ms"], last, goes_on))
             if goes_on is None:
                 talks.append((row["speaker"], pauses, end))
                 break
     return talks
 
 
-def solve(times, right):
-    """x of `times`(x) = right for a symmetric positive matrix: conjugate gradients."""
-    found = [0.0] * len(right)
-    rest, way = right[:], right[:]
-    size = dot(rest, rest)
-    enough = 1e-6 * size
-    while size > enough:
-        image = times(way)
-        step = size / dot(way, image)
-        found = [x + step * w for x, w in zip(found, way)]
-        rest = [r - step * i for r, i in zip(rest, image)]
-        size, before = dot(rest, rest), size
-        way = [r + size / before * w for r, w in zip(rest, way)]
-    return found
-
-
 def regress(rows, goes_on, ridge):
     """Log-odds weights of "goes on", by Newton's method."""
-    columns = list(zip(*rows))
-    weights = [0.0] * len(ridge)
+    weights = np.zeros(rows.shape[1])
     for _ in range(30):
-        odds = [max(-30.0, min(30.0, dot(weights, row))) for row in rows]
-        p = [1 / (1 + math.exp(-value)) for value in odds]
-        wrong = [a - b for a, b in zip(p, goes_on)]
-        bend = [value * (1 - value) for value in p]
-        slope = [dot(column, wrong) + r * w for column, r, w in zip(columns, ridge, weights)]
-
-        def times(way):
-            bent = [b * dot(row, way) for b, row in zip(bend, rows)]
-            return [dot(column, bent) + r * w for column, r, w in zip(columns, ridge, way)]
-
-        step = solve(times, slope)
-        weights = [weight - by for weight, by in zip(weights, step)]
-        if max(map(abs, step)) < 1e-4:
+        p = 1 / (1 + np.exp(-np.clip(rows @ weights, -30, 30)))
+        slope = rows.T @ (p - goes_on) + ridge * weights
+        bend = (rows * (p * (1 - p))[:, None]).T @ rows + np.diag(ridge)
+        step = np.linalg.solve(bend, slope)
+        weights -= step
+        if abs(step).max() < 1e-4:
             break
     return weights
 
 
-def fit(talks):
+def fit(talks, most_ms):
     pauses = [pause for _, pauses, _ in talks for pause in pauses]
-    goes_on = [pause.goes_on_ms is not None for pause in pauses]
+    goes_on = np.array([pause.goes_on_ms is not None for pause in pauses])
     lengths = sorted(pause.goes_on_ms - pause.last_speech_ms
                      for pause, on in zip(pauses, goes_on) if on)
-    if not lengths or len(lengths) == len(pauses):
+    # What nobody waits for says nothing of how long to wait.
+    lengths = [length for length in lengths if length <= most_ms]
+    if not lengths or goes_on.all():
         sys.exit("the recordings need pauses after which speech goes on, and ends")
-    means, scales = [], []
-    for column in zip(*(pause.summary for pause in pauses)):
-        mean = sum(column) / len(column)
-        means.append(mean)
-        scales.append(math.sqrt(sum((x - mean) ** 2 for x in column) / len(column)) or 1.0)
-    rows = [pause.signs + [(x - mean) / scale
-                           for x, mean, scale in zip(pause.summary, means, scales)]
-            for pause in pauses]
+    summaries = np.array([pause.summary for pause in pauses])
+    mean, scale = summaries.mean(0), summaries.std(0)
+    scale[scale == 0] = 1
+    rows = np.hstack([[pause.signs for pause in pauses], (summaries - mean) / scale])
     few = len(KINDS) + len(SIGNS)
-    weights = regress(rows, goes_on, [RIDGE] * few + [SOUND_RIDGE] * len(means))
-    sound = [weight / scale for weight, scale in zip(weights[few:], scales)]
-    shares = [(number + 0.5) / SHARES for number in range(SHARES)]
-    pauses_ms = [quantile(lengths, share) for share in shares]
-    return Model(pauses_ms, weights[:few], -dot(sound, means), sound)
+    weights = regress(rows, goes_on, np.array([RIDGE] * few + [SOUND_RIDGE] * len(mean)))
+    sound = weights[few:] / scale
+    # The longest of each share: that one has to be waited for to hear them all.
+    pauses_ms = np.array([quantile(lengths, (part + 1) / SHARES) for part in range(SHARES)])
+    return Model(pauses_ms, weights[:few], float(-sound @ mean), sound)
+
+
+class Judged(NamedTuple):
+    # Share of talks cut, and of pauses inside the voice taken for ends.
+    cut: float
+    taken: float
+    # Behind the true end of talks that were not cut, in order.
+    waits: list[float]
 
 
 def judge(talks, decide):
-    """Share of talks cut, and waits behind the true end of the others, in order. `decide` takes
-    speaker and pause."""
-    cut, waits = 0, []
+    """`decide` takes speaker and pause."""
+    cut, taken, inside, waits = 0, 0, 0, []
     for speaker, pauses, end in talks:
+        is_cut = False
         for pause in pauses:
             decided, goes_on = decide(speaker, pause), pause.goes_on_ms
-            if goes_on is None and decided >= end - END_TOLERANCE_MS:
+            if goes_on is not None:
+                inside += 1
+                taken += decided < goes_on
+                is_cut |= decided < goes_on
+            elif decided < end - END_TOLERANCE_MS:
+                is_cut = True
+            elif not is_cut:
                 waits.append(decided - end)
-            elif goes_on is None or decided < goes_on:
-                cut += 1
-                break
-    return cut / len(talks), sorted(waits)
+        cut += is_cut
+    return Judged(cut / len(talks), taken / inside if inside else 0.0, sorted(waits))
 
 
 def quantile(values, share):
     return values[min(len(values) - 1, int(share * len(values)))] if values else math.nan
 
 
-def held_out(talks, seed):
+def held_out(talks, seed, most_ms):
     """For each speaker the fit to speakers of other parts."""
     speakers = sorted({speaker for speaker, _, _ in talks})
     random.Random(seed).shuffle(speakers)
@@ -197,7 +187,7 @@ def held_out(talks, seed):
     for part in range(PARTS):
         out = set(speakers[part::PARTS])
         if out and len(out) < len(speakers):
-            model = fit([talk for talk in talks if talk[0] not in out])
+            model = fit([talk for talk in talks if talk[0] not in out], most_ms)
             models.update((speaker, model) for speaker in out)
     return models
 
@@ -215,12 +205,12 @@ def text(model):
 
 
 def tell(name, sets, decide):
-    told = []
+    print(name)
     for one, talks in sets.items():
-        cut, waits = judge(talks, decide)
-        told.append(f"{one}: {100 * cut:.1f} % cut, {quantile(waits, 0.5):.0f}/"
-                    f"{quantile(waits, 0.95):.0f}, mean {sum(waits) / max(1, len(waits)):.0f} ms")
-    print(f"{name}  " + "; ".join(told))
+        cut, taken, waits = judge(talks, decide)
+        mean = sum(waits) / max(1, len(waits))
+        print(f"    {one:<20} {100 * cut:5.1f} % cut, {100 * taken:5.1f} % of pauses taken, waits "
+              f"{quantile(waits, 0.5):.0f}/{quantile(waits, 0.95):.0f}, mean {mean:.0f} ms")
 
 
 def main():
@@ -230,22 +220,21 @@ def main():
     parser.add_argument("-o", "--out", type=Path, required=True)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--least", type=int, default=240, help="endpoint.hangover_min_ms")
-    parser.add_argument("--most", type=int, default=1400, help="endpoint.hangover_max_ms")
+    parser.add_argument("--most", type=int, default=1500, help="endpoint.hangover_max_ms")
     parser.add_argument("--bearable", type=int, default=700, help="endpoint.bearable_ms")
     args = parser.parse_args()
     sets = {path.stem: read(path) for path in args.pauses}
     talks = [talk for one in sets.values() for talk in one]
-    models = held_out(talks, args.seed)
+    models = held_out(talks, args.seed, args.most)
     for ms in FIXED_MS:
-        tell(f"fixed {ms:6} ms", sets, lambda _speaker, pause: pause.last_speech_ms + ms)
+        tell(f"fixed {ms} ms", sets, lambda _speaker, pause: pause.taken_ms(ms))
     for cost in COSTS_MS:
         settings = Settings(args.least, args.most, args.bearable, cost)
 
         def own(speaker, pause):
-            silence_ms = models[speaker].silence_ms(pause, settings)
-            return max(pause.shows_ms, pause.last_speech_ms + silence_ms)
-        tell(f"cost  {cost:6} ms", sets, own)
-    args.out.write_text(text(fit(talks)), encoding="utf-8")
+            return pause.taken_ms(models[speaker].silence_ms(pause, settings))
+        tell(f"cost {cost} ms", sets, own)
+    args.out.write_text(text(fit(talks, args.most)), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -98,6 +98,14 @@ class Setup:
             f"({time.monotonic() - started:.0f} s)"
         )
 
+    def python(self) -> Path:
+        """The environment's, which is made where it is missing."""
+        self.cache.mkdir(parents=True, exist_ok=True)
+        with alone(self.cache) as self.environment.lock_fd:
+            (self.cache / "tmp").mkdir(exist_ok=True)
+            self.environment.prepare(say)
+        return self.environment.python
+
     def check_space(self) -> None:
         """Before a set-up from nothing; a smaller one just tries."""
         if self.environment.usable():
@@ -209,6 +217,10 @@ def main() -> int:
     parser.add_argument(
         "--update", action="store_true", help="record the converted files in the manifest"
     )
+    parser.add_argument(
+        "--python", action="store_true",
+        help="print the Python of the private environment, which has numpy, made where there is none"
+    )
     arguments = parser.parse_args()
     # A polite end stops the running child too.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
@@ -222,7 +234,11 @@ def main() -> int:
                 known = ", ".join(model.name for model in manifest.models)
                 raise Trouble(f"--only {arguments.only}: the models are {known}")
         folder = manifest.path.parent / "convert"
-        Setup(manifest, folder, arguments.built.resolve(), cache_folder()).run(models, arguments.update)
+        setup = Setup(manifest, folder, arguments.built.resolve(), cache_folder())
+        if arguments.python:
+            print(setup.python())
+        else:
+            setup.run(models, arguments.update)
     except Trouble as trouble:
         say(f"error: {trouble}")
         return 1

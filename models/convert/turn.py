@@ -1,11 +1,12 @@
 """smart-turn v3.2, which hears whether a turn is over: the package's weights in a graph of our operators.
 
 In:  x[1,800,80]        log-mel spectrum of the last 8 s, as Whisper's: 10 ms from row to row
-Out: summary[1,1,384]   what tells whether who speaks is done
+Out: summary[1,2,384]   what tells whether who speaks is done: of all that was said, and of the pause
 
-Whisper tiny's encoder on 8 s (two convolutions, four layers) and a weighted mean over time. The three
-dense layers that the package makes a probability of it with are left out: scripts/fit_endpoint.py fits
-what follows from the summary. Weights stay the package's 8 bits with a scale for every output; its
+Whisper tiny's encoder on 8 s (two convolutions, four layers), and two means over time of what it makes
+of them: the package's weighted one, and a plain one of the last 200 ms, which in a pause tells what the
+network expects there. The three dense layers that the package makes a probability of its mean with are
+left out: scripts/fit_endpoint.py fits what follows from both. Weights stay the package's 8 bits with a scale for every output; its
 rounding of everything in between is dropped: our operators round each row of a layer's input by its
 own range. A layer norm of ours has no shift: it is carried into the biases behind it.
 """
@@ -25,8 +26,10 @@ SPEECH = "moonshine_voice/assets/beckett.wav"
 DOMAIN = "ai.mynah"
 LAYERS, HEADS, HIDDEN = 4, 6, 384
 ROWS, BANDS = 800, 80
-# The package's weighted mean over time.
-SUMMARY = "sum_1"
+# The package's encoded steps, and its weighted mean of them.
+ENCODED, WEIGHED = "layer_norm_8", "sum_1"
+# 20 ms each: the last 200 ms are the pause that has shown.
+STEPS, PAUSE_STEPS = ROWS // 2, 10
 RATE_HZ, HOP, WINDOW = 16_000, 160, 400
 SOUND = ROWS * HOP
 # Where the recording is cut, in seconds: in the midst of sentences, in pauses and behind the end.
@@ -48,9 +51,11 @@ def golden(packages: Path, built: Path, golden: Path) -> None:
     rounded = onnx.load(packages / SOURCE)
     spectra = [log_mel(sound) for sound in sounds]
     for name, model in [("package", rounded), ("smooth", unrounded(rounded))]:
-        model.graph.output.append(helper.make_empty_tensor_value_info(SUMMARY))
+        named = [helper.make_empty_tensor_value_info(name) for name in (WEIGHED, ENCODED)]
+        model.graph.output.extend(named)
         one = session(model)
-        summaries = [one.run([SUMMARY], {"input_features": s.T[None]})[0] for s in spectra]
+        seen = [one.run([WEIGHED, ENCODED], {"input_features": s.T[None]}) for s in spectra]
+        summaries = [[weighed[0], steps[0, -PAUSE_STEPS:].mean(0)] for weighed, steps in seen]
         np.stack(summaries).astype("<f4").tofile(golden / f"{name}.f32")
     lengths = [len(sound) for sound in sounds]
     np.concatenate(sounds).astype("<f4").tofile(golden / "sounds.f32")
@@ -184,12 +189,15 @@ def build(w):
     s = net.linear(s, "pool.2", w.next_linear(), w["pool_attention.2.bias"])
     s = net.op("Softmax", [s], "pool.weights", axis=1)
     s = net.op("Transpose", [s], "pool.row", perm=[0, 2, 1])
+    last = np.zeros((1, 1, STEPS), np.float32)
+    last[..., -PAUSE_STEPS:] = 1 / PAUSE_STEPS
+    s = net.op("Concat", [s, net.constant("pause.row", last)], "rows", axis=1)
     net.op("MatMul", [s, h], "summary")
     graph = helper.make_graph(
         net.nodes,
         "smart_turn",
         [helper.make_tensor_value_info("x", TensorProto.FLOAT, [1, ROWS, BANDS])],
-        [helper.make_tensor_value_info("summary", TensorProto.FLOAT, [1, 1, HIDDEN])],
+        [helper.make_tensor_value_info("summary", TensorProto.FLOAT, [1, 2, HIDDEN])],
         net.constants,
     )
     opsets = [helper.make_opsetid("", 20), helper.make_opsetid(DOMAIN, 1)]

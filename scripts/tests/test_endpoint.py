@@ -11,11 +11,14 @@ import unittest
 from pathlib import Path
 from unittest import mock
 
+import numpy as np
+
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import fit_endpoint
 
 WEIGHTS = {"complete": -1.0, "may_continue": 1.0, "cannot_end": 3.0}
 SOUND = [0.0, 0.5, -1.0]
+MOST_MS = 1500
 
 
 def talk(draw, number):
@@ -55,11 +58,13 @@ class FitTest(unittest.TestCase):
         path = self.write([talk(draw, number) for number in range(2000)])
         # Three numbers of which two matter need no holding back.
         with mock.patch.object(fit_endpoint, "SOUND_RIDGE", 1.0):
-            model = fit_endpoint.fit(fit_endpoint.read(path))
-        # 200 ms until they show, and then exponentially distributed.
-        for share, length in [(0.25, 200 + 500 * math.log(4 / 3)), (0.75, 200 + 500 * math.log(4))]:
-            found = fit_endpoint.quantile(model.pauses_ms, share)
-            self.assertAlmostEqual(found, length, delta=60)
+            model = fit_endpoint.fit(fit_endpoint.read(path), MOST_MS)
+        # 200 ms until they show, and then exponentially distributed, but for the longest.
+        reached = 1 - math.exp(-(MOST_MS - 200) / 500)
+        for part, length in enumerate(model.pauses_ms[:-1], 1):
+            share = part / fit_endpoint.SHARES * reached
+            self.assertAlmostEqual(length, 200 - 500 * math.log(1 - share), delta=80)
+        self.assertLessEqual(model.pauses_ms[-1], MOST_MS)
         found = dict(zip(fit_endpoint.KINDS, model.weights))
         self.assertAlmostEqual(found["cannot_end"] - found["may_continue"], 2.0, delta=0.6)
         self.assertAlmostEqual(found["may_continue"] - found["complete"], 2.0, delta=0.6)
@@ -69,20 +74,14 @@ class FitTest(unittest.TestCase):
         for weight, true in zip(model.sound, SOUND):
             self.assertAlmostEqual(weight, true, delta=0.15)
 
-    def test_conjugate_gradients_solve(self):
-        matrix = [[4.0, 1.0, 0.0], [1.0, 3.0, -1.0], [0.0, -1.0, 2.0]]
-        def times(x):
-            return [sum(map(operator.mul, row, x)) for row in matrix]
-        for got, want in zip(fit_endpoint.solve(times, times([1.0, -2.0, 0.5])), [1.0, -2.0, 0.5]):
-            self.assertAlmostEqual(got, want, places=6)
-        self.assertEqual(fit_endpoint.solve(times, [0.0, 0.0, 0.0]), [0.0, 0.0, 0.0])
-
     def test_the_turn_is_taken_where_costs_are_least(self):
-        model = fit_endpoint.Model([500, 600, 1100, 1200], [], 0.0, [1.0])
+        pauses_ms = np.array([500, 600, 1100, 1200])
+        model = fit_endpoint.Model(pauses_ms, np.array([]), 0.0, np.array([1.0]))
         settings = fit_endpoint.Settings(200, 1400, 700, 10_000)
         # The table of patience.rs.
         for odds, silence_ms in [(0.07, 200), (0.09, 600), (1.5, 600), (1.7, 1200), (1e9, 1200)]:
-            pause = fit_endpoint.Pause([], [math.log(odds)], 0, 0, None)
+            sound = np.array([math.log(odds)])
+            pause = fit_endpoint.Pause(np.array([]), sound, 0, 0, None)
             self.assertEqual(model.silence_ms(pause, settings), silence_ms, odds)
 
     def test_what_is_written_is_what_the_program_reads(self):
@@ -97,6 +96,14 @@ class FitTest(unittest.TestCase):
                           for key, part in written.items()],
                          [list(part) if isinstance(part, dict) else key
                           for key, part in tomllib.loads(shipped.read_text()).items()])
+
+    def test_what_is_cut_and_waited_for_is_counted(self):
+        pause = fit_endpoint.Pause(np.array([]), np.array([]), 1224, 1000, 1800)
+        end = pause._replace(last_speech_ms=3000, shows_ms=3224, goes_on_ms=None)
+        talks = [("a", [pause, end], 3010), ("b", [end], 3010)]
+        # 200 ms are seven windows, 500 sixteen, 900 twenty-nine.
+        for ms, judged in [(900, (0.0, 0.0, [918, 918])), (500, (0.5, 1.0, [502]))]:
+            self.assertEqual(fit_endpoint.judge(talks, lambda _, p: p.taken_ms(ms)), judged)
 
     def test_a_pause_after_the_end_is_no_pause(self):
         row = talk(random.Random(3), 0)

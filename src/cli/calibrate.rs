@@ -184,7 +184,7 @@ impl Ears {
         for span in &spans {
             let (sound, never) = (slice(sound, *span), CancelToken::never());
             let calls = calling
-                .survey(recognizer, sound, 0.0, |_| true, &never)
+                .survey(recognizer, sound, sound.len(), 0.0, |_| true, &never)
                 .map_err(anyhow::Error::from)?;
             for (call, nearest) in calls.iter().zip(&mut nearest) {
                 let probability = call.as_ref().map_or(0.0, |call| call.probability);

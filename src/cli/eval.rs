@@ -215,6 +215,7 @@ pub(super) fn jobs(data: &[PathBuf], recipe: Option<&Path>) -> Result<Vec<Job>, 
         for time in [&mut row.speech_start_s, &mut row.speech_end_s] {
             *time = time.map(|seconds| copy.time(seconds));
         }
+        row.pauses_s = copy.pauses_s();
         Some(Job { row, mix: Some(copy) })
     });
     let jobs: Vec<Job> = copies.collect();

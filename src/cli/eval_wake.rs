@@ -209,7 +209,8 @@ impl Bench {
         for span in &spans {
             let (sound, never) = (slice(sound, *span), CancelToken::never());
             let wanted = |phrase: usize| args.fit || agrees(phrase, span);
-            let called = self.calling.survey(&mut self.recognizer, sound, bound, wanted, &never);
+            let recognizer = &mut self.recognizer;
+            let called = self.calling.survey(recognizer, sound, sound.len(), bound, wanted, &never);
             let called = called.map_err(anyhow::Error::from)?;
             calls.extend(called.into_iter().flatten().map(|call| (*span, call)));
         }

@@ -45,6 +45,8 @@ pub struct EndpointScores {
     pub n: usize,
     /// The turn was taken before the voice had ended.
     pub cut_in_rate: Option<f64>,
+    /// It was taken in a pause that a recipe put in.
+    pub cut_pause_rate: Option<f64>,
     /// A slot was lost against recognising the recording whole.
     pub cut_slot_rate: Option<f64>,
     /// See [`Scores::closed_rate`](super::scores::Scores::closed_rate).
@@ -58,6 +60,7 @@ impl EndpointScores {
         Self {
             n: outcomes.len(),
             cut_in_rate: rate(outcomes.iter().filter_map(|o| o.cut_in)),
+            cut_pause_rate: rate(outcomes.iter().filter_map(|o| o.pause_cut)),
             cut_slot_rate: rate(outcomes.iter().filter_map(|o| o.slot_lost)),
             closed_rate: closed_rate(outcomes),
             endpoint_ms: Percentiles::of(outcomes.iter().filter_map(|o| o.endpoint_ms)),
@@ -84,6 +87,7 @@ pub struct CurveItem<'o> {
     pub speaker: &'o str,
     pub heard: &'o str,
     pub cut_in: Option<bool>,
+    pub pause_cut: Option<bool>,
     pub slot_lost: Option<bool>,
     pub endpoint_ms: Option<f64>,
 }
@@ -110,6 +114,7 @@ impl<'o> Curves<'o> {
                 speaker: &o.speaker,
                 heard: &o.heard,
                 cut_in: o.cut_in,
+                pause_cut: o.pause_cut,
                 slot_lost: o.slot_lost,
                 endpoint_ms: o.endpoint_ms,
             };
@@ -137,15 +142,19 @@ impl fmt::Display for Curves<'_> {
         }
         for condition in conditions {
             let title = condition.unwrap_or("all");
-            writeln!(f, "{title:<16} policy      n  cut-in  cut slot   closed  endpoint ms")?;
+            writeln!(
+                f,
+                "{title:<16} policy      n  cut-in cut pause  cut slot   closed  endpoint ms"
+            )?;
             for curve in &self.policies {
                 let scores = condition.map_or(&curve.all, |name| &curve.by_condition[name]);
                 writeln!(
                     f,
-                    "{:>23} {:>6} {:>7} {:>9} {:>8} {:>12}",
+                    "{:>23} {:>6} {:>7} {:>9} {:>9} {:>8} {:>12}",
                     curve.policy,
                     scores.n,
                     percent(scores.cut_in_rate),
+                    percent(scores.cut_pause_rate),
                     percent(scores.cut_slot_rate),
                     percent(scores.closed_rate),
                     both(scores.endpoint_ms),

@@ -41,6 +41,8 @@ pub struct Row {
     pub speech_start_s: Option<f64>,
     /// End of the voice in seconds.
     pub speech_end_s: Option<f64>,
+    /// Pauses that a recipe put into it: begin and end in seconds.
+    pub pauses_s: Vec<(f64, f64)>,
 }
 
 /// Reads one table.
@@ -79,6 +81,7 @@ fn read_row(table: &Table, row: TableRow<'_>) -> Result<Row, TableError> {
         condition: row.text("condition").to_owned(),
         speech_start_s,
         speech_end_s,
+        pauses_s: Vec::new(),
     })
 }
 

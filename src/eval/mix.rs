@@ -121,6 +121,11 @@ impl MixRow {
         self.pauses.as_ref().map_or(seconds, |pauses| pauses.time(seconds))
     }
 
+    /// Where in the copy its pauses begin and end, in seconds.
+    pub fn pauses_s(&self) -> Vec<(f64, f64)> {
+        self.pauses.as_ref().map_or_else(Vec::new, Pauses::times)
+    }
+
     fn wrong(&self, column: &'static str, value: String, rule: String) -> TableError {
         let (path, line) = (self.recipe.clone(), self.line);
         TableError::Field { path, line, column, value, rule }

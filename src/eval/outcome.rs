@@ -98,6 +98,8 @@ pub struct Outcome {
     pub accepted: bool,
     /// Was the turn taken before the voice had ended?
     pub cut_in: Option<bool>,
+    /// Was it taken in a pause that a recipe put in?
+    pub pause_cut: Option<bool>,
     /// Was a slot right when the whole recording was recognised at once, and not so here?
     pub slot_lost: Option<bool>,
     /// From the end of the voice to the decision that the turn is over; a little below zero where
@@ -146,6 +148,7 @@ impl Outcome {
             answer: acted.or_else(|| answers().next()).cloned(),
             accepted: answers().any(|answer| answer.status == Status::Accepted),
             cut_in: cut_in(row, &utterances),
+            pause_cut: pause_cut(row, &utterances),
             endpoint_ms: gap.as_ref().map(|gap| gap.endpoint_ms),
             response_gap_ms: gap.as_ref().and_then(|gap| gap.whole_ms(latencies)),
             computation_ms: gap.as_ref().and_then(|gap| gap.computation_ms),
@@ -180,6 +183,7 @@ impl Outcome {
             answer: None,
             accepted: false,
             cut_in: None,
+            pause_cut: None,
             slot_lost: None,
             endpoint_ms: None,
             response_gap_ms: None,
@@ -276,6 +280,15 @@ fn cut_in(row: &Row, utterances: &[Utterance]) -> Option<bool> {
     let end = position(row.speech_end_s?).back(SamplePos::from_ms(END_TOLERANCE_MS).0);
     let start = position(row.speech_start_s.unwrap_or(0.0));
     Some(utterances.iter().any(|u| u.last_speech > start && u.decided_at < end))
+}
+
+fn pause_cut(row: &Row, utterances: &[Utterance]) -> Option<bool> {
+    let decided = |begin: f64, end: f64| {
+        let (begin, end) = (position(begin), position(end));
+        utterances.iter().any(|u| u.decided_at > begin && u.decided_at < end)
+    };
+    let taken = row.pauses_s.iter().map(|(begin, end)| decided(*begin, *end));
+    taken.reduce(|any, one| any || one)
 }
 
 /// What lies between the true end of the voice and the first sound of the reply.

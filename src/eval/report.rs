@@ -163,6 +163,7 @@ mod tests {
             condition: condition.into(),
             speech_start_s: None,
             speech_end_s: None,
+            pauses_s: Vec::new(),
         };
         let latencies = Latencies { pause_ms: 200, output_period_ms: 20 };
         let outcomes = ["clean", "much noise"].map(|c| Outcome::streamed(&row(c), &[], latencies));

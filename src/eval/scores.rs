@@ -69,6 +69,8 @@ pub struct Scores {
     pub brier: Option<f64>,
     /// The turn was taken before the voice had ended.
     pub cut_in_rate: Option<f64>,
+    /// It was taken in a pause that a recipe put in.
+    pub cut_pause_rate: Option<f64>,
     /// A slot was lost against recognising the recording whole.
     pub cut_slot_rate: Option<f64>,
     /// The turn was taken, at the end of the voice or within [`CLOSED_MS`] after it.
@@ -110,6 +112,7 @@ impl Scores {
             ece: reliability.ece,
             brier: reliability.brier,
             cut_in_rate: rate(outcomes.iter().filter_map(|o| o.cut_in)),
+            cut_pause_rate: rate(outcomes.iter().filter_map(|o| o.pause_cut)),
             cut_slot_rate: rate(outcomes.iter().filter_map(|o| o.slot_lost)),
             closed_rate: closed_rate(outcomes),
             endpoint_ms: Percentiles::of(outcomes.iter().filter_map(|o| o.endpoint_ms)),

@@ -147,8 +147,9 @@ impl Calling {
         len.checked_sub(self.window).map_or(0, |rest| (rest / hop + 1) * hop)
     }
 
-    /// The likeliest call in `sound`, an utterance or the rest of one, by one of the phrases that
-    /// `wanted` takes; `None` where none is as probable as `bound`.
+    /// The likeliest call that begins in the first `before` samples of `sound`, an utterance or the
+    /// rest of one, by one of the phrases that `wanted` takes; `None` where none is as probable as
+    /// `bound`.
     ///
     /// # Errors
     /// Those of the recogniser, being cancelled included.
@@ -156,11 +157,12 @@ impl Calling {
         &mut self,
         recognizer: &mut Recognizer,
         sound: &[f32],
+        before: usize,
         bound: f32,
         wanted: impl Fn(usize) -> bool,
         cancel: &CancelToken,
     ) -> Result<Option<Call>, AsrError> {
-        let calls = self.survey(recognizer, sound, bound, wanted, cancel)?;
+        let calls = self.survey(recognizer, sound, before, bound, wanted, cancel)?;
         let likelier = |a: &Call, b: &Call| a.probability.total_cmp(&b.probability);
         Ok(calls.into_iter().flatten().max_by(likelier))
     }
@@ -173,12 +175,13 @@ impl Calling {
         &mut self,
         recognizer: &mut Recognizer,
         sound: &[f32],
+        before: usize,
         bound: f32,
         wanted: impl Fn(usize) -> bool,
         cancel: &CancelToken,
     ) -> Result<Vec<Option<Call>>, AsrError> {
         let mut likeliest: Vec<Option<Call>> = vec![None; self.phrases.len()];
-        let starts = (0..sound.len()).step_by(samples(HOP_MS));
+        let starts = (0..before.min(sound.len())).step_by(samples(HOP_MS));
         for start in
             starts.take_while(|start| *start == 0 || start + samples(LEAST_MS) <= sound.len())
         {

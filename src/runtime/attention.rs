@@ -47,8 +47,10 @@ pub struct Attention {
     in_speech: bool,
     /// The utterance at hand holds this call, which begins there.
     call: Option<(Call, SamplePos)>,
-    /// No call begins in the utterance at hand before that.
+    /// Before that begins no call in the utterance at hand, or none that is likelier than one behind.
     no_call_before: SamplePos,
+    /// One seems to begin there, as far as the utterance was heard while it went on.
+    seems_called: bool,
 }
 
 /// What the first stage knows of a phrase.
@@ -56,6 +58,20 @@ struct Known {
     model: Option<Arc<WakeModel>>,
     /// Where it was spotted last, and how surely.
     spotted: Option<(SamplePos, f32)>,
+}
+
+impl Known {
+    fn spotted_in(&self, span: Span) -> Option<(SamplePos, f32)> {
+        self.spotted.filter(|(at, _)| *at >= span.start)
+    }
+}
+
+/// Which windows of an utterance to hear.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Windows {
+    /// Those that what is said next changes nothing of.
+    Whole,
+    All,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -98,6 +114,7 @@ impl Attention {
             in_speech: false,
             call: None,
             no_call_before: SamplePos(0),
+            seems_called: false,
         })
     }
 
@@ -127,7 +144,13 @@ impl Attention {
     }
 
     pub fn speech_started(&mut self) {
-        (self.in_speech, self.call, self.no_call_before) = (true, None, SamplePos(0));
+        (self.in_speech, self.call) = (true, None);
+        self.hear_anew();
+    }
+
+    /// What was heard of the utterance at hand is no answer any more.
+    fn hear_anew(&mut self) {
+        (self.no_call_before, self.seems_called) = (SamplePos(0), false);
     }
 
     /// The utterance is over at `at`, and with it what the agent stayed awake for.
@@ -142,7 +165,7 @@ impl Attention {
         let (phrase, known) = known.into_iter().nth(model)?;
         known.spotted = Some((at, probability));
         // The utterance was perhaps heard without asking for this phrase.
-        self.no_call_before = SamplePos(0);
+        self.hear_anew();
         Some(self.calling.phrase(phrase))
     }
 
@@ -158,34 +181,68 @@ impl Attention {
         span: Span,
         cancel: &CancelToken,
     ) -> Result<Option<Called>, AsrError> {
-        if self.is_awake() || self.mode != ListeningMode::Wake {
-            return Ok(None);
-        }
-        let spotted = |known: &Known| known.spotted.filter(|(at, _)| *at >= span.start);
-        let wanted: Vec<bool> = self
-            .phrases
-            .iter()
-            .map(|known| known.model.is_none() || spotted(known).is_some())
-            .collect();
-        if !wanted.contains(&true) {
-            return Ok(None);
-        }
-        let start = span.start.max(self.no_call_before);
-        let sound = memory.slice(Span::new(start, span.end.max(start)));
-        let wanted = |phrase: usize| wanted[phrase];
-        let Some(call) = self.calling.hear(recognizer, &sound, self.bound, wanted, cancel)? else {
-            self.no_call_before = start + self.calling.settled(sound.len()) as u64;
-            return Ok(None);
-        };
+        let heard = self.likeliest(recognizer, memory, span, Windows::All, cancel)?;
+        let Some((start, call)) = heard else { return Ok(None) };
+        let spotted = self.phrases[call.phrase].spotted_in(span);
         let called = Called {
             phrase: self.calling.phrase(call.phrase).to_owned(),
-            spotted: spotted(&self.phrases[call.phrase]).map(|(_, probability)| probability),
+            spotted: spotted.map(|(_, probability)| probability),
             verified: call.probability,
         };
         let at = start + call.start as u64;
         self.call = Some((call, at));
         self.state = State::Until(span.end + self.follow_up);
         Ok(Some(called))
+    }
+
+    /// Hears what is settled of an utterance that goes on, `span` of it so far, so that little is left
+    /// to hear in the pause. Wakes nobody: a likelier call may follow close behind.
+    ///
+    /// # Errors
+    /// Those of the recogniser, being cancelled included.
+    pub fn hear_ahead(
+        &mut self,
+        recognizer: &mut Recognizer,
+        memory: &SoundMemory,
+        span: Span,
+        cancel: &CancelToken,
+    ) -> Result<(), AsrError> {
+        if !self.seems_called {
+            let heard = self.likeliest(recognizer, memory, span, Windows::Whole, cancel)?;
+            self.seems_called = heard.is_some();
+        }
+        Ok(())
+    }
+
+    /// The likeliest call in `span` of the utterance at hand, as far as it was not heard before, and
+    /// where the sound begins that was heard now.
+    fn likeliest(
+        &mut self,
+        recognizer: &mut Recognizer,
+        memory: &SoundMemory,
+        span: Span,
+        windows: Windows,
+        cancel: &CancelToken,
+    ) -> Result<Option<(SamplePos, Call)>, AsrError> {
+        if self.is_awake() || self.mode != ListeningMode::Wake {
+            return Ok(None);
+        }
+        let is_wanted = |known: &Known| known.model.is_none() || known.spotted_in(span).is_some();
+        let wanted: Vec<bool> = self.phrases.iter().map(is_wanted).collect();
+        if !wanted.contains(&true) {
+            return Ok(None);
+        }
+        let start = span.start.max(self.no_call_before);
+        let sound = memory.slice(Span::new(start, span.end.max(start)));
+        let settled = self.calling.settled(sound.len());
+        let before = match windows {
+            Windows::All => sound.len(),
+            Windows::Whole => settled,
+        };
+        let wanted = |phrase: usize| wanted[phrase];
+        let call = self.calling.hear(recognizer, &sound, before, self.bound, wanted, cancel)?;
+        self.no_call_before = start + call.as_ref().map_or(settled, |call| call.start) as u64;
+        Ok(call.map(|call| (start, call)))
     }
 
     /// Somebody pressed or let go at `at`. Returns whether that woke the agent.
@@ -256,10 +313,10 @@ mod tests {
     use crate::agent::ListeningSettings;
     use crate::nlu::Spelled;
 
-    fn attention(mode: ListeningMode) -> Attention {
+    fn attention(mode: ListeningMode, phrase: &str) -> Attention {
         let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/agents/coffee");
         let mut agent = Agent::load(folder.as_ref()).unwrap();
-        let phrases = vec!["hello garden".to_owned()];
+        let phrases = vec![phrase.to_owned()];
         let listening = ListeningSettings { mode, phrases, ..ListeningSettings::default() };
         agent.settings.listening = listening;
         Attention::new(&agent, &[], Arc::new(Spelled)).unwrap()
@@ -271,15 +328,47 @@ mod tests {
 
     #[test]
     fn an_agent_that_always_listens_never_sleeps() {
-        let mut attention = attention(ListeningMode::Always);
+        let mut attention = attention(ListeningMode::Always, "hello garden");
         assert!(!attention.press(Press::Down, at(100)) && !attention.press(Press::Up, at(900)));
         assert!(!attention.expire(at(1_000_000), false));
         assert!(attention.is_awake() && attention.deadline().is_none());
     }
 
+    /// Said in the recording: "… no matter. Try again."
+    #[test]
+    #[cfg_attr(not(have_models), ignore = "needs models: run `make models`")]
+    fn what_is_heard_ahead_changes_no_answer() {
+        let store = ModelStore::open(None).unwrap();
+        let speech = store.golden("vad/speech.audio.f32");
+        let mut recognizer = Recognizer::load(&store).unwrap();
+        let mut memory = SoundMemory::new();
+        memory.push(&speech);
+        let whole = Span::new(SamplePos(0), SamplePos(speech.len() as u64));
+        let never = CancelToken::never();
+        for (phrase, is_said) in [("no matter", true), ("hello garden", false)] {
+            let mut heard = |ahead: bool| {
+                let mut attention = attention(ListeningMode::Wake, phrase);
+                attention.speech_started();
+                let ends = (1..).map(|second| at(1_000 * second));
+                for end in ends.take_while(|end| ahead && *end < whole.end) {
+                    let span = Span::new(whole.start, end);
+                    attention.hear_ahead(&mut recognizer, &memory, span, &never).unwrap();
+                    assert!(!attention.is_awake());
+                }
+                let left = attention.no_call_before;
+                let called = attention.hear(&mut recognizer, &memory, whole, &never).unwrap();
+                (called, attention.call().map(|(_, at)| at), left)
+            };
+            let ((late, late_at, _), (ahead, ahead_at, left)) = (heard(false), heard(true));
+            assert_eq!((&ahead, ahead_at), (&late, late_at), "{phrase}");
+            assert_eq!(ahead.is_some(), is_said, "{phrase}: {ahead:?}");
+            assert!(left > at(1_000), "{phrase}: nothing was heard ahead, {left:?}");
+        }
+    }
+
     #[test]
     fn it_hears_while_the_button_is_down_and_the_utterance_to_its_end() {
-        let mut attention = attention(ListeningMode::PushToTalk);
+        let mut attention = attention(ListeningMode::PushToTalk, "hello garden");
         assert!(!attention.is_awake());
         assert!(attention.press(Press::Down, at(1_000)));
         attention.speech_started();
@@ -293,7 +382,7 @@ mod tests {
     #[test]
     fn a_tap_leaves_time_to_speak() {
         for presses in [&[(Press::Tap, 0)][..], &[(Press::Down, 0), (Press::Up, 300)]] {
-            let mut attention = attention(ListeningMode::PushToTalk);
+            let mut attention = attention(ListeningMode::PushToTalk, "hello garden");
             for (press, ms) in presses {
                 attention.press(*press, at(*ms));
             }

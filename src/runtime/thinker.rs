@@ -174,6 +174,11 @@ impl<'m> Thinker<'m> {
             Heard::Prosody { span, prosody, open: true } => {
                 if self.attention.is_awake() {
                     self.report.send(Event::Prosody { at: span.end, open: true, span, prosody });
+                } else {
+                    let (recognizer, memory) = (&mut self.engines.recognizer, &self.memory);
+                    let token = self.link.shared.cancel.token();
+                    // What fails here comes back at the end of the utterance.
+                    let _ = self.attention.hear_ahead(recognizer, memory, span, &token);
                 }
             }
             Heard::Ducked { at } => self.report.send(Event::Ducked { at }),

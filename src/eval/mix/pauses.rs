@@ -65,6 +65,18 @@ impl Pauses {
         seconds + before.map(|pause| pause.len as f64).sum::<f64>() / rate
     }
 
+    /// Where in the copy its pauses begin and end, in seconds.
+    pub(super) fn times(&self) -> Vec<(f64, f64)> {
+        let seconds = |samples: usize| samples as f64 / f64::from(SAMPLE_RATE_HZ);
+        let mut before = 0;
+        let placed = self.pauses.iter().map(|Pause { at, len }| {
+            let begin = at + before;
+            before += len;
+            (seconds(begin), seconds(begin + len))
+        });
+        placed.collect()
+    }
+
     /// The recording with its pauses; the samples of the recording are all there as they were.
     pub(super) fn put_into(&self, sound: &[f32]) -> Result<Vec<f32>, Wrong> {
         let samples = sound.len();
@@ -146,6 +158,7 @@ mod tests {
         for (recording, copy) in [(0.5, 0.5), (1.5, 2.0), (2.5, 4.0)] {
             assert_eq!(pauses.time(recording), copy);
         }
+        assert_eq!(pauses.times(), [(1.0, 1.5), (2.5, 3.5)]);
     }
 
     #[test]

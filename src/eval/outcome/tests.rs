@@ -23,6 +23,7 @@ fn row() -> Row {
         condition: "clean".into(),
         speech_start_s: Some(1.0),
         speech_end_s: Some(2.0),
+        pauses_s: Vec::new(),
     }
 }
 
@@ -138,6 +139,22 @@ fn slots_count_by_type_and_without_case() {
         assert!(!answer.is(&Gold { intent: "other".into(), ..whole.clone() }));
         assert!(!answer.is(&Gold { slots: GoldSlots::new(), ..whole }), "a slot too many");
     }
+}
+
+#[test]
+fn a_decision_in_a_pause_that_was_put_in_is_told() {
+    let latencies = Latencies { pause_ms: 200, output_period_ms: 20 };
+    let judge = |pauses_s: &[(f64, f64)], last_ms| {
+        let row = Row { pauses_s: pauses_s.to_vec(), ..row() };
+        let events = utterance(1000, last_ms, "large", Some(Status::Accepted), &BOTH[..1], quick());
+        Outcome::streamed(&row, &events, latencies).pause_cut
+    };
+    // Decided 400 ms after the last speech.
+    let pauses = [(1.2, 1.5), (1.6, 1.9)];
+    for (last_ms, cut) in [(1000, true), (1150, false), (1250, true), (2000, false)] {
+        assert_eq!(judge(&pauses, last_ms), Some(cut), "{last_ms}");
+    }
+    assert_eq!(judge(&[], 1000), None);
 }
 
 #[test]

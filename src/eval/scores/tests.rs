@@ -44,6 +44,7 @@ fn outcome(gold_text: &str, answer_text: &str) -> Outcome {
         accepted: answer.as_ref().is_some_and(|a| a.status == Status::Accepted),
         answer,
         cut_in: None,
+        pause_cut: None,
         slot_lost: None,
         endpoint_ms: None,
         response_gap_ms: None,
@@ -193,6 +194,14 @@ fn groups() {
     assert_eq!(sizes, [("clean", 9), ("noisy", 3)]);
     close(by_condition["noisy"].command_accuracy, 1.0 / 3.0);
     assert_eq!(Scores::by(&outcomes, |o| &o.speaker).len(), 1, "no name is no group");
+}
+
+#[test]
+fn pauses_that_were_put_in_are_counted_where_there_are_any() {
+    let paused = |pause_cut| Outcome { pause_cut, ..outcome("order", "accepted 0.9 order") };
+    let outcomes = [paused(Some(true)), paused(Some(false)), paused(Some(false)), paused(None)];
+    close(scores(&outcomes).cut_pause_rate, 1.0 / 3.0);
+    assert_eq!(scores(&outcomes[3..]).cut_pause_rate, None);
 }
 
 #[test]
