@@ -201,9 +201,8 @@ impl EndpointPolicy {
         view: Option<&View>,
         heard: &mut HeardNow,
     ) {
-        let level = self.foreground.threshold(utterance.onset);
         let was_near = utterance.last_near;
-        if self.run.is_some() && self.foreground.is_at_least(level) {
+        if self.run.is_some() && self.foreground.is_near(utterance.onset, was_near) {
             utterance.last_near = now;
         }
         let silence_ms = self.silence_ms(&utterance, now);

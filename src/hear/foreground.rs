@@ -3,7 +3,8 @@
 //!
 //! Speech counts as near while its level stays above a threshold below the loudest of the utterance
 //! (who is near), and the further below, the further away the quietest of the last seconds is (the
-//! room and everybody in it). It matters where the judge, rightly, hears speech without end.
+//! room and everybody in it). After a moment below, what is heard there are others, and it takes a
+//! whole syllable to be near again. It matters where the judge, rightly, hears speech without end.
 
 use heapless::HistoryBuf;
 
@@ -27,6 +28,14 @@ const SPEAKER_QUANTILE: f32 = 0.95;
 const SHARE: f32 = 0.5;
 pub const LEAST_DB: f32 = 7.0;
 const GREATEST_DB: f32 = 11.0;
+/// Who is softer for no longer than this has not stopped: the next loud frame is theirs.
+const HELD_FRAMES: usize = 280 / FRAME_MS as usize;
+/// Who did stop is near again once so many of the newest frames are loud: a stressed syllable, where
+/// others reach as far for moments.
+const BACK_FRAMES: usize = 300 / FRAME_MS as usize;
+const BACK_LOUD_FRAMES: usize = 160 / FRAME_MS as usize;
+/// What others are heard at meanwhile brings the threshold as near to the speaker, in dB.
+const BACK_LEAST_DB: f32 = 6.0;
 
 /// The levels of the newest sound.
 #[derive(Debug)]
@@ -81,6 +90,21 @@ impl Foreground {
         }
         let room = quantile(self.newest(WINDOW_FRAMES), ROOM_QUANTILE);
         speaker - (SHARE * (speaker - room)).clamp(LEAST_DB, GREATEST_DB)
+    }
+
+    /// Whether who is near in an utterance that began at `onset` speaks now, when they were last heard
+    /// at `last_near`. What was heard since are others, and tells how loud those are.
+    pub fn is_near(&self, onset: SamplePos, last_near: SamplePos) -> bool {
+        let threshold = self.threshold(onset);
+        let since = self.frames_since(last_near);
+        if since <= HELD_FRAMES {
+            return self.is_at_least(threshold);
+        }
+        let others = quantile(self.newest(since.min(WINDOW_FRAMES)), 0.5);
+        let speaker = self.speaker(onset);
+        let threshold = threshold.max(speaker - (SHARE * (speaker - others)).max(BACK_LEAST_DB));
+        let loud = self.newest(BACK_FRAMES).filter(|level| *level >= threshold);
+        loud.count() >= BACK_LOUD_FRAMES
     }
 
     /// How loud the nearest speaker of an utterance that began at `onset` is, in dB relative to
@@ -162,6 +186,19 @@ mod tests {
         let foreground = hear(&[(100, 0.01), (60, 0.1), (20, 0.01)]);
         let threshold = foreground.threshold(frame(100));
         assert!(!foreground.is_at_least(threshold), "who is further away is not near");
+    }
+
+    #[test]
+    fn who_stopped_comes_back_with_a_syllable_and_others_only_touch_the_threshold() {
+        // 1.2 s of speech, then others for 0.6 s, 12 dB below, and something louder at the end.
+        let after =
+            |loud_frames: usize| hear(&[(100, 0.001), (60, 0.1), (30, 0.025), (loud_frames, 0.08)]);
+        let (onset, last_near) = (frame(100), frame(160));
+        assert!(!after(0).is_near(onset, last_near), "others are not near");
+        assert!(!after(4).is_near(onset, last_near), "one loud moment is nobody");
+        assert!(after(12).is_near(onset, last_near), "a syllable is somebody");
+        // Who has just been heard need not prove it again.
+        assert!(after(4).is_near(onset, frame(180)));
     }
 
     #[test]
