@@ -12,7 +12,7 @@
 //! said near by, and what goes on behind it begins none of its own.
 
 use super::HearError;
-use super::foreground::Foreground;
+use super::foreground::{Foreground, Near};
 use super::prosody::Closing;
 use crate::turn::{EndReason, Heard, Opinion, View};
 use crate::units::{Frame, SAMPLE_RATE_HZ, SamplePos, Span};
@@ -202,7 +202,11 @@ impl EndpointPolicy {
         heard: &mut HeardNow,
     ) {
         let was_near = utterance.last_near;
-        if self.run.is_some() && self.foreground.is_near(utterance.onset, was_near) {
+        let near = match self.run {
+            Some(_) => self.foreground.near(utterance.onset, was_near),
+            None => Near::No,
+        };
+        if near == Near::Yes {
             utterance.last_near = now;
         }
         let silence_ms = self.silence_ms(&utterance, now);
@@ -226,7 +230,7 @@ impl EndpointPolicy {
             Some(None) => settings.hangover_max_ms,
             Some(Some(opinion)) => self.patience_ms(&utterance, opinion),
         };
-        if silence_ms >= u64::from(hangover_ms) {
+        if silence_ms >= u64::from(hangover_ms) && near != Near::Perhaps {
             let why = match self.others_talk(&utterance) {
                 true => EndReason::OthersTalk,
                 false => EndReason::Silence,

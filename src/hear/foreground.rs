@@ -29,13 +29,20 @@ const SHARE: f32 = 0.5;
 pub const LEAST_DB: f32 = 7.0;
 const GREATEST_DB: f32 = 11.0;
 /// Who is softer for no longer than this has not stopped: the next loud frame is theirs.
-const HELD_FRAMES: usize = 280 / FRAME_MS as usize;
+const HELD_FRAMES: usize = 400 / FRAME_MS as usize;
 /// Who did stop is near again once so many of the newest frames are loud: a stressed syllable, where
 /// others reach as far for moments.
 const BACK_FRAMES: usize = 300 / FRAME_MS as usize;
 const BACK_LOUD_FRAMES: usize = 160 / FRAME_MS as usize;
-/// What others are heard at meanwhile brings the threshold as near to the speaker, in dB.
-const BACK_LEAST_DB: f32 = 6.0;
+
+/// Does who is near speak?
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Near {
+    No,
+    /// It is loud, and not yet for long enough to be them.
+    Perhaps,
+    Yes,
+}
 
 /// The levels of the newest sound.
 #[derive(Debug)]
@@ -94,17 +101,21 @@ impl Foreground {
 
     /// Whether who is near in an utterance that began at `onset` speaks now, when they were last heard
     /// at `last_near`. What was heard since are others, and tells how loud those are.
-    pub fn is_near(&self, onset: SamplePos, last_near: SamplePos) -> bool {
+    pub fn near(&self, onset: SamplePos, last_near: SamplePos) -> Near {
         let threshold = self.threshold(onset);
         let since = self.frames_since(last_near);
         if since <= HELD_FRAMES {
-            return self.is_at_least(threshold);
+            return if self.is_at_least(threshold) { Near::Yes } else { Near::No };
         }
         let others = quantile(self.newest(since.min(WINDOW_FRAMES)), 0.5);
         let speaker = self.speaker(onset);
-        let threshold = threshold.max(speaker - (SHARE * (speaker - others)).max(BACK_LEAST_DB));
+        let threshold = threshold.max(speaker - (SHARE * (speaker - others)).max(LEAST_DB));
         let loud = self.newest(BACK_FRAMES).filter(|level| *level >= threshold);
-        loud.count() >= BACK_LOUD_FRAMES
+        match self.is_at_least(threshold) {
+            _ if loud.count() >= BACK_LOUD_FRAMES => Near::Yes,
+            true => Near::Perhaps,
+            false => Near::No,
+        }
     }
 
     /// How loud the nearest speaker of an utterance that began at `onset` is, in dB relative to
@@ -194,11 +205,11 @@ mod tests {
         let after =
             |loud_frames: usize| hear(&[(100, 0.001), (60, 0.1), (30, 0.025), (loud_frames, 0.08)]);
         let (onset, last_near) = (frame(100), frame(160));
-        assert!(!after(0).is_near(onset, last_near), "others are not near");
-        assert!(!after(4).is_near(onset, last_near), "one loud moment is nobody");
-        assert!(after(12).is_near(onset, last_near), "a syllable is somebody");
+        assert_eq!(after(0).near(onset, last_near), Near::No, "others are not near");
+        assert_eq!(after(4).near(onset, last_near), Near::Perhaps, "a moment is not a syllable");
+        assert_eq!(after(12).near(onset, last_near), Near::Yes, "a syllable is somebody");
         // Who has just been heard need not prove it again.
-        assert!(after(4).is_near(onset, frame(180)));
+        assert_eq!(after(4).near(onset, frame(180)), Near::Yes);
     }
 
     #[test]
