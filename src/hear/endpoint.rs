@@ -12,7 +12,7 @@
 //! said near by, and what goes on behind it begins none of its own.
 
 use super::HearError;
-use super::foreground::{Foreground, Near};
+use super::foreground::Foreground;
 use super::prosody::Closing;
 use crate::turn::{EndReason, Heard, Opinion, View};
 use crate::units::{Frame, SAMPLE_RATE_HZ, SamplePos, Span};
@@ -201,12 +201,9 @@ impl EndpointPolicy {
         view: Option<&View>,
         heard: &mut HeardNow,
     ) {
+        let level = self.foreground.threshold(utterance.onset);
         let was_near = utterance.last_near;
-        let near = match self.run {
-            Some(_) => self.foreground.near(utterance.onset, was_near),
-            None => Near::No,
-        };
-        if near == Near::Yes {
+        if self.run.is_some() && self.foreground.is_at_least(level) {
             utterance.last_near = now;
         }
         let silence_ms = self.silence_ms(&utterance, now);
@@ -230,7 +227,7 @@ impl EndpointPolicy {
             Some(None) => settings.hangover_max_ms,
             Some(Some(opinion)) => self.patience_ms(&utterance, opinion),
         };
-        if silence_ms >= u64::from(hangover_ms) && near != Near::Perhaps {
+        if silence_ms >= u64::from(hangover_ms) {
             let why = match self.others_talk(&utterance) {
                 true => EndReason::OthersTalk,
                 false => EndReason::Silence,

@@ -3,8 +3,7 @@
 //!
 //! Speech counts as near while its level stays above a threshold below the loudest of the utterance
 //! (who is near), and the further below, the further away the quietest of the last seconds is (the
-//! room and everybody in it). After a moment below, what is heard there are others, and it takes a
-//! whole syllable to be near again. It matters where the judge, rightly, hears speech without end.
+//! room and everybody in it). It matters where the judge, rightly, hears speech without end.
 
 use heapless::HistoryBuf;
 
@@ -28,21 +27,6 @@ const SPEAKER_QUANTILE: f32 = 0.95;
 const SHARE: f32 = 0.5;
 pub const LEAST_DB: f32 = 7.0;
 const GREATEST_DB: f32 = 11.0;
-/// Who is softer for no longer than this has not stopped: the next loud frame is theirs.
-const HELD_FRAMES: usize = 400 / FRAME_MS as usize;
-/// Who did stop is near again once so many of the newest frames are loud: a stressed syllable, where
-/// others reach as far for moments.
-const BACK_FRAMES: usize = 300 / FRAME_MS as usize;
-const BACK_LOUD_FRAMES: usize = 160 / FRAME_MS as usize;
-
-/// Does who is near speak?
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Near {
-    No,
-    /// It is loud, and not yet for long enough to be them.
-    Perhaps,
-    Yes,
-}
 
 /// The levels of the newest sound.
 #[derive(Debug)]
@@ -97,25 +81,6 @@ impl Foreground {
         }
         let room = quantile(self.newest(WINDOW_FRAMES), ROOM_QUANTILE);
         speaker - (SHARE * (speaker - room)).clamp(LEAST_DB, GREATEST_DB)
-    }
-
-    /// Whether who is near in an utterance that began at `onset` speaks now, when they were last heard
-    /// at `last_near`. What was heard since are others, and tells how loud those are.
-    pub fn near(&self, onset: SamplePos, last_near: SamplePos) -> Near {
-        let threshold = self.threshold(onset);
-        let since = self.frames_since(last_near);
-        if since <= HELD_FRAMES {
-            return if self.is_at_least(threshold) { Near::Yes } else { Near::No };
-        }
-        let others = quantile(self.newest(since.min(WINDOW_FRAMES)), 0.5);
-        let speaker = self.speaker(onset);
-        let threshold = threshold.max(speaker - (SHARE * (speaker - others)).max(LEAST_DB));
-        let loud = self.newest(BACK_FRAMES).filter(|level| *level >= threshold);
-        match self.is_at_least(threshold) {
-            _ if loud.count() >= BACK_LOUD_FRAMES => Near::Yes,
-            true => Near::Perhaps,
-            false => Near::No,
-        }
     }
 
     /// How loud the nearest speaker of an utterance that began at `onset` is, in dB relative to
@@ -197,19 +162,6 @@ mod tests {
         let foreground = hear(&[(100, 0.01), (60, 0.1), (20, 0.01)]);
         let threshold = foreground.threshold(frame(100));
         assert!(!foreground.is_at_least(threshold), "who is further away is not near");
-    }
-
-    #[test]
-    fn who_stopped_comes_back_with_a_syllable_and_others_only_touch_the_threshold() {
-        // 1.2 s of speech, then others for 0.6 s, 12 dB below, and something louder at the end.
-        let after =
-            |loud_frames: usize| hear(&[(100, 0.001), (60, 0.1), (30, 0.025), (loud_frames, 0.08)]);
-        let (onset, last_near) = (frame(100), frame(160));
-        assert_eq!(after(0).near(onset, last_near), Near::No, "others are not near");
-        assert_eq!(after(4).near(onset, last_near), Near::Perhaps, "a moment is not a syllable");
-        assert_eq!(after(12).near(onset, last_near), Near::Yes, "a syllable is somebody");
-        // Who has just been heard need not prove it again.
-        assert_eq!(after(4).near(onset, frame(180)), Near::Yes);
     }
 
     #[test]
