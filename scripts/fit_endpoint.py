@@ -21,7 +21,11 @@ import sys
 from pathlib import Path
 from typing import NamedTuple
 
-import numpy as np
+try:
+    import numpy as np
+except ImportError:
+    sys.exit("fit_endpoint: numpy is missing here; the converters' Python has it: "
+             "$(python3 models/convert --python) scripts/fit_endpoint.py …")
 
 KINDS = ["complete", "may_continue", "cannot_end"]
 SIGNS = ["confidence", "slots_ahead", "last_db", "late_db"]
@@ -39,6 +43,8 @@ RIDGE, SOUND_RIDGE = 0.1, 100.0
 SHARES = 20
 LONG_WAIT_COST = 16
 FRAME_MS = 20
+# Numbers of a summary (src/hear/smart_turn.rs).
+SUMMARY_LEN = 768
 # Silence is counted in the detector's windows, and a pause shows after so much of it.
 WINDOW_MS, PAUSE_MS = 32, 200
 PARTS = 5
@@ -93,12 +99,32 @@ def signs(pause):
     return np.array(kinds + [math.log(sure / (1 - sure)), ahead, pause["last_db"], pause["late_db"]])
 
 
+def recordings(path):
+    """The recordings that `mynah eval --pauses` wrote down."""
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        sys.exit(f"fit_endpoint: {path}: {error}")
+    if not lines:
+        sys.exit(f"fit_endpoint: {path} is empty; `mynah eval --pauses {path}` writes it")
+    for number, line in enumerate(lines, 1):
+        try:
+            row = json.loads(line)
+            widths = {len(pause["summary"]) for pause in row["pauses"]}
+        except (ValueError, KeyError, TypeError):
+            sys.exit(f"fit_endpoint: {path}:{number}: no recording as `mynah eval --pauses` writes "
+                     "it, or only a part of one; write the file anew")
+        if widths - {SUMMARY_LEN}:
+            sys.exit(f"fit_endpoint: {path}:{number}: summaries of {max(widths)} numbers, expected "
+                     f"{SUMMARY_LEN}: another version wrote them; write the file anew")
+        yield row
+
+
 def read(path):
     """(speaker, pauses, true end) of each recording. The last pause is the one that nothing follows,
     be it a soft ending heard early; where no end is marked, the voice ends with it."""
     talks = []
-    for line in path.read_text(encoding="utf-8").splitlines():
-        row = json.loads(line)
+    for row in recordings(path):
         end, pauses = row["speech_end_ms"], []
         if end is None:
             end = row["pauses"][-1]["last_speech_ms"] if row["pauses"] else 0

@@ -42,6 +42,7 @@ def talk(draw, number):
                     "speech_end_ms": 3010, "pauses": [first, last]}
 
 
+@mock.patch.object(fit_endpoint, "SUMMARY_LEN", len(SOUND))
 class FitTest(unittest.TestCase):
     def setUp(self):
         folder = tempfile.TemporaryDirectory()
@@ -96,6 +97,19 @@ class FitTest(unittest.TestCase):
                           for key, part in written.items()],
                          [list(part) if isinstance(part, dict) else key
                           for key, part in tomllib.loads(shipped.read_text()).items()])
+
+    def test_what_cannot_be_read_is_named(self):
+        path = self.folder / "odd.jsonl"
+        wide = talk(random.Random(4), 0)
+        wide["pauses"][0]["summary"] = [0.0] * 5
+        for text, words in [("", "is empty"), ('{"pauses": [', "odd.jsonl:1: no recording"),
+                            ("{}", "odd.jsonl:1: no recording"),
+                            (json.dumps(wide), "odd.jsonl:1: summaries of 5 numbers")]:
+            path.write_text(text)
+            with self.assertRaisesRegex(SystemExit, words):
+                fit_endpoint.read(path)
+        with self.assertRaisesRegex(SystemExit, "No such file"):
+            fit_endpoint.read(self.folder / "missing.jsonl")
 
     def test_what_is_cut_and_waited_for_is_counted(self):
         pause = fit_endpoint.Pause(np.array([]), np.array([]), 1224, 1000, 1800)
