@@ -26,7 +26,8 @@ demo:
 
 test:
 	@scripts/setup.sh test
-	@$$($$(scripts/python.sh) models/convert --python) -m unittest discover --buffer --start-directory scripts/tests
+	@python=$$($$(scripts/python.sh) models/convert --python) && \
+		"$$python" -m unittest discover --buffer --start-directory scripts/tests
 	@$(call first_build,debug,test)
 	$(CARGO) test --locked $(ARGS)
 	@scripts/arm.sh

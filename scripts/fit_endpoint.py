@@ -2,7 +2,7 @@
 """Fits how long an agent waits in a pause (src/hear/endpoint/patience.rs) to recordings.
 
     mynah eval AGENT DATA.tsv [--mix RECIPE.tsv] --pauses plain.jsonl
-    $(python3 models/convert --python) scripts/fit_endpoint.py plain.jsonl hesitating.jsonl … \\
+    $($(scripts/python.sh) models/convert --python) scripts/fit_endpoint.py plain.jsonl hesitating.jsonl … \\
             -o src/hear/endpoint/patience.toml
 
 A logistic regression of "speech goes on" on completeness, confidence, slots ahead, the closing of
@@ -25,7 +25,7 @@ try:
     import numpy as np
 except ImportError:
     sys.exit("fit_endpoint: numpy is missing here; the converters' Python has it: "
-             "$(python3 models/convert --python) scripts/fit_endpoint.py …")
+             "$($(scripts/python.sh) models/convert --python) scripts/fit_endpoint.py …")
 
 KINDS = ["complete", "may_continue", "cannot_end"]
 SIGNS = ["confidence", "slots_ahead", "last_db", "late_db"]

@@ -287,7 +287,10 @@ fn pause_cut(row: &Row, utterances: &[Utterance]) -> Option<bool> {
         let (begin, end) = (position(begin), position(end));
         utterances.iter().any(|u| u.decided_at > begin && u.decided_at < end)
     };
-    let taken = row.pauses_s.iter().map(|(begin, end)| decided(*begin, *end));
+    // What a recipe lets follow the voice is no pause in it.
+    let inside =
+        row.pauses_s.iter().filter(|(begin, _)| row.speech_end_s.is_none_or(|end| *begin < end));
+    let taken = inside.map(|(begin, end)| decided(*begin, *end));
     taken.reduce(|any, one| any || one)
 }
 

@@ -23,8 +23,8 @@ const HIDDEN: usize = 384;
 pub const SUMMARY_LEN: usize = 2 * HIDDEN;
 
 /// What the network makes of a sound that ends in a pause: means over time of its hidden states, first
-/// of all of them, those that matter to it weighed most, and then of the last 200 ms. Each number lies
-/// near ±1.
+/// of all of them, those that matter to it weighed most, and then of the last 200 ms, which the
+/// endpoint's `tail_ms` makes those behind the last word. Most numbers lie within ±3.
 pub type Summary = [f32; SUMMARY_LEN];
 
 /// The network with its memory for one run at a time, and a thread to run it on.

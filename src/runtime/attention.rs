@@ -69,7 +69,7 @@ impl Known {
 /// Which windows of an utterance to hear.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Windows {
-    /// Those that what is said next changes nothing of.
+    /// Those that end in what was said, so that what is said next does not change them.
     Whole,
     All,
 }
@@ -195,8 +195,9 @@ impl Attention {
         Ok(Some(called))
     }
 
-    /// Hears what is settled of an utterance that goes on, `span` of it so far, so that little is left
-    /// to hear in the pause. Wakes nobody: a likelier call may follow close behind.
+    /// Hears what is settled of an utterance that goes on, `span` of it so far, up to where it seems to
+    /// hold a call, so that of what others say little is left to hear in the pause. Wakes nobody: a
+    /// likelier call may follow close behind.
     ///
     /// # Errors
     /// Those of the recogniser, being cancelled included.

@@ -155,6 +155,9 @@ fn a_decision_in_a_pause_that_was_put_in_is_told() {
         assert_eq!(judge(&pauses, last_ms), Some(cut), "{last_ms}");
     }
     assert_eq!(judge(&[], 1000), None);
+    // The voice ends at 2 s.
+    assert_eq!(judge(&[(2.1, 4.0)], 2000), None);
+    assert_eq!(judge(&[(1.6, 1.9), (2.1, 4.0)], 2000), Some(false));
 }
 
 #[test]

@@ -8,7 +8,7 @@
 //! odds = P(goes on) / P(done) = exp(bias[completeness] + Σ weight · sign + sound · summary)
 //! ```
 //!
-//! where `summary` is what [smart-turn's network](crate::hear::SmartTurn) makes of the sound,
+//! where `summary` is what [smart-turn's network](crate::hear::SmartTurn) makes of the sound.
 //!
 //! How long pauses last after which it does go on is known from recordings: `S(t)` of them are longer
 //! than `t`. So taking the turn after `t` of silence costs, on average and but for a factor,
