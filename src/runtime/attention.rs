@@ -47,10 +47,10 @@ pub struct Attention {
     in_speech: bool,
     /// The utterance at hand holds this call, which begins there.
     call: Option<(Call, SamplePos)>,
-    /// Before that begins no call in the utterance at hand, or none that is likelier than one behind.
-    no_call_before: SamplePos,
-    /// One seems to begin there, as far as the utterance was heard while it went on.
-    seems_called: bool,
+    /// What begins before that in the utterance at hand was heard: nothing said since changes it.
+    heard_before: SamplePos,
+    /// The likeliest call in that, and where it begins.
+    heard_ahead: Option<(Call, SamplePos)>,
 }
 
 /// What the first stage knows of a phrase.
@@ -113,8 +113,8 @@ impl Attention {
             state,
             in_speech: false,
             call: None,
-            no_call_before: SamplePos(0),
-            seems_called: false,
+            heard_before: SamplePos(0),
+            heard_ahead: None,
         })
     }
 
@@ -150,7 +150,7 @@ impl Attention {
 
     /// What was heard of the utterance at hand is no answer any more.
     fn hear_anew(&mut self) {
-        (self.no_call_before, self.seems_called) = (SamplePos(0), false);
+        (self.heard_before, self.heard_ahead) = (SamplePos(0), None);
     }
 
     /// The utterance is over at `at`, and with it what the agent stayed awake for.
@@ -182,22 +182,20 @@ impl Attention {
         cancel: &CancelToken,
     ) -> Result<Option<Called>, AsrError> {
         let heard = self.likeliest(recognizer, memory, span, Windows::All, cancel)?;
-        let Some((start, call)) = heard else { return Ok(None) };
+        let Some((call, at)) = heard else { return Ok(None) };
         let spotted = self.phrases[call.phrase].spotted_in(span);
         let called = Called {
             phrase: self.calling.phrase(call.phrase).to_owned(),
             spotted: spotted.map(|(_, probability)| probability),
             verified: call.probability,
         };
-        let at = start + call.start as u64;
         self.call = Some((call, at));
         self.state = State::Until(span.end + self.follow_up);
         Ok(Some(called))
     }
 
-    /// Hears what is settled of an utterance that goes on, `span` of it so far, up to where it seems to
-    /// hold a call, so that of what others say little is left to hear in the pause. Wakes nobody: a
-    /// likelier call may follow close behind.
+    /// Hears what is settled of an utterance that goes on, `span` of it so far, so that little is left
+    /// to hear in the pause. Wakes nobody: a likelier call may follow close behind.
     ///
     /// # Errors
     /// Those of the recogniser, being cancelled included.
@@ -208,15 +206,12 @@ impl Attention {
         span: Span,
         cancel: &CancelToken,
     ) -> Result<(), AsrError> {
-        if !self.seems_called {
-            let heard = self.likeliest(recognizer, memory, span, Windows::Whole, cancel)?;
-            self.seems_called = heard.is_some();
-        }
+        self.heard_ahead = self.likeliest(recognizer, memory, span, Windows::Whole, cancel)?;
         Ok(())
     }
 
-    /// The likeliest call in `span` of the utterance at hand, as far as it was not heard before, and
-    /// where the sound begins that was heard now.
+    /// The likeliest call in `span` of the utterance at hand, with what was heard of it before, and
+    /// where it begins.
     fn likeliest(
         &mut self,
         recognizer: &mut Recognizer,
@@ -224,7 +219,7 @@ impl Attention {
         span: Span,
         windows: Windows,
         cancel: &CancelToken,
-    ) -> Result<Option<(SamplePos, Call)>, AsrError> {
+    ) -> Result<Option<(Call, SamplePos)>, AsrError> {
         if self.is_awake() || self.mode != ListeningMode::Wake {
             return Ok(None);
         }
@@ -233,7 +228,7 @@ impl Attention {
         if !wanted.contains(&true) {
             return Ok(None);
         }
-        let start = span.start.max(self.no_call_before);
+        let start = span.start.max(self.heard_before);
         let sound = memory.slice(Span::new(start, span.end.max(start)));
         let settled = self.calling.settled(sound.len());
         let before = match windows {
@@ -242,8 +237,17 @@ impl Attention {
         };
         let wanted = |phrase: usize| wanted[phrase];
         let call = self.calling.hear(recognizer, &sound, before, self.bound, wanted, cancel)?;
-        self.no_call_before = start + call.as_ref().map_or(settled, |call| call.start) as u64;
-        Ok(call.map(|call| (start, call)))
+        self.heard_before = start + settled as u64;
+        let now = call.map(|call| {
+            let at = start + call.start as u64;
+            (call, at)
+        });
+        // A span can begin later than it did.
+        let ahead = self.heard_ahead.take().filter(|(_, at)| *at >= span.start);
+        let likelier = |a: &(Call, SamplePos), b: &(Call, SamplePos)| {
+            a.0.probability.total_cmp(&b.0.probability)
+        };
+        Ok(now.into_iter().chain(ahead).max_by(likelier))
     }
 
     /// Somebody pressed or let go at `at`. Returns whether that woke the agent.
@@ -356,7 +360,7 @@ mod tests {
                     attention.hear_ahead(&mut recognizer, &memory, span, &never).unwrap();
                     assert!(!attention.is_awake());
                 }
-                let left = attention.no_call_before;
+                let left = attention.heard_before;
                 let called = attention.hear(&mut recognizer, &memory, whole, &never).unwrap();
                 (called, attention.call().map(|(_, at)| at), left)
             };
