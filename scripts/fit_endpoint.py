@@ -8,18 +8,20 @@
 A logistic regression of "speech goes on" on completeness, confidence, slots ahead, the closing of
 the voice and what smart-turn's network makes of the sound, over all pauses up to the true end, and how
 long those last that end. Prints, for fixed hangovers and for a range of costs, how often talks of each
-set are cut, how many of the pauses inside the voice are taken for ends, and how long is waited at the
-end (median, 95th percentile, mean), every speaker's pauses judged by a fit to the others' (in five
-parts, drawn with --seed). Takes some seconds, with the numpy of the converters' environment.
+set (a file, by its name) are cut, how many of the pauses inside the voice are taken for ends, and how
+long is waited at the end (median, 95th percentile, mean), every speaker's pauses judged by a fit to the
+others' (in five parts, drawn with --seed). Takes some seconds, with the numpy of the converters'
+environment. Whatever in a file could not have been written by the program is refused, with its place.
 """
 
 import argparse
 import json
 import math
+import os
 import random
 import sys
 from pathlib import Path
-from typing import NamedTuple
+from typing import Callable, NamedTuple
 
 try:
     import numpy as np
@@ -31,6 +33,8 @@ KINDS = ["complete", "may_continue", "cannot_end"]
 SIGNS = ["confidence", "slots_ahead", "last_db", "late_db"]
 SUREST = 0.9999
 MOST_AHEAD = 3
+# Beyond, odds times a cost are more than a floating-point number holds, and decide nothing else.
+MOST_LOG_ODDS = 600.0
 # A pause that begins so long before the true end, in milliseconds, is in the midst of the sentence:
 # detectors hear ends a little early.
 TOLERANCE_MS = 150.0
@@ -43,8 +47,12 @@ RIDGE, SOUND_RIDGE = 0.1, 100.0
 SHARES = 20
 LONG_WAIT_COST = 16
 FRAME_MS = 20
-# Numbers of a summary (src/hear/smart_turn.rs).
+# Numbers of a summary, as SUMMARY_LEN of src/hear/smart_turn.rs.
 SUMMARY_LEN = 768
+# Nothing that is measured comes near it, and it is far from where sums overflow.
+LARGEST = 1_000_000_000
+# The most that --least, --most and --bearable may be.
+MOST_WAIT_MS = 60_000
 # Silence is counted in the detector's windows, and a pause shows after so much of it.
 WINDOW_MS, PAUSE_MS = 32, 200
 PARTS = 5
@@ -80,7 +88,7 @@ class Model(NamedTuple):
         after_ms = np.arange(settings.least, settings.most + 1, FRAME_MS)
         share = (self.pauses_ms > after_ms[:, None]).mean(1)
         delay_ms = after_ms + (LONG_WAIT_COST - 1) * np.maximum(0, after_ms - settings.bearable)
-        cost = delay_ms + math.exp(self.log_odds(pause)) * settings.cost * share
+        cost = delay_ms + math.exp(min(self.log_odds(pause), MOST_LOG_ODDS)) * settings.cost * share
         return int(after_ms[cost.argmin()])
 
 
@@ -92,6 +100,63 @@ class Settings(NamedTuple):
     cost: int
 
 
+class Rule(NamedTuple):
+    words: str
+    holds: Callable[[object], bool]
+
+
+def within(least, most, types=(int, float)):
+    # To Python true is 1, and NaN a number; NaN is within nothing.
+    name = "a number" if float in types else "a whole number"
+    return Rule(f"{name} from {least:,} to {most:,}",
+                lambda value: type(value) in types and least <= value <= most)
+
+
+def or_null(rule):
+    return Rule(f"{rule.words}, or null", lambda value: value is None or rule.holds(value))
+
+
+TEXT = Rule("text", lambda value: isinstance(value, str))
+LIST = Rule("a list", lambda value: isinstance(value, list))
+KIND = Rule(f"one of {', '.join(KINDS)}", lambda value: value in KINDS)
+TIME, NUMBER = within(0, LARGEST), within(-LARGEST, LARGEST)
+# No two levels that a microphone hears lie further apart.
+DB = within(-200, 200)
+# What is used of a line of `mynah eval --pauses` (src/cli/eval.rs) and of its pauses
+# (src/eval/rehearsal.rs).
+RECORDING = {"speaker": TEXT, "speech_end_ms": or_null(TIME), "pauses": LIST}
+PAUSE = {"last_speech_ms": TIME, "shows_ms": TIME, "goes_on_ms": or_null(TIME),
+         "completeness": KIND, "confidence": within(0, 1), "slots_ahead": within(0, 255, (int,)),
+         "last_db": DB, "late_db": DB, "summary": LIST}
+
+
+def refuse(fault):
+    sys.exit(f"fit_endpoint: {fault}")
+
+
+def broken(where, fault):
+    refuse(f"{where}: {fault}; write the file anew with `mynah eval AGENT DATA.tsv --pauses FILE`")
+
+
+def told(value):
+    shapes = {list: "a list", dict: "an object"}
+    return shapes.get(type(value)) or json.dumps(value)[:40]
+
+
+def must(value, rule, where, name):
+    if not rule.holds(value):
+        broken(where, f"{name} is {told(value)}, and must be {rule.words}")
+
+
+def check(found, rules, where):
+    if not isinstance(found, dict):
+        broken(where, f"{told(found)} stands there, and must be an object with {', '.join(rules)}")
+    for name, rule in rules.items():
+        if name not in found:
+            broken(where, f"{name} is missing")
+        must(found[name], rule, where, name)
+
+
 def signs(pause):
     sure = min(max(pause["confidence"], 1 - SUREST), SUREST)
     kinds = [float(pause["completeness"] == kind) for kind in KINDS]
@@ -99,44 +164,75 @@ def signs(pause):
     return np.array(kinds + [math.log(sure / (1 - sure)), ahead, pause["last_db"], pause["late_db"]])
 
 
+def read_pause(pause, where):
+    check(pause, PAUSE, where)
+    summary = pause["summary"]
+    if len(summary) != SUMMARY_LEN:
+        broken(where, f"summary has {len(summary)} numbers, and must have {SUMMARY_LEN}: another "
+                      "version of the program wrote it")
+    for at, number in enumerate(summary):
+        must(number, NUMBER, where, f"summary[{at}]")
+    last, shows, goes_on = (pause[name] for name in ["last_speech_ms", "shows_ms", "goes_on_ms"])
+    for name, time in [("shows_ms", shows), ("goes_on_ms", goes_on)]:
+        if time is not None and time < last:
+            broken(where, f"{name} is {time}, and must not be less than last_speech_ms, {last}")
+    return Pause(signs(pause), np.array(summary), shows, last, goes_on)
+
+
 def recordings(path):
-    """The recordings that `mynah eval --pauses` wrote down."""
+    """(speaker, end of the voice or None, pauses) of what `mynah eval --pauses` wrote down."""
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        sys.exit(f"fit_endpoint: {path}: {error}")
+        # Not `splitlines`, which takes more than JSON does for the end of a line.
+        with path.open(encoding="utf-8") as file:
+            lines = list(file)
+    except OSError as error:
+        refuse(f"{path}: {error.strerror}; give files that `mynah eval --pauses` wrote")
+    except UnicodeDecodeError as error:
+        broken(path, f"no text ({error})")
     if not lines:
-        sys.exit(f"fit_endpoint: {path} is empty; `mynah eval --pauses {path}` writes it")
+        broken(path, "it is empty")
     for number, line in enumerate(lines, 1):
+        where = f"{path}:{number}"
         try:
             row = json.loads(line)
-            widths = {len(pause["summary"]) for pause in row["pauses"]}
-        except (ValueError, KeyError, TypeError):
-            sys.exit(f"fit_endpoint: {path}:{number}: no recording as `mynah eval --pauses` writes "
-                     "it, or only a part of one; write the file anew")
-        if widths - {SUMMARY_LEN}:
-            sys.exit(f"fit_endpoint: {path}:{number}: summaries of {max(widths)} numbers, expected "
-                     f"{SUMMARY_LEN}: another version wrote them; write the file anew")
-        yield row
+        except (ValueError, RecursionError):
+            broken(where, "no JSON, or only a part of it")
+        check(row, RECORDING, where)
+        pauses = [read_pause(pause, f"{where}: pause {count}")
+                  for count, pause in enumerate(row["pauses"], 1)]
+        yield row["speaker"], row["speech_end_ms"], pauses
 
 
 def read(path):
     """(speaker, pauses, true end) of each recording. The last pause is the one that nothing follows,
     be it a soft ending heard early; where no end is marked, the voice ends with it."""
     talks = []
-    for row in recordings(path):
-        end, pauses = row["speech_end_ms"], []
+    for speaker, end, heard in recordings(path):
         if end is None:
-            end = row["pauses"][-1]["last_speech_ms"] if row["pauses"] else 0
-        for pause in row["pauses"]:
-            last = pause["last_speech_ms"]
-            goes_on = pause["goes_on_ms"] if last < end - TOLERANCE_MS else None
-            summary = np.array(pause["summary"])
-            pauses.append(Pause(signs(pause), summary, pause["shows_ms"], last, goes_on))
-            if goes_on is None:
-                talks.append((row["speaker"], pauses, end))
+            end = heard[-1].last_speech_ms if heard else 0
+        pauses = []
+        for pause in heard:
+            if pause.last_speech_ms >= end - TOLERANCE_MS:
+                pause = pause._replace(goes_on_ms=None)
+            pauses.append(pause)
+            if pause.goes_on_ms is None:
+                talks.append((speaker, pauses, end))
                 break
+    if not talks:
+        refuse(f"{path}: no recording in it has a pause at its end, so there is nothing to judge by; "
+               "leave the file out, or look whether its recordings hold speech")
     return talks
+
+
+def read_sets(paths):
+    """Talks by the name of their file."""
+    sets = {}
+    for path in paths:
+        if path.stem in sets:
+            refuse(f"{path}: a file named {path.stem} was given before, and what is printed goes by "
+                   "that name; rename one of them, and give none twice")
+        sets[path.stem] = read(path)
+    return sets
 
 
 def regress(rows, goes_on, ridge):
@@ -160,8 +256,10 @@ def fit(talks, most_ms):
                      for pause, on in zip(pauses, goes_on) if on)
     # What nobody waits for says nothing of how long to wait.
     lengths = [length for length in lengths if length <= most_ms]
-    if not lengths or goes_on.all():
-        sys.exit("the recordings need pauses after which speech goes on, and ends")
+    if not lengths:
+        speakers = sorted({speaker for speaker, _, _ in talks})
+        refuse(f"after no pause of {told(', '.join(speakers))} speech goes on within {most_ms} ms "
+               "(--most), and a fit to them needs such; add recordings in which they hesitate")
     summaries = np.array([pause.summary for pause in pauses])
     mean, scale = summaries.mean(0), summaries.std(0)
     scale[scale == 0] = 1
@@ -208,11 +306,14 @@ def quantile(values, share):
 def held_out(talks, seed, most_ms):
     """For each speaker the fit to speakers of other parts."""
     speakers = sorted({speaker for speaker, _, _ in talks})
+    if len(speakers) < 2:
+        refuse(f"all recordings are by one speaker, {told(speakers[0])}, and each is judged by a fit to "
+               "others; add some, or fill in the column `speaker` of the data set")
     random.Random(seed).shuffle(speakers)
     models = {}
     for part in range(PARTS):
         out = set(speakers[part::PARTS])
-        if out and len(out) < len(speakers):
+        if out:
             model = fit([talk for talk in talks if talk[0] not in out], most_ms)
             models.update((speaker, model) for speaker in out)
     return models
@@ -239,17 +340,39 @@ def tell(name, sets, decide):
               f"{quantile(waits, 0.5):.0f}/{quantile(waits, 0.95):.0f}, mean {mean:.0f} ms")
 
 
+def wait_ms(text):
+    if not (text.isdigit() and 0 < int(text) <= MOST_WAIT_MS):
+        raise argparse.ArgumentTypeError(f"{text} is no whole number from 1 to {MOST_WAIT_MS:,}")
+    return int(text)
+
+
+def check_out(out, pauses):
+    """Before there is work to lose. `-o *.jsonl` would write over the first of them."""
+    if not os.path.isdir(out.parent):
+        refuse(f"-o {out}: {out.parent} is no folder; make it first")
+    if os.path.isdir(out):
+        refuse(f"-o {out} is a folder; name the file to write in it")
+    if out.suffix == ".jsonl" or os.path.realpath(out) in map(os.path.realpath, pauses):
+        refuse(f"-o {out}: such a file holds pauses and must not be written over; name another, "
+               "such as patience.toml")
+    if not os.access(out if os.path.exists(out) else out.parent, os.W_OK):
+        refuse(f"-o {out}: Permission denied; name a file that you may write")
+
+
 def main():
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("pauses", nargs="+", type=Path, metavar="PAUSES.jsonl")
     parser.add_argument("-o", "--out", type=Path, required=True)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--least", type=int, default=240, help="endpoint.hangover_min_ms")
-    parser.add_argument("--most", type=int, default=1500, help="endpoint.hangover_max_ms")
-    parser.add_argument("--bearable", type=int, default=700, help="endpoint.bearable_ms")
+    parser.add_argument("--least", type=wait_ms, default=240, help="endpoint.hangover_min_ms")
+    parser.add_argument("--most", type=wait_ms, default=1500, help="endpoint.hangover_max_ms")
+    parser.add_argument("--bearable", type=wait_ms, default=700, help="endpoint.bearable_ms")
     args = parser.parse_args()
-    sets = {path.stem: read(path) for path in args.pauses}
+    if args.least > args.most:
+        parser.error(f"--least is {args.least} ms, more than --most, {args.most} ms")
+    check_out(args.out, args.pauses)
+    sets = read_sets(args.pauses)
     talks = [talk for one in sets.values() for talk in one]
     models = held_out(talks, args.seed, args.most)
     for ms in FIXED_MS:
@@ -260,7 +383,11 @@ def main():
         def own(speaker, pause):
             return pause.taken_ms(models[speaker].silence_ms(pause, settings))
         tell(f"cost {cost} ms", sets, own)
-    args.out.write_text(text(fit(talks, args.most)), encoding="utf-8")
+    fitted = text(fit(talks, args.most))
+    try:
+        args.out.write_text(fitted, encoding="utf-8")
+    except OSError as error:
+        refuse(f"-o {args.out}: {error.strerror}; name a file that can be written")
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """The fit of the endpoint on pauses made with known odds."""
 
+import copy
 import json
 import math
 import operator
@@ -19,6 +20,48 @@ import fit_endpoint
 WEIGHTS = {"complete": -1.0, "may_continue": 1.0, "cannot_end": 3.0}
 SOUND = [0.0, 0.5, -1.0]
 MOST_MS = 1500
+SHIPPED = Path(__file__).resolve().parents[2] / "src/hear/endpoint/patience.toml"
+
+# What may go wrong with any field, and which of it each field may be all the same.
+GONE = object()
+ODD = [None, True, "odd", [], {}, 7, -1, 0.5, math.nan, math.inf, 1e300, 10 ** 400, GONE]
+FIELDS = [
+    (["speaker"], ["odd"]),
+    (["speech_end_ms"], [None, 7, 0.5]),
+    (["pauses"], [[]]),
+    (["pauses", 0], [GONE]),
+    (["pauses", 0, "last_speech_ms"], [7, 0.5]),
+    (["pauses", 0, "shows_ms"], []),
+    (["pauses", 0, "goes_on_ms"], [None]),
+    (["pauses", 0, "completeness"], []),
+    (["pauses", 0, "confidence"], [0.5]),
+    (["pauses", 0, "slots_ahead"], [7]),
+    (["pauses", 0, "last_db"], [7, -1, 0.5]),
+    (["pauses", 1, "late_db"], [7, -1, 0.5]),
+    (["pauses", 1, "summary"], []),
+    (["pauses", 1, "summary", 0], [7, -1, 0.5]),
+]
+# A field, what stands in it, and what is told.
+FAULTS = [
+    (["speaker"], 7, "speaker is 7, and must be text"),
+    (["pauses"], 7, "pauses is 7, and must be a list"),
+    (["pauses", 1], 7, "pause 2: 7 stands there, and must be an object with last_speech_ms, "),
+    (["pauses", 1, "shows_ms"], GONE, "pause 2: shows_ms is missing"),
+    (["pauses", 0, "shows_ms"], 999, "shows_ms is 999, and must not be less than last_speech_ms, 1000"),
+    (["pauses", 0, "goes_on_ms"], 999, "goes_on_ms is 999, and must not be less than last_speech_ms"),
+    (["pauses", 1, "completeness"], "maybe", 'pause 2: completeness is "maybe", and must be one of '
+                                             "complete, may_continue, cannot_end"),
+    (["pauses", 0, "confidence"], "sure", 'confidence is "sure", and must be a number from 0 to 1'),
+    (["pauses", 0, "confidence"], 1.5, "confidence is 1.5, and"),
+    (["pauses", 0, "slots_ahead"], True, "slots_ahead is true, and must be a whole number from 0 to 255"),
+    (["pauses", 0, "late_db"], math.inf, "late_db is Infinity, and"),
+    (["pauses", 1, "summary", 2], math.nan, r"pause 2: summary\[2\] is NaN, and must be a number"),
+    # The program writes so what is no number.
+    (["pauses", 1, "summary", 0], None, r"summary\[0\] is null, and must be a number"),
+    # The other pause has as many as it should.
+    (["pauses", 1, "summary"], [0.0] * 2, "pause 2: summary has 2 numbers, and must have 3"),
+    (["pauses", 0, "summary"], [0.0] * 5, "pause 1: summary has 5 numbers, and must have 3"),
+]
 
 
 def talk(draw, number):
@@ -42,6 +85,26 @@ def talk(draw, number):
                     "speech_end_ms": 3010, "pauses": [first, last]}
 
 
+def spoilt(row, place, value):
+    row = copy.deepcopy(row)
+    *way, last = place
+    inner = row
+    for step in way:
+        inner = inner[step]
+    if value is GONE:
+        del inner[last]
+    else:
+        inner[last] = value
+    return row
+
+
+class ProgramTest(unittest.TestCase):
+    def test_a_summary_is_as_long_as_the_program_s(self):
+        # Which is held against its own constant where the program reads it.
+        weights = tomllib.loads(SHIPPED.read_text())["sound"]["weights"]
+        self.assertEqual(fit_endpoint.SUMMARY_LEN, len(weights))
+
+
 @mock.patch.object(fit_endpoint, "SUMMARY_LEN", len(SOUND))
 class FitTest(unittest.TestCase):
     def setUp(self):
@@ -49,10 +112,19 @@ class FitTest(unittest.TestCase):
         self.addCleanup(folder.cleanup)
         self.folder = Path(folder.name)
 
-    def write(self, talks):
-        path = self.folder / "pauses.jsonl"
+    def write(self, talks, name="pauses.jsonl"):
+        path = self.folder / name
+        path.parent.mkdir(exist_ok=True)
         path.write_text("".join(json.dumps(talk) + "\n" for talk in talks))
         return path
+
+    def run_main(self, *arguments):
+        with mock.patch("sys.argv", ["fit_endpoint.py", *map(str, arguments)]):
+            fit_endpoint.main()
+
+    def refuses(self, words, *arguments):
+        with self.subTest(words), self.assertRaisesRegex(SystemExit, words):
+            self.run_main(*arguments)
 
     def test_the_odds_that_made_the_pauses_are_found(self):
         draw = random.Random(1)
@@ -89,27 +161,106 @@ class FitTest(unittest.TestCase):
         draw = random.Random(2)
         path = self.write([talk(draw, number) for number in range(200)])
         out = self.folder / "patience.toml"
-        with mock.patch("sys.argv", ["fit_endpoint.py", str(path), "-o", str(out)]):
-            fit_endpoint.main()
+        self.run_main(path, "-o", out)
         written = tomllib.loads(out.read_text())
-        shipped = Path(__file__).resolve().parents[2] / "src/hear/endpoint/patience.toml"
         self.assertEqual([list(part) if isinstance(part, dict) else key
                           for key, part in written.items()],
                          [list(part) if isinstance(part, dict) else key
-                          for key, part in tomllib.loads(shipped.read_text()).items()])
+                          for key, part in tomllib.loads(SHIPPED.read_text()).items()])
 
-    def test_what_cannot_be_read_is_named(self):
-        path = self.folder / "odd.jsonl"
-        wide = talk(random.Random(4), 0)
-        wide["pauses"][0]["summary"] = [0.0] * 5
-        for text, words in [("", "is empty"), ('{"pauses": [', "odd.jsonl:1: no recording"),
-                            ("{}", "odd.jsonl:1: no recording"),
-                            (json.dumps(wide), "odd.jsonl:1: summaries of 5 numbers")]:
-            path.write_text(text)
-            with self.assertRaisesRegex(SystemExit, words):
+    def test_a_file_that_is_none_of_recordings_is_named(self):
+        path, whole = self.folder / "odd.jsonl", json.dumps(talk(random.Random(4), 0))
+        for text, words in [(b"", "odd.jsonl: it is empty"),
+                            (b"\n", "odd.jsonl:1: no JSON"),
+                            (whole.encode() + b'\n{"pauses": [', "odd.jsonl:2: no JSON, or only a part"),
+                            (b"[" * 100_000, "odd.jsonl:1: no JSON"),
+                            (b"7" * 10_000, "odd.jsonl:1: no JSON"),
+                            (b"{}", "odd.jsonl:1: speaker is missing"),
+                            (b"[]", "odd.jsonl:1: a list stands there, and must be an object"),
+                            (b"\xff", "odd.jsonl: no text")]:
+            path.write_bytes(text)
+            with self.subTest(words), self.assertRaisesRegex(SystemExit, words):
                 fit_endpoint.read(path)
-        with self.assertRaisesRegex(SystemExit, "No such file"):
-            fit_endpoint.read(self.folder / "missing.jsonl")
+        for path, words in [(self.folder, "Is a directory"),
+                            (self.folder / "missing.jsonl", "missing.jsonl: No such file")]:
+            with self.subTest(words), self.assertRaisesRegex(SystemExit, words):
+                fit_endpoint.read(path)
+
+    def test_a_fault_is_named_with_its_line_and_field(self):
+        row = talk(random.Random(4), 0)
+        for place, value, words in FAULTS:
+            path = self.write([row, spoilt(row, place, value)])
+            with self.subTest(words), self.assertRaisesRegex(SystemExit, f"pauses.jsonl:2: .*{words}"):
+                fit_endpoint.read(path)
+
+    def test_no_field_takes_what_it_cannot_be(self):
+        row = talk(random.Random(4), 0)
+        for place, fine in FIELDS:
+            for value in ODD:
+                path = self.write([row, spoilt(row, place, value)])
+                words = "pauses.jsonl:2: .*write the file anew"
+                with self.subTest(place=place, value=value):
+                    if value in fine:
+                        fit_endpoint.read(path)
+                    else:
+                        with self.assertRaisesRegex(SystemExit, words):
+                            fit_endpoint.read(path)
+
+    def test_files_are_told_apart_by_their_names(self):
+        draw, out = random.Random(5), self.folder / "patience.toml"
+        rows = [talk(draw, number) for number in range(40)]
+        one, other = self.write(rows, "a/plain.jsonl"), self.write(rows, "b/plain.jsonl")
+        for twice in [other, one]:
+            self.refuses(f"{twice}: a file named plain was given before", one, twice, "-o", out)
+        self.assertFalse(out.exists())
+
+    def test_too_few_recordings_for_a_fit_are_told(self):
+        draw, out = random.Random(6), self.folder / "patience.toml"
+        rows = [talk(draw, number) for number in range(40)]
+        silent = self.write([dict(row, pauses=[]) for row in rows], "silent.jsonl")
+        alone = self.write([dict(row, speaker="s1") for row in rows], "alone.jsonl")
+        fluent = [dict(row, pauses=row["pauses"][1:]) for row in rows]
+        smooth = self.write(fluent, "smooth.jsonl")
+        one = self.write([*(dict(row, speaker="s1") for row in rows),
+                          *(dict(row, speaker="s2") for row in fluent)], "one.jsonl")
+        self.refuses("silent.jsonl: no recording in it has a pause", silent, "-o", out)
+        self.refuses('all recordings are by one speaker, "s1"', alone, "-o", out)
+        self.refuses("after no pause of .* speech goes on within 1500 ms", smooth, "-o", out)
+        self.refuses('after no pause of "s2" speech goes on', one, "-o", out)
+        self.assertFalse(out.exists())
+
+    def test_what_cannot_be_written_is_told(self):
+        draw = random.Random(7)
+        path = self.write([talk(draw, number) for number in range(200)])
+        before = path.read_text()
+        own = path.rename(self.folder / "pauses.txt")
+        for out, words in [(self.folder / "missing/patience.toml", "missing is no folder; make it first"),
+                           (own / "patience.toml", "pauses.txt is no folder"),
+                           (self.folder, "is a folder; name the file"),
+                           (own, "must not be written over"),
+                           (self.folder / "first.jsonl", "must not be written over"),
+                           ("/dev/full", "No space left on device")]:
+            self.refuses(f"-o {out}.*{words}", own, "-o", out)
+        self.assertEqual(own.read_text(), before)
+        # Nothing is forbidden to root, who may run the tests.
+        with mock.patch("os.access", return_value=False):
+            self.refuses("Permission denied", own, "-o", self.folder / "patience.toml")
+
+    def test_waits_that_no_endpoint_could_have_are_refused(self):
+        draw = random.Random(8)
+        path = self.write([talk(draw, number) for number in range(200)])
+        for waits in [["--least", "0"], ["--most", "-5"], ["--bearable", "1e3"],
+                      ["--most", "9" * 30], ["--least", "300", "--most", "200"]]:
+            with self.subTest(waits), mock.patch("sys.stderr"), self.assertRaises(SystemExit) as end:
+                self.run_main(path, "-o", self.folder / "patience.toml", *waits)
+            self.assertEqual(end.exception.code, 2)
+
+    def test_odds_beyond_all_numbers_are_waited_for(self):
+        model = fit_endpoint.Model(np.array([500]), np.array([]), 0.0, np.array([1.0]))
+        for log_odds, silence_ms in [(-1e6, 200), (1e6, 500)]:
+            pause = fit_endpoint.Pause(np.array([]), np.array([log_odds]), 0, 0, None)
+            settings = fit_endpoint.Settings(200, 1400, 700, 60_000)
+            self.assertEqual(model.silence_ms(pause, settings), silence_ms)
 
     def test_what_is_cut_and_waited_for_is_counted(self):
         pause = fit_endpoint.Pause(np.array([]), np.array([]), 1224, 1000, 1800)
