@@ -174,9 +174,10 @@ pub enum Heard {
     Pause { span: Span },
     /// The speech after a [`Heard::Pause`] went on.
     Resume { at: SamplePos },
-    /// How `span` was said: what there is of an utterance that is `open`, or a whole one just before
-    /// its [`Heard::SpeechEnd`].
-    Prosody { span: Span, prosody: Prosody, open: bool },
+    /// How `span` was said: what there is of an utterance that is `open`, once a second and in each
+    /// pause, or a whole one just before its [`Heard::SpeechEnd`]. `None` where nothing stands out of
+    /// the room.
+    Prosody { span: Span, prosody: Option<Prosody>, open: bool },
     /// The utterance is over. `span` includes the pre-roll; `decided_at` is where the policy
     /// stopped waiting, `last_speech` where it last heard speech.
     SpeechEnd { span: Span, last_speech: SamplePos, decided_at: SamplePos, why: EndReason },

@@ -1,44 +1,97 @@
-//! How likely it is that what is said begins with given texts: their tokens are handed to the decoder,
-//! which says of each how likely it was: one pass over the weights for all of the same length, and no
-//! search.
+//! How likely it is that what is said begins with given texts: the decoder is told their tokens, level
+//! by level, one pass over the weights for each, and says of each how likely it was. It is no search:
+//! all likely spellings of a text count together.
+
+use std::collections::BTreeMap;
 
 use super::decoder::Branch;
 use super::spelling::spellings;
 use super::{AsrError, Cross, Decoder, Tokenizer};
 use crate::nn::kernels::Kernel;
-use crate::nn::tree::Node;
 
-/// What is less likely than this, as a natural logarithm, is not asked about further.
+/// What is less likely than this in some sound, as a natural logarithm, is not asked about further.
 const UNLIKELY: f32 = -16.0;
+/// The same where nothing is heard: no text is usual there.
+const UNUSUAL: f32 = -26.0;
+/// Most ways to write a text so far that are followed; a phrase of two words has fewer. Every further
+/// word has some seven spellings, so without a bound a sentence would have millions.
+const MOST_WAYS: usize = 64;
 
 /// Texts, each in every way that the recogniser may write it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Beginnings {
-    /// What the decoder is told, level by level: the first token is the one before any text.
-    levels: Vec<Vec<Told>>,
-    /// For each text: level and number of what each of its spellings ends behind, and its last token.
-    texts: Vec<Vec<(usize, usize, u32)>>,
+    /// The token before any text.
+    bos: u32,
+    texts: Vec<Text>,
 }
 
-/// A token behind the `parent`-th of the level before.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Told {
-    token: u32,
-    parent: usize,
+/// For each word, every way to write it; the first words may also be written as one with all others.
+#[derive(Debug, Clone, PartialEq)]
+struct Text {
+    words: Vec<Vec<Vec<u32>>>,
+    joined: Vec<Vec<u32>>,
 }
 
-/// What the decoder said behind a token.
-struct Row<'l> {
-    node: Node,
-    logits: &'l [f32],
-    log_sum_exp: f32,
+/// Where in a text one way to write it has come.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Written {
+    text: usize,
+    /// `None` in a spelling of the whole text as one word.
+    word: Option<usize>,
+    spelling: usize,
+    /// Tokens of that spelling.
+    tokens: usize,
+}
+
+/// A token that may be told next, and what is written by it.
+struct Next {
+    branch: Branch,
     /// Of everything up to the token.
     log_prob: f32,
+    written: Vec<Written>,
 }
 
-impl Row<'_> {
-    fn behind(&self, token: u32) -> f32 {
-        self.log_prob + self.logits[token as usize] - self.log_sum_exp
+impl Text {
+    fn new(tokenizer: &Tokenizer, text: &str) -> Self {
+        let encode = |forms: Vec<String>, first: bool| -> Vec<Vec<u32>> {
+            let forms = forms.iter().filter(|form| !first || form.starts_with(' '));
+            let encoded = forms.map(|form| tokenizer.encode(form));
+            encoded.filter(|tokens| !tokens.is_empty()).collect()
+        };
+        let words = text.split(' ').enumerate();
+        let words = words.map(|(at, word)| encode(spellings(word), at == 0)).collect();
+        let joined = match text.contains(' ') {
+            true => encode(spellings(&text.replace(' ', "")), true),
+            false => Vec::new(),
+        };
+        Self { words, joined }
+    }
+
+    /// Every way to begin the `word`-th word, or the whole as one.
+    fn begin(&self, text: usize, word: Option<usize>) -> impl Iterator<Item = Written> {
+        let spellings = word.map_or(&self.joined, |word| &self.words[word]).len();
+        (0..spellings).map(move |spelling| Written { text, word, spelling, tokens: 0 })
+    }
+
+    /// The token that follows.
+    fn token(&self, written: &Written) -> u32 {
+        let spellings = written.word.map_or(&self.joined, |word| &self.words[word]);
+        spellings[written.spelling][written.tokens]
+    }
+
+    /// What there is to write behind that token: nothing where the text is complete.
+    fn go_on(&self, written: Written) -> Vec<Written> {
+        let spellings = written.word.map_or(&self.joined, |word| &self.words[word]);
+        let next = Written { tokens: written.tokens + 1, ..written };
+        if next.tokens < spellings[written.spelling].len() {
+            return vec![next];
+        }
+        match written.word {
+            Some(word) if word + 1 < self.words.len() => {
+                self.begin(written.text, Some(word + 1)).collect()
+            }
+            _ => Vec::new(),
+        }
     }
 }
 
@@ -49,37 +102,7 @@ impl Beginnings {
         bos: u32,
         texts: impl IntoIterator<Item = &'t str>,
     ) -> Self {
-        let mut all =
-            Self { levels: vec![vec![Told { token: bos, parent: 0 }]], texts: Vec::new() };
-        for text in texts {
-            let spelled = written(text).iter().map(|text| tokenizer.encode(text)).collect();
-            let mut ends = Vec::new();
-            for tokens in without_longer(spelled) {
-                if let Some((last, before)) = tokens.split_last() {
-                    ends.push((before.len(), all.told(before), *last));
-                }
-            }
-            all.texts.push(ends);
-        }
-        all
-    }
-
-    /// The number, in its level, of what has been told when `tokens` have.
-    fn told(&mut self, tokens: &[u32]) -> usize {
-        let mut parent = 0;
-        for (before, token) in tokens.iter().enumerate() {
-            let told = Told { token: *token, parent };
-            if self.levels.len() == before + 1 {
-                self.levels.push(Vec::new());
-            }
-            let level = &mut self.levels[before + 1];
-            let known = level.iter().position(|known| *known == told);
-            parent = known.unwrap_or_else(|| {
-                level.push(told);
-                level.len() - 1
-            });
-        }
-        parent
+        Self { bos, texts: texts.into_iter().map(|text| Text::new(tokenizer, text)).collect() }
     }
 
     /// The natural logarithm of the probability of each text in `cross`; minus infinity where every
@@ -91,47 +114,64 @@ impl Beginnings {
         cross: &Cross,
         floor: f32,
     ) -> Result<Vec<f32>, AsrError> {
-        let mut cache = decoder.cache(cross, self.levels.iter().map(Vec::len).sum());
+        let mut cache = decoder.cache(cross, 1);
         let mut spelled: Vec<Vec<f32>> = vec![Vec::new(); self.texts.len()];
-        // What is told next: its number in its level, and how likely everything up to it is.
-        let mut next: Vec<(usize, Branch, f32)> =
-            vec![(0, Branch { token: self.levels[0][0].token, parent: None }, 0.0)];
-        for (depth, level) in self.levels.iter().enumerate() {
-            if next.is_empty() {
-                break;
-            }
-            let branches: Vec<Branch> = next.iter().map(|(_, branch, _)| *branch).collect();
+        let begun =
+            self.texts.iter().enumerate().flat_map(|(number, text)| {
+                text.begin(number, Some(0)).chain(text.begin(number, None))
+            });
+        let branch = Branch { token: self.bos, parent: None };
+        let mut next = vec![Next { branch, log_prob: 0.0, written: begun.collect() }];
+        while !next.is_empty() {
+            let branches: Vec<Branch> = next.iter().map(|next| next.branch).collect();
+            decoder.make_room(&mut cache, branches.len());
             let step = decoder.step(&mut cache, &branches)?;
-            let mut rows: Vec<Option<Row<'_>>> = (0..level.len()).map(|_| None).collect();
-            for (row, ((number, _, log_prob), logits)) in next.iter().zip(step.rows()?).enumerate()
-            {
+            let mut following = Vec::new();
+            for (row, (told, logits)) in next.iter().zip(step.rows()?).enumerate() {
                 let log_sum_exp = kernel.log_sum_exp(logits);
-                let (node, log_prob) = (step.node(row), *log_prob);
-                rows[*number] = Some(Row { node, logits, log_sum_exp, log_prob });
+                for (token, written) in self.by_token(&told.written) {
+                    let log_prob = told.log_prob + logits[token as usize] - log_sum_exp;
+                    let branch = Branch { token, parent: Some(step.node(row)) };
+                    let written = self.tell(&written, |text| spelled[text].push(log_prob));
+                    if log_prob >= floor && !written.is_empty() {
+                        following.push(Next { branch, log_prob, written });
+                    }
+                }
             }
-            for (ends, spelled) in self.texts.iter().zip(&mut spelled) {
-                let here = ends.iter().filter(|(at, ..)| *at == depth);
-                spelled.extend(
-                    here.filter_map(|(_, number, token)| {
-                        Some(rows[*number].as_ref()?.behind(*token))
-                    }),
-                );
-            }
-            let following = self.levels.get(depth + 1).into_iter().flatten().enumerate();
-            next = following
-                .filter_map(|(number, told)| {
-                    let parent = rows[told.parent].as_ref()?;
-                    let log_prob = parent.behind(told.token);
-                    let branch = Branch { token: told.token, parent: Some(parent.node) };
-                    (log_prob >= floor).then_some((number, branch, log_prob))
-                })
-                .collect();
+            next = likeliest(following, self.texts.len());
         }
         let likely = |spelled: &Vec<f32>| match &spelled[..] {
             [] => f32::NEG_INFINITY,
             some => kernel.log_sum_exp(some),
         };
         Ok(spelled.iter().map(likely).collect())
+    }
+
+    /// Which of `written` go on with each token.
+    fn by_token(&self, written: &[Written]) -> BTreeMap<u32, Vec<Written>> {
+        let mut by_token = BTreeMap::<u32, Vec<Written>>::new();
+        for written in written {
+            let token = self.texts[written.text].token(written);
+            by_token.entry(token).or_default().push(*written);
+        }
+        by_token
+    }
+
+    /// What there is to write behind the token that all of `written` go on with. `complete` learns once
+    /// of each text that ends there: the longer ways to write that one are held by it.
+    fn tell(&self, written: &[Written], mut complete: impl FnMut(usize)) -> Vec<Written> {
+        let mut behind: Vec<Written> = Vec::new();
+        let mut done: Vec<usize> = Vec::new();
+        for written in written {
+            let more = self.texts[written.text].go_on(*written);
+            if more.is_empty() && !done.contains(&written.text) {
+                done.push(written.text);
+                complete(written.text);
+            }
+            behind.extend(more);
+        }
+        behind.retain(|written| !done.contains(&written.text));
+        behind
     }
 
     /// What is likely in `cross`; minus infinity where nothing is that counts.
@@ -144,56 +184,110 @@ impl Beginnings {
         self.ask(decoder, kernel, cross, UNLIKELY)
     }
 
-    /// As [`Beginnings::likely`], however unlikely it is.
-    pub(super) fn exact(
+    /// As [`Beginnings::likely`] where nothing is heard.
+    pub(super) fn usual(
         &self,
         decoder: &mut Decoder,
         kernel: Kernel,
-        cross: &Cross,
+        nothing: &Cross,
     ) -> Result<Vec<f32>, AsrError> {
-        self.ask(decoder, kernel, cross, f32::NEG_INFINITY)
+        self.ask(decoder, kernel, nothing, UNUSUAL)
     }
 }
 
-/// Every way to write a text of several words, which may also be written as one.
-fn written(text: &str) -> Vec<String> {
-    let first = |word: &str| spellings(word).into_iter().filter(|form| form.starts_with(' '));
-    let mut words = text.split(' ');
-    let mut all: Vec<String> = words.next().into_iter().flat_map(first).collect();
-    for word in words {
-        let forms = spellings(word);
-        all =
-            all.iter().flat_map(|begun| forms.iter().map(move |f| format!("{begun}{f}"))).collect();
+/// Of each text the [`MOST_WAYS`] likeliest ways to write it so far, whatever the others are.
+fn likeliest(mut following: Vec<Next>, texts: usize) -> Vec<Next> {
+    following.sort_by(|a, b| b.log_prob.total_cmp(&a.log_prob));
+    let mut ways = vec![0; texts];
+    for next in &mut following {
+        next.written.retain(|written| ways[written.text] < MOST_WAYS);
+        // Those of one text stand together.
+        for of_one in next.written.chunk_by(|a, b| a.text == b.text) {
+            ways[of_one[0].text] += 1;
+        }
     }
-    if text.contains(' ') {
-        all.extend(first(&text.replace(' ', "")));
-    }
-    all
-}
-
-/// Without sequences that begin with another: that one holds them.
-fn without_longer(mut sequences: Vec<Vec<u32>>) -> Vec<Vec<u32>> {
-    sequences.sort();
-    sequences.dedup_by(|next, kept| next.starts_with(kept));
-    sequences
+    following.retain(|next| !next.written.is_empty());
+    following
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::asr::Meta;
+    use crate::models::ModelStore;
 
-    #[test]
-    fn a_text_is_written_in_many_ways() {
-        let all = written("smart tv");
-        for form in [" smart tv", " Smart TV", " smart, tv", " Smart-tv", " Smarttv"] {
-            assert!(all.iter().any(|text| text == form), "{form} of {all:?}");
+    /// One text, of which each word has one token for each of `spellings`.
+    fn text(words: &[&[&[u32]]], joined: &[&[u32]]) -> Beginnings {
+        let spellings = |all: &[&[u32]]| all.iter().map(|tokens| tokens.to_vec()).collect();
+        let words = words.iter().map(|word| spellings(word)).collect();
+        Beginnings { bos: 0, texts: vec![Text { words, joined: spellings(joined) }] }
+    }
+
+    fn begin(beginnings: &Beginnings) -> Vec<Written> {
+        let text = &beginnings.texts[0];
+        text.begin(0, Some(0)).chain(text.begin(0, None)).collect()
+    }
+
+    /// Every sequence of tokens that `ask` would follow to a text's end.
+    fn all_ways(beginnings: &Beginnings) -> Vec<Vec<u32>> {
+        let mut ways = Vec::new();
+        let mut next = vec![(Vec::new(), begin(beginnings))];
+        while let Some((tokens, written)) = next.pop() {
+            for (token, written) in beginnings.by_token(&written) {
+                let tokens = [&tokens[..], &[token]].concat();
+                let behind = beginnings.tell(&written, |_| ways.push(tokens.clone()));
+                next.push((tokens, behind));
+            }
         }
-        assert!(all.iter().all(|text| text.starts_with(' ')), "{all:?}");
+        ways.sort();
+        ways
     }
 
     #[test]
-    fn what_begins_with_another_is_held_by_it() {
-        let kept = without_longer(vec![vec![1, 2, 3], vec![4], vec![1, 2], vec![1, 2], vec![1, 3]]);
-        assert_eq!(kept, [vec![1, 2], vec![1, 3], vec![4]]);
+    fn words_are_written_one_behind_the_other_or_as_one() {
+        let smart_tv = text(&[&[&[1], &[2, 3]], &[&[4], &[5]]], &[&[1, 6]]);
+        assert_eq!(
+            all_ways(&smart_tv),
+            [vec![1, 4], vec![1, 5], vec![1, 6], vec![2, 3, 4], vec![2, 3, 5]]
+        );
+    }
+
+    #[test]
+    fn what_begins_with_another_way_is_held_by_it() {
+        let ways = all_ways(&text(&[&[&[1, 2, 3], &[4], &[1, 2], &[1, 2], &[1, 3]]], &[]));
+        assert_eq!(ways, [vec![1, 2], vec![1, 3], vec![4]]);
+    }
+
+    #[test]
+    fn each_text_has_its_likeliest_ways_whatever_the_others_are() {
+        let next = |token: u32, texts: &[usize]| Next {
+            branch: Branch { token, parent: None },
+            log_prob: -(token as f32),
+            written: texts
+                .iter()
+                .map(|text| Written { text: *text, word: Some(0), spelling: 0, tokens: 0 })
+                .collect(),
+        };
+        let most = MOST_WAYS as u32;
+        let mut all: Vec<Next> = (0..2 * most).map(|token| next(token, &[0])).collect();
+        all.extend([next(2 * most, &[0, 1, 1]), next(3 * most, &[1])]);
+        let kept = likeliest(all, 2);
+        let tokens: Vec<u32> = kept.iter().map(|next| next.branch.token).collect();
+        assert_eq!(tokens[..MOST_WAYS], (0..most).collect::<Vec<_>>());
+        assert_eq!(tokens[MOST_WAYS..], [2 * most, 3 * most]);
+        assert!(kept[MOST_WAYS].written.iter().all(|written| written.text == 1));
+    }
+
+    #[test]
+    #[cfg_attr(not(have_models), ignore = "needs models: run `make models`")]
+    fn texts_are_written_as_the_recogniser_writes_them() {
+        let models = ModelStore::open(None).unwrap();
+        let tokenizer = Tokenizer::load(&models).unwrap();
+        let bos = Meta::load(&models).unwrap().bos;
+        let ways = all_ways(&Beginnings::new(&tokenizer, bos, ["smart tv"]));
+        for form in [" smart tv", " Smart TV", " smart, tv", " Smart-tv", " Smarttv"] {
+            let tokens = tokenizer.encode(form);
+            assert!(ways.iter().any(|way| tokens.starts_with(way)), "{form}");
+        }
     }
 }

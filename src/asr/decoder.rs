@@ -85,6 +85,12 @@ impl Decoder {
         Cache(DecoderMemory { tokens, sound: Arc::clone(&cross.0) })
     }
 
+    /// Makes room in `cache` for at least `count` more tokens.
+    pub(super) fn make_room(&mut self, cache: &mut Cache, count: usize) {
+        cache.0.tokens.make_room(count);
+        self.angles.reach(cache.0.tokens.capacity());
+    }
+
     /// Adds `branches` to the tree in `cache`, all in one pass over the weights, and gives what
     /// follows each. A parent may be an earlier branch of the same call, see [`Node::at`].
     ///

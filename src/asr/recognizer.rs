@@ -156,7 +156,7 @@ impl Recognizer {
     /// The same where nothing is heard: how usual such beginnings are in what people write.
     pub fn expects(&mut self, beginnings: &Beginnings) -> Result<Vec<f32>, AsrError> {
         let nothing = self.encoder.encode(&quiet_noise())?;
-        beginnings.exact(&mut self.decoder, self.kernel, &nothing)
+        beginnings.usual(&mut self.decoder, self.kernel, &nothing)
     }
 
     /// Follows the likeliest token at every step.

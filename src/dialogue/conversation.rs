@@ -240,6 +240,10 @@ impl Conversation {
             |text| free.read(text),
         );
         self.judge(&mut decision.interpretation);
+        if decision.interpretation.status == Status::Rejected {
+            // Not what the search was told to expect, then.
+            decision.text.clone_from(&heard.best.text);
+        }
         decision
     }
 

@@ -19,6 +19,8 @@ use crate::units::SAMPLE_RATE_HZ;
 
 /// Fewest sounds of a phrase: what is shorter is a part of too many words.
 const LEAST_PHONES: usize = 4;
+/// Most sounds of a phrase, some twelve words: nobody calls by more, and a window holds all of it.
+const MOST_PHONES: usize = 40;
 /// A window holds a phrase of [`WINDOW_PHONES`] sounds said slowly, and what may stand before it; one
 /// with more sounds gets so much more for each, in milliseconds.
 const WINDOW_MS: usize = 1_400;
@@ -50,6 +52,10 @@ pub enum CallError {
          other words; make it longer, as in `hey {phrase}`"
     )]
     TooShort { phrase: String, phones: usize },
+    #[error(
+        "`{phrase}` has {phones} sounds, and at most {MOST_PHONES} can be called by; make it shorter"
+    )]
+    TooLong { phrase: String, phones: usize },
 }
 
 struct Phrase {
@@ -124,6 +130,9 @@ impl Calling {
                 0 => Err(CallError::Unpronounced(written.clone())),
                 phones if phones < LEAST_PHONES => {
                     Err(CallError::TooShort { phrase: written.clone(), phones })
+                }
+                phones if phones > MOST_PHONES => {
+                    Err(CallError::TooLong { phrase: written.clone(), phones })
                 }
                 _ => Ok(Phrase { text, phones }),
             }
@@ -341,7 +350,12 @@ mod tests {
 
     #[test]
     fn what_is_no_phrase_is_refused() {
-        for (phrase, why) in [("***", "cannot be pronounced"), ("a", "at least 4 are needed")] {
+        let long = "open sesame ".repeat(8);
+        for (phrase, why) in [
+            ("***", "cannot be pronounced"),
+            ("a", "at least 4 are needed"),
+            (&long, "at most 40 can be called by"),
+        ] {
             let error = calling(&[phrase]).err().expect(phrase).to_string();
             assert!(error.contains(why), "{error}");
         }

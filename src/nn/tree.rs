@@ -68,6 +68,16 @@ impl TokenTree {
         self.capacity - self.len()
     }
 
+    /// Takes memory for at least `count` more tokens, where there is none.
+    pub fn make_room(&mut self, count: usize) {
+        let Some(more) = count.checked_sub(self.room()).filter(|more| *more > 0) else { return };
+        self.capacity += more;
+        for (keys, values) in &mut self.layers {
+            keys.reserve(more * self.width);
+            values.reserve(more * self.width);
+        }
+    }
+
     /// Adds one token behind each parent (the root: `None`). A parent may be one of the tokens
     /// added by the same call, if it stands before its child. The new rows have no keys and values
     /// yet: [`TokenTree::set`] gives them, layer by layer.

@@ -50,7 +50,7 @@ pub struct Listener<S> {
     barge_in: BargeIn,
     /// Where the agent wakes by a phrase that a small network knows.
     spotter: Option<Spotter>,
-    /// When how the open utterance is said is told next.
+    /// How the open utterance is said is told again once it reaches this.
     prosody_due: SamplePos,
 }
 
@@ -155,7 +155,9 @@ impl<S: Source> Listener<S> {
         if now < self.prosody_due {
             return Ok(());
         }
-        self.ear.open().map_or(Ok(()), |span| self.send_prosody(span, true))
+        // In a pause there is nothing new to tell.
+        let due = self.ear.open().filter(|span| span.end >= self.prosody_due);
+        due.map_or(Ok(()), |span| self.send_prosody(span, true))
     }
 
     /// Tells how somebody speaks where `heard` is a moment to know it.
@@ -173,10 +175,7 @@ impl<S: Source> Listener<S> {
 
     fn send_prosody(&mut self, span: Span, open: bool) -> Result<(), Disconnected> {
         self.prosody_due = span.end + SamplePos::from_ms(PROSODY_MS).0;
-        match self.ear.prosody(span) {
-            Some(prosody) => self.link.send(Heard::Prosody { span, prosody, open }),
-            None => Ok(()),
-        }
+        self.link.send(Heard::Prosody { span, prosody: self.ear.prosody(span), open })
     }
 
     /// Does with our voice what is to be done, without asking the thinker, who may be busy.
@@ -249,6 +248,19 @@ mod tests {
         }
     }
 
+    /// Sound, and how much of it was heard.
+    struct Recording(Vec<f32>, usize);
+
+    impl Source for Recording {
+        fn next_frame(&mut self) -> Next {
+            let Self(sound, at) = self;
+            let Some(samples) = sound[*at..].first_chunk::<FRAME_LEN>() else { return Next::End };
+            let frame = TimedFrame { at: SamplePos(*at as u64), samples: *samples };
+            *at += FRAME_LEN;
+            Next::Frame(frame)
+        }
+    }
+
     fn speech() -> Vec<f32> {
         ModelStore::open(None).unwrap().golden("vad/speech.audio.f32")
     }
@@ -306,6 +318,31 @@ mod tests {
             matches!(heard[..2], [Heard::Ducked { .. }, Heard::SpeechStart { .. }]),
             "{heard:?}"
         );
+    }
+
+    #[test]
+    #[cfg_attr(not(have_models), ignore = "needs models: run `make models`")]
+    fn how_somebody_speaks_is_told_once_a_second_and_not_again_in_a_pause() {
+        let (end, mut thinker) = link(Pace::Free);
+        let model = SileroModel::load(&ModelStore::open(None).unwrap()).unwrap();
+        // Nobody takes the turn for three seconds.
+        let patient = EndpointSettings {
+            hangover_ms: 3_000,
+            hangover_max_ms: 3_000,
+            ..EndpointSettings::default()
+        };
+        let ear = Ear::new(model, patient).unwrap();
+        Listener::new(Recording(in_quiet(&speech()), 0), ear, end, Duplex::Full).run();
+        let told: Vec<Span> = events(&mut thinker)
+            .into_iter()
+            .filter_map(|heard| match heard {
+                Heard::Prosody { span, open: true, .. } => Some(span),
+                _ => None,
+            })
+            .collect();
+        let ends = || told.iter().map(|span| span.end);
+        assert!(told.len() >= 4, "{told:?}");
+        assert!(ends().zip(ends().skip(1)).all(|(end, next)| end < next), "{told:?}");
     }
 
     #[test]

@@ -170,16 +170,17 @@ impl<'m> Thinker<'m> {
                 }
                 self.attention.speech_ended(decided_at);
             }
-            Heard::Prosody { prosody, open: false, .. } => self.said_how = Some(prosody),
-            Heard::Prosody { span, prosody, open: true } => {
-                if self.attention.is_awake() {
+            Heard::Prosody { prosody, open: false, .. } => self.said_how = prosody,
+            Heard::Prosody { span, prosody, open: true } if self.attention.is_awake() => {
+                if let Some(prosody) = prosody {
                     self.report.send(Event::Prosody { at: span.end, open: true, span, prosody });
-                } else {
-                    let (recognizer, memory) = (&mut self.engines.recognizer, &self.memory);
-                    let token = self.link.shared.cancel.token();
-                    // What fails here comes back at the end of the utterance.
-                    let _ = self.attention.hear_ahead(recognizer, memory, span, &token);
                 }
+            }
+            Heard::Prosody { span, open: true, .. } => {
+                let (recognizer, memory) = (&mut self.engines.recognizer, &self.memory);
+                let token = self.link.shared.cancel.token();
+                // What fails here comes back at the end of the utterance.
+                let _ = self.attention.hear_ahead(recognizer, memory, span, &token);
             }
             Heard::Ducked { at } => self.report.send(Event::Ducked { at }),
             Heard::Unducked { at } => self.report.send(Event::Unducked { at }),

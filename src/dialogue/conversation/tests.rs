@@ -464,3 +464,33 @@ fn doubtful_words_are_confirmed_or_refused_by_the_thresholds() {
     let step = conversation.hear(SamplePos(0), &unsure, "what time is it");
     assert_eq!(step.say, ["I heard: what time is it. Is that right?"]);
 }
+
+#[test]
+fn what_is_not_believed_was_not_said() {
+    let conversation = Conversation::new(agent(), Clock::default());
+    let guess = Path {
+        text: "small pie".into(),
+        written: "Small pie".into(),
+        tokens: vec![1; 3],
+        score: -20.0,
+        log_prob: -20.0,
+        cost: 0.0,
+    };
+    let free = Hypothesis {
+        text: "Where does the ferry leave?".into(),
+        tokens: vec![2; 7],
+        log_prob: -0.5,
+        confidence: 0.95,
+        ..Hypothesis::default()
+    };
+    let heard = |paths| Recognition { best: free.clone(), paths, ended: Ended::EndOfText };
+    let decision = conversation.understand(&heard(vec![guess.clone()]));
+    assert_eq!(decision.interpretation.status, Status::Rejected);
+    assert_eq!(decision.text, free.text);
+    let sure = Path { score: -1.0, log_prob: -1.0, ..guess };
+    let decision = conversation.understand(&Recognition {
+        best: Hypothesis { text: "Small pie.".into(), ..free.clone() },
+        ..heard(vec![sure])
+    });
+    assert_eq!(decision.text, "small pie");
+}
