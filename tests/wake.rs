@@ -171,6 +171,39 @@ fn what_cannot_work_is_refused() {
 
 #[test]
 #[cfg_attr(not(have_models), ignore = "needs models: run `make models`")]
+fn a_phrase_that_nobody_can_call_by_is_refused_alike_by_every_command() {
+    let folder = tempfile::tempdir().unwrap();
+    let wav = folder.path().join("quiet.wav");
+    write_wav(&wav, &[0; 6 * 24_000]);
+    let (wav, commands) = (wav.to_str().unwrap(), ["check", "run", "replay", "calibrate"]);
+    for (phrases, place, why) in [
+        ("\"\"", "agent.toml:4:12", "there is no word in ``"),
+        ("\"hi\"", "agent.toml:4:12", "`hi` has 2 sounds"),
+        ("\"hey you\", \"oh\"", "agent.toml:4:23", "`oh` has 1 sounds"),
+        ("\"hey you\", \"Hey, you\"", "agent.toml:4:23", "`hey you` twice"),
+    ] {
+        let agent = agent(folder.path(), &format!("mode = \"wake\"\nphrases = [{phrases}]"));
+        let told = commands.map(|command| {
+            let mut line = mynah(&[command, agent.to_str().unwrap()]);
+            match command {
+                "replay" => line.arg(wav),
+                "calibrate" => line.args(["--wav", wav]),
+                _ => &mut line,
+            };
+            let output = line.output().unwrap();
+            assert_eq!(output.status.code(), Some(2), "{command}: {phrases}");
+            String::from_utf8(output.stderr).unwrap()
+        });
+        assert!(told[0].contains(place) && told[0].contains(why), "{}", told[0]);
+        assert!(told.iter().all(|other| *other == told[0]), "{phrases}: {told:#?}");
+        let output = mynah(&["check", agent.to_str().unwrap(), "--json"]).output().unwrap();
+        let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+        assert_eq!(report["problems"][0]["line"], 4, "{report}");
+    }
+}
+
+#[test]
+#[cfg_attr(not(have_models), ignore = "needs models: run `make models`")]
 fn a_room_is_calibrated_by_what_was_heard_in_it() {
     let folder = tempfile::tempdir().unwrap();
     let agent = agent(folder.path(), "mode = \"wake\"\nphrases = [\"hey jarvis\"]");

@@ -11,6 +11,7 @@
 //! Loading finds every mistake it can in one go and reports each with its place.
 
 use std::fmt;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -19,7 +20,7 @@ use crate::config::regular;
 use crate::config::yaml::Yaml;
 use crate::dialogue::{RESERVED, Script};
 use crate::models::sha256;
-use crate::nlu::{Grammar, Interpreter, Pronounce, Sounds, Spelled, Unsounded};
+use crate::nlu::{Calling, Grammar, Interpreter, Pronounce, Sounds, Spelled, Unsounded};
 
 mod rehearsal;
 mod scaffold;
@@ -54,6 +55,9 @@ pub struct Agent {
     pub interpreter: Interpreter,
     pub script: Script,
     pub tests: Vec<TestConversation>,
+    /// agent.toml, and where in it each phrase stands that the agent is called by.
+    toml: Source,
+    phrases_at: Vec<Range<usize>>,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -138,7 +142,8 @@ impl Agent {
         };
         let tests = test_file::read(&test_sources, script.as_ref(), &mut problems);
         match (settings, grammar, script) {
-            (Some((name, settings)), Some(grammar), Some(script)) if problems.is_empty() => {
+            (Some(written), Some(grammar), Some(script)) if problems.is_empty() => {
+                let settings::Written { name, settings, phrases_at } = written;
                 let interpreter = interpreter(&grammar, Arc::new(Spelled))
                     .map_err(|word| unsounded(dir, &word))?;
                 let fingerprint = fingerprint(&intent_sources);
@@ -151,6 +156,8 @@ impl Agent {
                     interpreter,
                     script,
                     tests,
+                    toml: settings_source,
+                    phrases_at,
                 })
             }
             _ => Err(AgentError::Mistakes(problems)),
@@ -166,6 +173,21 @@ impl Agent {
             interpreter(&self.grammar, voice).map_err(|word| unsounded(&self.folder, &word))?;
         self.interpreter.set_calibration(calibration);
         Ok(())
+    }
+
+    /// Refuses phrases that nobody can call the agent by, each with its place. How many sounds one has
+    /// only the voice knows: letters are no measure, so loading does not ask.
+    pub fn check_phrases(&self, voice: Arc<dyn Pronounce>) -> Result<(), AgentError> {
+        let sounds = Sounds::new(voice, self.grammar.respelled())
+            .map_err(|word| unsounded(&self.folder, &word))?;
+        let sounds = Arc::new(sounds);
+        let phrases = self.settings.listening.phrases.iter().zip(&self.phrases_at);
+        let wrong = phrases.filter_map(|(phrase, at)| {
+            let error = Calling::new(std::slice::from_ref(phrase), Arc::clone(&sounds)).err()?;
+            Some(Diagnostic::new(&self.toml, at.clone(), format!("listening.phrases: {error}")))
+        });
+        let wrong: Vec<Diagnostic> = wrong.collect();
+        if wrong.is_empty() { Ok(()) } else { Err(AgentError::Mistakes(wrong)) }
     }
 }
 

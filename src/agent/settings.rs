@@ -10,7 +10,7 @@ use toml::de::{DeTable, DeValue, ValueDeserializer};
 use super::thresholds::{Costs, Thresholds};
 use crate::config::diagnostic::{Diagnostic, Source, nearest};
 use crate::hear::EndpointSettings;
-use crate::nlu::WAKE_BOUND;
+use crate::nlu::{WAKE_BOUND, normal};
 use crate::tts::{PACE, PITCH};
 
 /// The checked settings of an agent.
@@ -181,8 +181,16 @@ const PROBABILITY: RangeInclusive<f64> = 0.0..=1.0;
 /// Against not understanding: from nothing much to a hundred times as bad.
 const COST: RangeInclusive<f64> = 0.01..=100.0;
 
-/// Reads `agent.toml`; returns the agent's name and settings, or every mistake in them.
-pub fn read(source: &Source, problems: &mut Vec<Diagnostic>) -> Option<(String, AgentSettings)> {
+/// What `agent.toml` says.
+pub struct Written {
+    pub name: String,
+    pub settings: AgentSettings,
+    /// Where each of the phrases stands, in bytes of the file.
+    pub phrases_at: Vec<Range<usize>>,
+}
+
+/// Reads `agent.toml`; returns what it says, or every mistake in it.
+pub fn read(source: &Source, problems: &mut Vec<Diagnostic>) -> Option<Written> {
     let before = problems.len();
     let mut toml = Toml { source, problems };
     let table = match DeTable::parse(&source.text) {
@@ -194,12 +202,13 @@ pub fn read(source: &Source, problems: &mut Vec<Diagnostic>) -> Option<(String, 
     };
     let mut settings = AgentSettings::default();
     let mut name = None;
+    let mut phrases_at = Vec::new();
     let has_thresholds = table.contains_key("thresholds");
     for (key, value) in table {
         let at = value.span();
         match key.get_ref().as_ref() {
             "name" => name = toml.name(value),
-            "listening" => toml.listening(value, &mut settings.listening),
+            "listening" => phrases_at = toml.listening(value, &mut settings.listening),
             "voice" => toml.voice(value, &mut settings.voice),
             "endpoint" => toml.endpoint(value, at, &mut settings.endpoint),
             "time_outs" => toml.time_outs(value, &mut settings.time_outs),
@@ -226,7 +235,7 @@ pub fn read(source: &Source, problems: &mut Vec<Diagnostic>) -> Option<(String, 
         let help = "add a first line like `name = \"coffee\"`";
         toml.problems.push(Diagnostic::new(source, 0..0, message).help(help));
     }
-    name.filter(|_| problems.len() == before).map(|name| (name, settings))
+    name.filter(|_| problems.len() == before).map(|name| Written { name, settings, phrases_at })
 }
 
 struct Toml<'a> {
@@ -305,9 +314,14 @@ impl Toml<'_> {
         Some(name)
     }
 
-    fn listening(&mut self, value: Spanned<DeValue<'_>>, into: &mut ListeningSettings) {
+    /// Returns where each phrase stands.
+    fn listening(
+        &mut self,
+        value: Spanned<DeValue<'_>>,
+        into: &mut ListeningSettings,
+    ) -> Vec<Range<usize>> {
         let section = value.span();
-        let Some(written) = self.section::<WrittenListening>(value) else { return };
+        let Some(written) = self.section::<WrittenListening>(value) else { return Vec::new() };
         into.ignore_unknown = written.ignore_unknown.unwrap_or(into.ignore_unknown);
         if let Some(s) = self.number(written.follow_up_s, "listening.follow_up_s", &TIME_OUT_S) {
             into.follow_up_s = s;
@@ -319,15 +333,44 @@ impl Toml<'_> {
             into.spot_bound = p as f32;
         }
         let phrases = written.phrases.unwrap_or_default();
+        self.phrases(&phrases);
+        let phrases_at = phrases.iter().map(Spanned::span).collect();
+        into.phrases = phrases.into_iter().map(Spanned::into_inner).collect();
+        self.mode(written.mode.as_ref(), section, into);
+        phrases_at
+    }
+
+    fn phrases(&mut self, phrases: &[Spanned<String>]) {
+        let mut wrong = |at: &Spanned<String>, message: String, help: &str| {
+            self.problems.push(Diagnostic::new(self.source, at.span(), message).help(help));
+        };
         if let Some(one_too_many) = phrases.get(MOST_PHRASES) {
             let message = format!("listening.phrases has more than {MOST_PHRASES} phrases");
             let help = "every one is another way to be woken by mistake: keep those people use";
-            let at = one_too_many.span();
-            self.problems.push(Diagnostic::new(self.source, at, message).help(help));
+            wrong(one_too_many, message, help);
         }
-        into.phrases = phrases.into_iter().map(Spanned::into_inner).collect();
-        let at = written.mode.as_ref().map_or_else(|| section.clone(), Spanned::span);
-        let (problem, help) = match written.mode.as_ref().map(|mode| mode.get_ref().as_str()) {
+        let spelled: Vec<String> = phrases.iter().map(|phrase| normal(phrase.get_ref())).collect();
+        for (index, (phrase, text)) in phrases.iter().zip(&spelled).enumerate() {
+            let written = phrase.get_ref();
+            if text.is_empty() {
+                let message = format!("listening.phrases: there is no word in `{written}`");
+                wrong(phrase, message, "write what people call the agent by, as in `hey jarvis`");
+            } else if spelled[..index].contains(text) {
+                let message =
+                    format!("listening.phrases names `{text}` twice, here as `{written}`");
+                wrong(phrase, message, "delete one of them: capitals and punctuation do not count");
+            }
+        }
+    }
+
+    fn mode(
+        &mut self,
+        mode: Option<&Spanned<String>>,
+        section: Range<usize>,
+        into: &mut ListeningSettings,
+    ) {
+        let at = mode.map_or(section, Spanned::span);
+        let (problem, help) = match mode.map(|mode| mode.get_ref().as_str()) {
             Some("wake") if into.phrases.is_empty() => (
                 "listening.mode is `wake`, and listening.phrases names no phrase".to_owned(),
                 "add a line like `phrases = [\"hey jarvis\"]`",
@@ -446,7 +489,7 @@ mod tests {
         let mut problems = Vec::new();
         let read = read(&source, &mut problems);
         match read {
-            Some((_, settings)) if problems.is_empty() => Ok(settings),
+            Some(written) if problems.is_empty() => Ok(written.settings),
             _ => Err(problems.iter().map(ToString::to_string).collect()),
         }
     }
@@ -499,6 +542,14 @@ mod tests {
             ("name = \"a\"\n[voice]\npace = \"x\"\n", &["agent.toml:3:8"]),
             ("name = \"a\"\n[listening]\nmode = \"wake\"\n", &["3:8", "names no phrase"]),
             ("name = \"a\"\n[listening]\nphrases = [\"x\"]\n", &["2:", "mode `wake` alone"]),
+            (
+                "name = \"a\"\n[listening]\nmode = \"wake\"\nphrases = [\"hey you\", \"?\"]\n",
+                &["4:23", "listening.phrases: there is no word in `?`", "hey jarvis"],
+            ),
+            (
+                "name = \"a\"\n[listening]\nmode = \"wake\"\nphrases = [\"hey you\", \"Hey, you!\"]\n",
+                &["4:23", "listening.phrases names `hey you` twice, here as `Hey, you!`", "delete"],
+            ),
             ("name = \"a\"\n[listening]\nwake_bound = 2\n", &["3:14", "from 0 to 1"]),
             ("name = \"a\"\n[listening]\nspot_bound = 2\n", &["3:14", "from 0 to 1"]),
             ("name = \"a\"\n[listening]\nmode = \"alwys\"\n", &["3:8", "cannot be `alwys`"]),

@@ -53,6 +53,16 @@ fn missing_files_are_named() {
 }
 
 #[test]
+fn a_phrase_with_too_few_sounds_is_shown_where_it_stands() {
+    let settings = "name = \"a\"\n[listening]\nmode = \"wake\"\nphrases = [\"hey you\",\n\"a\"]\n";
+    let agent = load(&[("agent.toml", settings)]).unwrap_or_else(|e| panic!("{e}"));
+    let told = agent.check_phrases(Arc::new(Spelled)).unwrap_err();
+    let places: Vec<(u32, u32)> = told.diagnostics().iter().map(|d| (d.line, d.column)).collect();
+    assert_eq!(places, [(5, 1)], "{told}");
+    assert!(told.to_string().contains("listening.phrases: `a` has 1 sounds"), "{told}");
+}
+
+#[test]
 fn a_mistake_in_a_file_is_shown_with_its_line_and_a_way_out() {
     let order = |body: &str| format!("intents:\n  order:\n    reply: Yes\n{body}");
     for (file, text, parts) in [

@@ -154,6 +154,7 @@ struct Ears {
 impl Ears {
     fn load(models: &ModelStore, agent: &Agent) -> Result<Self, Failure> {
         let voice = Arc::new(Phonemizer::load(models).map_err(Failure::input)?);
+        agent.check_phrases(voice.clone()).map_err(Failure::input)?;
         let sounds = Sounds::new(voice, agent.grammar.respelled()).map_err(Failure::input)?;
         let sounds = Arc::new(sounds);
         let known = WakeModel::load_all(models).map_err(Failure::input)?;

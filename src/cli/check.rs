@@ -46,9 +46,18 @@ struct Problem<'a> {
 }
 
 pub fn run(args: &Args, context: &Context) -> Result<(), Failure> {
-    let mut loaded = Agent::load(&args.agent);
+    let loaded = Agent::load(&args.agent);
+    let voice = match &loaded {
+        Ok(_) => voice(context)?,
+        Err(_) => None,
+    };
+    let mut loaded = loaded.and_then(|agent| match &voice {
+        Some(voice) => agent.check_phrases(voice.clone()).map(|()| agent),
+        // Who is called by a phrase is refused below, for want of models.
+        None => Ok(agent),
+    });
     let warnings = match &mut loaded {
-        Ok(agent) => warnings(agent, context)?,
+        Ok(agent) => warnings(agent, voice)?,
         Err(_) => Vec::new(),
     };
     if context.json {
@@ -76,16 +85,20 @@ pub fn run(args: &Args, context: &Context) -> Result<(), Failure> {
     Ok(())
 }
 
-/// What works, and perhaps not as meant.
-fn warnings(agent: &mut Agent, context: &Context) -> Result<Vec<String>, Failure> {
+/// How the agent's voice pronounces words; without models, nothing knows.
+fn voice(context: &Context) -> Result<Option<Arc<Phonemizer>>, Failure> {
     match context.models() {
-        Ok(models) => {
-            let voice = Phonemizer::load(&models).map_err(Failure::input)?;
-            agent.pronounce_with(Arc::new(voice)).map_err(Failure::input)?;
-        }
-        // Without a voice a word is pronounced by its letters.
-        Err(_) if context.models.is_none() => {}
-        Err(failure) => return Err(failure),
+        Ok(models) => Ok(Some(Arc::new(Phonemizer::load(&models).map_err(Failure::input)?))),
+        Err(_) if context.models.is_none() => Ok(None),
+        Err(failure) => Err(failure),
+    }
+}
+
+/// What works, and perhaps not as meant.
+fn warnings(agent: &mut Agent, voice: Option<Arc<Phonemizer>>) -> Result<Vec<String>, Failure> {
+    // Without a voice a word is pronounced by its letters.
+    if let Some(voice) = voice {
+        agent.pronounce_with(voice).map_err(Failure::input)?;
     }
     let overlaps = agent.grammar.overlaps();
     let unspoken = agent.grammar.unspoken(agent.interpreter.aligner());

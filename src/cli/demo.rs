@@ -61,6 +61,7 @@ pub fn run(args: &Args, context: &Context) -> Result<(), Failure> {
     let agent = Arc::new(Agent::load(&folder).map_err(Failure::input)?);
     let threads = Board::default_for_build().cpu.encoder_threads;
     let mut engines = Engines::load(&context.models()?, threads).map_err(Failure::input)?;
+    agent.check_phrases(engines.voice.dictionary()).map_err(Failure::input)?;
     let lines = speak_lines(&mut engines.voice, lines)?;
 
     context.say(format_args!("A customer walks up to “{}” in a noisy kitchen.\n", agent.name));

@@ -157,6 +157,7 @@ pub fn run(args: &Args, context: &Context) -> Result<(), Failure> {
     prepare(&mut agent, &models, &args.state, Hears::Speech)?;
     let agent = Arc::new(agent);
     let mut engines = Engines::load(&models, board.cpu.encoder_threads).map_err(Failure::input)?;
+    agent.check_phrases(engines.voice.dictionary()).map_err(Failure::input)?;
     if args.realtime {
         engines.warm_up().map_err(anyhow::Error::from)?;
     }
