@@ -473,6 +473,9 @@ mod tests {
             ("100\t0\t9", "pauses is \"100\"; it must be pauses such as"),
             ("100:20\t0\t9", "of 320 at least"),
             ("900:4000,100:4000\t0\t9", "in order"),
+            ("24000:99999999999\t0\t9", "r.tsv:2: pauses is \"24000:99999999999\"; it must be"),
+            ("9:18446744073709551615,9:400\t0\t9", "at most 960000 samples together, 60 s"),
+            ("9:480000,9:480001\t0\t9", "at most 960000 samples together"),
         ] {
             std::fs::write(&recipe, format!("{head}\ns.wav\tc\t{row}\n")).unwrap();
             let error = read(&recipe).unwrap_err().to_string();
@@ -480,5 +483,8 @@ mod tests {
         }
         std::fs::write(&recipe, format!("{head}\ns.wav\tc\t1600:3200\t0\t9\n")).unwrap();
         assert_eq!(read(&recipe).unwrap()[0].time(1.0), 1.2);
+        std::fs::write(&recipe, format!("{head}\ns.wav\tc\t{}:960000\t0\t9\n", usize::MAX))
+            .unwrap();
+        assert_eq!(read(&recipe).unwrap()[0].pauses_s().len(), 1, "no recording is so long");
     }
 }

@@ -11,6 +11,11 @@ use crate::units::SAMPLE_RATE_HZ;
 /// sharp edge would be heard as a click.
 const FADE_LEN: usize = SAMPLE_RATE_HZ as usize / 100;
 
+/// Longest pause, and longest of all of a copy together: nobody hesitates for longer, and a copy is held
+/// in memory.
+const LONGEST_S: usize = 60;
+const LONGEST_LEN: usize = LONGEST_S * SAMPLE_RATE_HZ as usize;
+
 /// What is wrong with a row: column, value, rule.
 pub(super) type Wrong = (&'static str, String, String);
 
@@ -47,6 +52,11 @@ impl Pauses {
         let pauses = pauses
             .filter(|pauses| pauses.is_sorted_by_key(|pause| pause.at))
             .ok_or_else(|| row.error("pauses", format!("{rule}, of {} at least", 2 * FADE_LEN)))?;
+        let whole = pauses.iter().fold(0usize, |sum, pause| sum.saturating_add(pause.len));
+        if whole > LONGEST_LEN {
+            let rule = format!("pauses of at most {LONGEST_LEN} samples together, {LONGEST_S} s");
+            return Err(row.error("pauses", rule));
+        }
         let filled = |column| {
             let value = row.parsed(column, "a number of samples", |_| true)?;
             value.ok_or_else(|| row.error(column, "filled in with pauses"))
@@ -70,30 +80,43 @@ impl Pauses {
         let seconds = |samples: usize| samples as f64 / f64::from(SAMPLE_RATE_HZ);
         let mut before = 0;
         let placed = self.pauses.iter().map(|Pause { at, len }| {
-            let begin = at + before;
+            // A position beyond the recording is refused when that is read.
+            let begin = at.saturating_add(before);
             before += len;
-            (seconds(begin), seconds(begin + len))
+            (seconds(begin), seconds(begin.saturating_add(*len)))
         });
         placed.collect()
     }
 
+    /// Samples that they add to a recording.
+    pub(super) fn len(&self) -> usize {
+        self.pauses.iter().map(|pause| pause.len).sum()
+    }
+
+    /// Refuses what lies beyond a recording of so many `samples`.
+    pub(super) fn check(&self, samples: usize) -> Result<(), Wrong> {
+        let end = self.tone_start.checked_add(self.tone_len);
+        if end.is_none_or(|end| end > samples) {
+            let rule = format!("the beginning of {} of the {samples} samples", self.tone_len);
+            return Err(("tone_start", self.tone_start.to_string(), rule));
+        }
+        match self.pauses.iter().find(|pause| pause.at > samples) {
+            None => Ok(()),
+            Some(pause) => {
+                let rule = format!("at most {samples}, the samples of the recording");
+                Err(("pauses", pause.at.to_string(), rule))
+            }
+        }
+    }
+
     /// The recording with its pauses; the samples of the recording are all there as they were.
     pub(super) fn put_into(&self, sound: &[f32]) -> Result<Vec<f32>, Wrong> {
-        let samples = sound.len();
-        let tone = self.tone_start.checked_add(self.tone_len);
-        let tone = tone.and_then(|end| sound.get(self.tone_start..end)).ok_or_else(|| {
-            let rule = format!("the beginning of {} of the {samples} samples", self.tone_len);
-            ("tone_start", self.tone_start.to_string(), rule)
-        })?;
-        let mut copy =
-            Vec::with_capacity(samples + self.pauses.iter().map(|p| p.len).sum::<usize>());
+        self.check(sound.len())?;
+        let tone = &sound[self.tone_start..self.tone_start + self.tone_len];
+        let mut copy = Vec::with_capacity(sound.len() + self.len());
         let mut from = 0;
         for pause in &self.pauses {
-            let said = sound.get(from..pause.at).ok_or_else(|| {
-                let rule = format!("at most {samples}, the samples of the recording");
-                ("pauses", pause.at.to_string(), rule)
-            })?;
-            copy.extend_from_slice(said);
+            copy.extend_from_slice(&sound[from..pause.at]);
             let begin = copy.len();
             copy.extend((0..pause.len).map(|i| to_and_fro(tone, i)));
             let (before, after) = sound.split_at(pause.at);
