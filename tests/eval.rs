@@ -67,6 +67,42 @@ fn slots_that_the_agent_does_not_have_are_told() {
     assert_eq!(told.matches("warning").count(), 1, "{told}");
 }
 
+#[test]
+fn what_lies_beyond_the_recording_is_refused_before_anything_is_run() {
+    let dir = tempfile::tempdir().unwrap();
+    let spec = hound::WavSpec {
+        channels: 1,
+        sample_rate: 16_000,
+        bits_per_sample: 16,
+        sample_format: hound::SampleFormat::Int,
+    };
+    write(&dir.path().join("x.wav"), spec, &[100; 32_000]);
+    let (data, mix) = (dir.path().join("data.tsv"), dir.path().join("mix.tsv"));
+    let recipe = "utt\tcond\tpauses\ttone_start\ttone_len";
+    for (end_s, copy, message) in [
+        ("2.5", None, "data.tsv:2: speech_end_s is \"2.5\"; it must be at most 2.000"),
+        ("2.5", Some("8000:16000\t0\t100"), "data.tsv:2: speech_end_s is \"2.5\""),
+        (
+            "2.0",
+            Some("32001:16000\t0\t100"),
+            "mix.tsv:2: pauses is \"32001\"; it must be at most 32000",
+        ),
+    ] {
+        let table = format!("path\tintent\ttranscript\tspeech_end_s\nx.wav\t\they\t{end_s}\n");
+        std::fs::write(&data, table).unwrap();
+        let mut more = vec!["--models", "/nowhere"];
+        if let Some(copy) = copy {
+            std::fs::write(&mix, format!("{recipe}\nx.wav\tc\t{copy}\n")).unwrap();
+            more.extend(["--mix", mix.to_str().unwrap()]);
+        }
+        let wake = ["eval-wake", "--phrase", "hey you", data.to_str().unwrap()];
+        for output in [eval(dir.path(), &more), mynah(&[&wake[..], &more].concat())] {
+            assert_eq!(output.status.code(), Some(2), "{}", stderr(&output));
+            assert!(stderr(&output).contains(message), "{} lacks {message}", stderr(&output));
+        }
+    }
+}
+
 /// One spoken order with a second of silence after it, one noise that is nobody's order, one file
 /// that is not there.
 fn data(dir: &Path) {

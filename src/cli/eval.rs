@@ -12,6 +12,7 @@ use crate::agent::Agent;
 use crate::audio::file;
 use crate::config::board::Board;
 use crate::config::diagnostic::nearest;
+use crate::eval::TableError;
 use crate::eval::curve::{Curves, Policy};
 use crate::eval::dataset::{self, Row};
 use crate::eval::mix::{self, MixError, MixRow, Mixer};
@@ -79,8 +80,23 @@ pub struct Args {
 
 /// A recording as it is, or a copy to be made.
 pub(super) struct Job {
+    /// The recording's; the condition is the copy's.
     pub row: Row,
     mix: Option<MixRow>,
+}
+
+impl Job {
+    /// The row with its times as they are in the copy.
+    fn heard(&self) -> Row {
+        let mut row = self.row.clone();
+        if let Some(copy) = &self.mix {
+            for time in [&mut row.speech_start_s, &mut row.speech_end_s] {
+                *time = time.map(|seconds| copy.time(seconds));
+            }
+            row.pauses_s = copy.pauses_s();
+        }
+        row
+    }
 }
 
 pub fn run(args: &Args, context: &Context) -> Result<(), Failure> {
@@ -99,9 +115,7 @@ pub fn run(args: &Args, context: &Context) -> Result<(), Failure> {
         )));
     }
     let mut mixer = Mixer::default();
-    for copy in jobs.iter().filter_map(|job| job.mix.as_ref()) {
-        mixer.check(copy).map_err(Failure::input)?;
-    }
+    check(&mut mixer, &jobs).map_err(Failure::input)?;
     warn_of_unknown_intents(&agent, &jobs);
     warn_of_unknown_slots(&agent, &jobs);
     let mode = match (args.whole, args.realtime) {
@@ -211,11 +225,7 @@ pub(super) fn jobs(data: &[PathBuf], recipe: Option<&Path>) -> Result<Vec<Job>, 
     let copies = mix::read(recipe).map_err(Failure::input)?;
     let copies = copies.into_iter().filter_map(|copy| {
         let row = by_path.get(&real(&copy.utterance))?;
-        let mut row = Row { condition: copy.condition.clone(), ..(*row).clone() };
-        for time in [&mut row.speech_start_s, &mut row.speech_end_s] {
-            *time = time.map(|seconds| copy.time(seconds));
-        }
-        row.pauses_s = copy.pauses_s();
+        let row = Row { condition: copy.condition.clone(), ..(*row).clone() };
         Some(Job { row, mix: Some(copy) })
     });
     let jobs: Vec<Job> = copies.collect();
@@ -227,6 +237,19 @@ pub(super) fn jobs(data: &[PathBuf], recipe: Option<&Path>) -> Result<Vec<Job>, 
         )));
     }
     Ok(jobs)
+}
+
+/// Holds what tables and recipes say against the files, long before their turn comes. A file that cannot
+/// be read is told when it does.
+pub(super) fn check(mixer: &mut Mixer, jobs: &[Job]) -> Result<(), TableError> {
+    for job in jobs {
+        let Ok(recording) = file::read(&job.row.path) else { continue };
+        job.row.check_times(recording.seconds())?;
+        if let Some(copy) = &job.mix {
+            mixer.check(copy, recording.to_rate(SAMPLE_RATE_HZ).samples.len())?;
+        }
+    }
+    Ok(())
 }
 
 /// The first recording, when there is none at all.
@@ -272,9 +295,11 @@ fn warn_of_unknown_slots(agent: &Agent, jobs: &[Job]) {
                     None => format!("it has {}.", known.join(", ")),
                 };
                 eprintln!(
-                    "warning: {}: slots_json: the agent's intent {} has no slot {slot}; {help} \
+                    "warning: {}:{}: slots_json: the agent's intent {} has no slot {slot}; {help} \
                      Such recordings count as misunderstood",
-                    row.written, gold.intent
+                    row.table.display(),
+                    row.line,
+                    gold.intent
                 );
             }
         }
@@ -292,7 +317,7 @@ fn evaluate<T>(
     for (done, job) in jobs.iter().enumerate() {
         progress(done, jobs.len());
         match sound(mixer, job) {
-            Ok(sound) => outcomes.push(run(&job.row, &sound).map_err(anyhow::Error::from)?),
+            Ok(sound) => outcomes.push(run(&job.heard(), &sound).map_err(anyhow::Error::from)?),
             Err(error) => {
                 unreadable += 1;
                 eprintln!("warning: skipped: {error}");

@@ -184,7 +184,10 @@ fn hear(
     for (done, (row, condition)) in rows.iter().zip(conditions.iter().cycle()).enumerate() {
         progress(done, rows.len());
         let sound = match file::read(&row.path) {
-            Ok(clip) => visitor(&clip.to_rate(SAMPLE_RATE_HZ).samples),
+            Ok(clip) => {
+                row.check_times(clip.seconds()).map_err(Failure::input)?;
+                visitor(&clip.to_rate(SAMPLE_RATE_HZ).samples)
+            }
             Err(error) => {
                 eprintln!("warning: skipped: {error}");
                 continue;

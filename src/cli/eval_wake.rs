@@ -9,7 +9,7 @@ use std::time::Duration;
 use anyhow::anyhow;
 use serde::Serialize;
 
-use super::eval::{Job, jobs, sound};
+use super::eval::{Job, check, jobs, sound};
 use super::output::progress;
 use super::{Context, Failure};
 use crate::asr::Recognizer;
@@ -136,9 +136,10 @@ pub fn run(args: &Args, context: &Context) -> Result<(), Failure> {
     let jobs: Vec<Vec<Job>> =
         recipes.map(|recipe| jobs(&args.data, recipe)).collect::<Result<_, _>>()?;
     let jobs: Vec<Job> = jobs.into_iter().flatten().collect();
+    let mut mixer = Mixer::default();
+    check(&mut mixer, &jobs).map_err(Failure::input)?;
     let models = context.models()?;
     let mut bench = Bench::load(&models, args)?;
-    let mut mixer = Mixer::default();
     let mut skipped = 0;
     for (done, job) in jobs.iter().enumerate() {
         progress(done, jobs.len());

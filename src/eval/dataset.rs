@@ -12,6 +12,7 @@ use serde::Serialize;
 
 use super::table::{Table, TableError, TableRow};
 use crate::nlu::SlotValue;
+use crate::units::FRAME_MS;
 
 /// Slot values by name.
 pub type GoldSlots = BTreeMap<String, SlotValue>;
@@ -28,8 +29,10 @@ pub struct Gold {
 pub struct Row {
     /// As the table writes it; names the row in reports.
     pub name: String,
-    /// `file:line` of the table.
-    pub written: String,
+    /// The table.
+    pub table: PathBuf,
+    /// Its line.
+    pub line: u64,
     pub path: PathBuf,
     /// What was said, if anybody wrote it down.
     pub transcript: Option<String>,
@@ -43,6 +46,27 @@ pub struct Row {
     pub speech_end_s: Option<f64>,
     /// Pauses that a recipe put into it: begin and end in seconds.
     pub pauses_s: Vec<(f64, f64)>,
+}
+
+/// What rounding may add to a time; also the least that the endpoint tells apart.
+const ROUNDING_S: f64 = FRAME_MS as f64 / 1000.0;
+
+impl Row {
+    /// Refuses times beyond the recording, which lasts `seconds`: each turn would be taken before them.
+    pub fn check_times(&self, seconds: f64) -> Result<(), TableError> {
+        let times = [("speech_start_s", self.speech_start_s), ("speech_end_s", self.speech_end_s)];
+        let beyond = |time: &f64| *time > seconds + ROUNDING_S;
+        match times.iter().find_map(|(column, time)| Some((*column, time.filter(beyond)?))) {
+            None => Ok(()),
+            Some((column, time)) => Err(TableError::Field {
+                path: self.table.clone(),
+                line: self.line,
+                column,
+                value: time.to_string(),
+                rule: format!("at most {seconds:.3}, the seconds of {}", self.path.display()),
+            }),
+        }
+    }
 }
 
 /// Reads one table.
@@ -73,7 +97,8 @@ fn read_row(table: &Table, row: TableRow<'_>) -> Result<Row, TableError> {
     let transcript = row.text("transcript");
     Ok(Row {
         name: name.to_owned(),
-        written: row.written(),
+        table: table.path().to_owned(),
+        line: row.line(),
         path: table.resolve(name),
         transcript: (!transcript.is_empty()).then(|| transcript.to_owned()),
         gold,
@@ -136,9 +161,23 @@ mod tests {
             ("a\t\t{\"a\": 1}\t\t", "empty where the intent is empty"),
             ("a\torder\t\tsoon\t", "speech_start_s is \"soon\"; it must be a time in seconds"),
             ("a\torder\t\t2.0\t1.0", "speech_end_s is \"1.0\"; it must be later than"),
+            ("a\torder\t\t\t-1", "speech_end_s is \"-1\"; it must be a time in seconds"),
+            ("a\torder\t\t\tNaN", "speech_end_s is \"NaN\""),
+            ("a\torder\t\t\tinf", "speech_end_s is \"inf\""),
         ] {
             let error = read_text(&format!("{head}{row}\n")).unwrap_err().to_string();
             assert!(error.contains(message), "{error:?} lacks {message:?}");
+        }
+        let row = &read_text(&format!("{head}a\torder\t\t1.5\t2.25\n")).unwrap()[0];
+        for (seconds, told) in [
+            (2.25, None),
+            (2.24, None),
+            (2.0, Some(":2: speech_end_s is \"2.25\"; it must be at most 2.000, the seconds of ")),
+            (1.0, Some(":2: speech_start_s is \"1.5\"; it must be at most 1.000")),
+        ] {
+            let error = row.check_times(seconds).err().map(|error| error.to_string());
+            assert_eq!(error.is_some(), told.is_some(), "{seconds}: {error:?}");
+            assert!(error.unwrap_or_default().contains(told.unwrap_or_default()), "{seconds}");
         }
         let error = read_text("path\ttranscript\na\tb\n").unwrap_err().to_string();
         assert!(error.contains("no column `intent`"), "{error}");

@@ -131,6 +131,11 @@ impl MixRow {
         TableError::Field { path, line, column, value, rule }
     }
 
+    fn check_pauses(&self, samples: usize) -> Result<(), TableError> {
+        let Some(pauses) = &self.pauses else { return Ok(()) };
+        pauses.check(samples).map_err(|(column, value, rule)| self.wrong(column, value, rule))
+    }
+
     /// Refuses a noise that is over before it begins, or silent for the `len` samples it is used.
     fn check_noise(&self, noise: &Noise, source: &[f32], len: usize) -> Result<(), TableError> {
         let wrong = |column, value, rule| self.wrong(column, value, rule);
@@ -149,9 +154,10 @@ impl MixRow {
 }
 
 impl Mixer {
-    /// Looks at what `row` asks of its noise, long before its turn comes. A noise that cannot be
-    /// read is left to [`make`](Self::make).
-    pub fn check(&mut self, row: &MixRow) -> Result<(), TableError> {
+    /// Looks at what `row` asks of its files, long before its turn comes; the recording has so many
+    /// `samples` at 16 kHz. A noise that cannot be read is left to [`make`](Self::make).
+    pub fn check(&mut self, row: &MixRow, samples: usize) -> Result<(), TableError> {
+        row.check_pauses(samples)?;
         let Some(noise) = &row.noise else { return Ok(()) };
         match self.keep(&noise.path, 0) {
             Ok(source) => row.check_noise(noise, &source, source.len()),
@@ -162,10 +168,9 @@ impl Mixer {
     /// One copy: mono at 16 kHz, every sample a multiple of 1/32768.
     pub fn make(&mut self, row: &MixRow) -> Result<Vec<f32>, MixError> {
         let mut sound = read_channel(&row.utterance, 0)?;
+        row.check_pauses(sound.len())?;
         if let Some(pauses) = &row.pauses {
-            sound = pauses
-                .put_into(&sound)
-                .map_err(|(column, value, rule)| row.wrong(column, value, rule))?;
+            sound = pauses.put_into(&sound);
         }
         if let Some((path, channel)) = &row.room {
             sound = reverberate(&sound, &self.keep(path, *channel)?);
@@ -434,7 +439,7 @@ mod tests {
             std::fs::write(&recipe, format!("{HEAD}x\t{columns}\trms\t\t\tc\n")).unwrap();
             let row = read(&recipe).unwrap().remove(0);
             let mut mixer = Mixer::default();
-            let told = mixer.check(&row).err().map(|e| e.to_string());
+            let told = mixer.check(&row, 6000).err().map(|e| e.to_string());
             assert_eq!(told.is_some(), early.is_some(), "{columns}: {told:?}");
             assert!(told.unwrap_or_default().contains(early.unwrap_or_default()), "{columns}");
             let told = mixer.make(&row).err().map(|e| e.to_string());

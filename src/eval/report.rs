@@ -155,7 +155,8 @@ mod tests {
     fn names_stand_over_their_figures() {
         let row = |condition: &str| crate::eval::dataset::Row {
             name: "x.wav".into(),
-            written: "set.tsv:2".into(),
+            table: "set.tsv".into(),
+            line: 2,
             path: "x.wav".into(),
             transcript: Some("hello".into()),
             gold: None,

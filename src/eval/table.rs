@@ -129,11 +129,6 @@ pub struct TableRow<'t> {
 }
 
 impl<'t> TableRow<'t> {
-    /// `file:line`.
-    pub fn written(&self) -> String {
-        format!("{}:{}", self.table.path.display(), self.line())
-    }
-
     /// Line of the file, from 1.
     pub fn line(&self) -> u64 {
         self.record.position().map_or(0, csv::Position::line)

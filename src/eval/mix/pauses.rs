@@ -109,9 +109,9 @@ impl Pauses {
         }
     }
 
-    /// The recording with its pauses; the samples of the recording are all there as they were.
-    pub(super) fn put_into(&self, sound: &[f32]) -> Result<Vec<f32>, Wrong> {
-        self.check(sound.len())?;
+    /// The recording, which [`check`](Self::check) let pass, with its pauses; its samples are all there
+    /// as they were.
+    pub(super) fn put_into(&self, sound: &[f32]) -> Vec<f32> {
         let tone = &sound[self.tone_start..self.tone_start + self.tone_len];
         let mut copy = Vec::with_capacity(sound.len() + self.len());
         let mut from = 0;
@@ -130,7 +130,7 @@ impl Pauses {
             from = pause.at;
         }
         copy.extend_from_slice(&sound[from..]);
-        Ok(copy)
+        copy
     }
 }
 
@@ -157,7 +157,7 @@ mod tests {
     #[test]
     fn the_recording_is_whole_and_the_room_is_between() {
         let sound: Vec<f32> = (0..4000).map(|i| if i < 1000 { 0.01 } else { i as f32 }).collect();
-        let copy = pauses(&[(2000, 500), (3000, 700)], 100, 30).put_into(&sound).unwrap();
+        let copy = pauses(&[(2000, 500), (3000, 700)], 100, 30).put_into(&sound);
         assert_eq!(copy.len(), 5200);
         assert_eq!(copy[..2000], sound[..2000]);
         assert_eq!(copy[2500..3500], sound[2000..3000]);
@@ -191,7 +191,7 @@ mod tests {
             (pauses(&[(500, 400)], usize::MAX, 2), "tone_start"),
             (pauses(&[(1001, 400)], 0, 100), "pauses"),
         ] {
-            assert_eq!(wrong.put_into(&[0.0; 1000]).unwrap_err().0, column);
+            assert_eq!(wrong.check(1000).unwrap_err().0, column);
         }
     }
 }

@@ -15,7 +15,8 @@ fn row() -> Row {
         .map(|(name, value)| (name.to_owned(), SlotValue::Text(value.into())));
     Row {
         name: "x.wav".into(),
-        written: "set.tsv:2".into(),
+        table: "set.tsv".into(),
+        line: 2,
         path: PathBuf::from("x.wav"),
         transcript: Some("large latte".into()),
         gold: Some(Gold { intent: "order".into(), slots: slots.into() }),
