@@ -203,7 +203,7 @@ def endings(args):
         end = float(row["speech_end_s"])
         tone = room_tone(samples, float(row["speech_start_s"]), end)
         at = quietest(samples, end)
-        if tone and at is not None:
+        if tone and at is not None and end * RATE + 1 <= len(samples):
             at = max(at, int(end * RATE) + 1)
             lines.append([named(args.data, row, args.out), "ending",
                           f"{at}:{round(ENDING_S * RATE)}", *tone, *noises.draw(draw)])
@@ -236,6 +236,8 @@ def talkers(args):
     noises, lines = Noises(args), []
     for row in rows(args.data):
         end = round(float(row["speech_end_s"]) * RATE)
+        if end >= len(sound(args.data.parent / row["path"])):
+            continue  # nothing is left for others to talk in
         for condition, begin in [("others_after", end), ("others_always", 0)]:
             draw = random.Random(f"{args.seed} {row['path']}")
             lines.append([named(args.data, row, args.out), condition,

@@ -8,6 +8,7 @@
 //! everywhere, sample by sample: the result is rounded to the 16 bits a written copy would have.
 
 use std::collections::HashMap;
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -30,6 +31,9 @@ pub enum SnrDefinition {
     /// mean power of the noise; the mix is only scaled down, to a peak of 0.9.
     ActiveRms,
 }
+
+/// Beyond, one of the two is not there at all in 16 bits.
+const SNR_DB: RangeInclusive<f64> = -100.0..=100.0;
 
 /// The noise of one copy.
 #[derive(Clone, Debug, PartialEq)]
@@ -77,11 +81,17 @@ pub fn read(path: &Path) -> Result<Vec<MixRow>, TableError> {
 
 fn read_row(table: &Table, row: TableRow<'_>) -> Result<MixRow, TableError> {
     let noise = match row.text("noise") {
+        "" if !row.text("snr_db").is_empty() => {
+            let rule = format!("filled in where snr_db is, here {}", row.text("snr_db"));
+            return Err(row.error("noise", rule));
+        }
         "" => None,
         name => {
             let start = row.parsed("noise_start", "a position in samples", |_| true)?;
             let from = row.parsed("noise_from", "a position in samples", |_| true)?;
-            let snr_db = row.parsed("snr_db", "a ratio in decibels", |db: &f64| db.is_finite())?;
+            let snr_db = row.parsed("snr_db", "a ratio in decibels, -100 to 100", |db: &f64| {
+                SNR_DB.contains(db)
+            })?;
             Some(Noise {
                 path: table.resolve(name),
                 start: start.ok_or_else(|| row.error("noise_start", "filled in with a noise"))?,
@@ -131,9 +141,22 @@ impl MixRow {
         TableError::Field { path, line, column, value, rule }
     }
 
-    fn check_pauses(&self, samples: usize) -> Result<(), TableError> {
-        let Some(pauses) = &self.pauses else { return Ok(()) };
-        pauses.check(samples).map_err(|(column, value, rule)| self.wrong(column, value, rule))
+    /// Refuses what lies beyond a recording of so many `samples`, or beyond its copy.
+    fn check_places(&self, samples: usize) -> Result<(), TableError> {
+        let mut copy = samples;
+        if let Some(pauses) = &self.pauses {
+            pauses
+                .check(samples)
+                .map_err(|(column, value, rule)| self.wrong(column, value, rule))?;
+            copy += pauses.len();
+        }
+        match &self.noise {
+            Some(noise) if noise.from >= copy => {
+                let rule = format!("less than {copy}, the samples of the copy");
+                Err(self.wrong("noise_from", noise.from.to_string(), rule))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Refuses a noise that is over before it begins, or silent for the `len` samples it is used.
@@ -157,7 +180,7 @@ impl Mixer {
     /// Looks at what `row` asks of its files, long before its turn comes; the recording has so many
     /// `samples` at 16 kHz. A noise that cannot be read is left to [`make`](Self::make).
     pub fn check(&mut self, row: &MixRow, samples: usize) -> Result<(), TableError> {
-        row.check_pauses(samples)?;
+        row.check_places(samples)?;
         let Some(noise) = &row.noise else { return Ok(()) };
         match self.keep(&noise.path, 0) {
             Ok(source) => row.check_noise(noise, &source, source.len()),
@@ -168,7 +191,7 @@ impl Mixer {
     /// One copy: mono at 16 kHz, every sample a multiple of 1/32768.
     pub fn make(&mut self, row: &MixRow) -> Result<Vec<f32>, MixError> {
         let mut sound = read_channel(&row.utterance, 0)?;
-        row.check_pauses(sound.len())?;
+        row.check_places(sound.len())?;
         if let Some(pauses) = &row.pauses {
             sound = pauses.put_into(&sound);
         }
@@ -178,7 +201,7 @@ impl Mixer {
         let mut sound: Vec<f64> = sound.into_iter().map(f64::from).collect();
         if let Some(noise) = &row.noise {
             let source = self.keep(&noise.path, 0)?;
-            row.check_noise(noise, &source, sound.len().saturating_sub(noise.from))?;
+            row.check_noise(noise, &source, sound.len() - noise.from)?;
             add_noise(&mut sound, &source, noise, row.definition);
         }
         Ok(to_16_bit(&sound, row.definition))
@@ -415,8 +438,33 @@ mod tests {
         let late = mixed(&noise);
         assert!(late[..600].iter().all(|s| *s == 0.5));
         assert!(late[600..].iter().zip(&all).all(|(late, all)| (late - all).abs() < 1e-9));
-        noise.from = 2000;
-        assert_eq!(mixed(&noise), vec![0.5; 1000], "the sound is over before");
+    }
+
+    #[test]
+    fn a_noise_that_sets_in_behind_the_copy_is_refused() {
+        let dir = folder();
+        let recipe = dir.path().join("r.tsv");
+        let head =
+            "utt\tcond\tnoise\tnoise_start\tsnr_db\tnoise_from\tpauses\ttone_start\ttone_len";
+        for (from, pauses, told) in [
+            (5_999, "\t\t", None),
+            (6_000, "\t\t", Some("r.tsv:2: noise_from is \"6000\"; it must be less than 6000")),
+            (6_399, "100:400\t0\t9", None),
+            (6_400, "100:400\t0\t9", Some("noise_from is \"6400\"; it must be less than 6400")),
+        ] {
+            std::fs::write(&recipe, format!("{head}\ns.wav\tc\tn.wav\t0\t6\t{from}\t{pauses}\n"))
+                .unwrap();
+            let row = read(&recipe).unwrap().remove(0);
+            let mut mixer = Mixer::default();
+            let errors = [
+                mixer.check(&row, 6_000).err().map(|e| e.to_string()),
+                mixer.make(&row).err().map(|e| e.to_string()),
+            ];
+            for error in errors {
+                assert_eq!(error.is_some(), told.is_some(), "{from}: {error:?}");
+                assert!(error.unwrap_or_default().contains(told.unwrap_or_default()), "{from}");
+            }
+        }
     }
 
     #[test]
@@ -458,6 +506,11 @@ mod tests {
             ("x\ts\tn\t\t6\trms\t\t\tc", "noise_start is \"\"; it must be filled in"),
             ("x\ts\tn\t-1\t6\trms\t\t\tc", "a position in samples"),
             ("x\ts\tn\t1\tloud\trms\t\t\tc", "snr_db is \"loud\""),
+            ("x\ts\tn\t1\t4000\trms\t\t\tc", "snr_db is \"4000\"; it must be a ratio in"),
+            (
+                "x\ts\t\t\t6\trms\t\t\tc",
+                "noise is \"\"; it must be filled in where snr_db is, here 6",
+            ),
             ("x\ts\tn\t1\t6\tpeak\t\t\tc", "snr_def is \"peak\"; it must be `maxframe`"),
             ("x\ts\t\t\t\t\th\tL\tc", "rir_channel is \"L\""),
         ] {
