@@ -103,6 +103,43 @@ fn what_lies_beyond_the_recording_is_refused_before_anything_is_run() {
     }
 }
 
+#[test]
+fn what_tells_nothing_of_wake_phrases_is_refused_before_anything_is_run() {
+    let dir = tempfile::tempdir().unwrap();
+    let data = dir.path().join("data.tsv");
+    std::fs::write(dir.path().join("x.wav"), "").unwrap();
+    let head = "path\tintent\ttranscript\n";
+    for (rows, args, message) in [
+        ("no.wav\t\they you\n", &[][..], "none of the 1 recordings is there"),
+        ("x.wav\t\they you\n", &["--phrase", "Hey, you!"], "--phrase names `hey you` twice"),
+        ("x.wav\t\t\nx.wav\t\they\n", &[], "1 of 2 recordings have no transcript"),
+        ("x.wav\t\they\n", &["--fit"], "here are 0 and 1"),
+        ("x.wav\t\they you there\n", &["--fit"], "here are 1 and 0"),
+    ] {
+        std::fs::write(&data, format!("{head}{rows}")).unwrap();
+        let wake = ["eval-wake", "--phrase", "hey you", data.to_str().unwrap()];
+        let output = mynah(&[&wake[..], args, &["--models", "/nowhere"]].concat());
+        assert_eq!(output.status.code(), Some(2), "{}", stderr(&output));
+        assert!(stderr(&output).contains(message), "{} lacks {message}", stderr(&output));
+    }
+}
+
+#[test]
+#[cfg_attr(not(have_models), ignore = "needs models: run `make models`")]
+fn wake_phrases_on_recordings_that_cannot_be_read_end_in_an_error() {
+    let dir = tempfile::tempdir().unwrap();
+    let data = dir.path().join("data.tsv");
+    std::fs::write(dir.path().join("x.wav"), "").unwrap();
+    std::fs::write(&data, "path\tintent\ttranscript\nx.wav\t\they you\n").unwrap();
+    let output = mynah(&["eval-wake", "--phrase", "hey you", data.to_str().unwrap()]);
+    assert_eq!((output.status.code(), output.stdout.as_slice()), (Some(2), &b""[..]));
+    assert!(
+        stderr(&output).contains("none of the 1 recordings could be read"),
+        "{}",
+        stderr(&output)
+    );
+}
+
 /// One spoken order with a second of silence after it, one noise that is nobody's order, one file
 /// that is not there.
 fn data(dir: &Path) {

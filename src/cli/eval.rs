@@ -106,14 +106,7 @@ pub fn run(args: &Args, context: &Context) -> Result<(), Failure> {
     if jobs.is_empty() {
         return Err(Failure::Input(anyhow!("--limit 0 leaves nothing to evaluate")));
     }
-    if let Some(missing) = all_missing(&jobs) {
-        return Err(Failure::Input(anyhow!(
-            "none of the {} recordings is there, the first being {}; paths are relative to the \
-             table's folder",
-            jobs.len(),
-            missing.display()
-        )));
-    }
+    check_any_there(&jobs)?;
     let mut mixer = Mixer::default();
     check(&mut mixer, &jobs).map_err(Failure::input)?;
     warn_of_unknown_intents(&agent, &jobs);
@@ -252,10 +245,29 @@ pub(super) fn check(mixer: &mut Mixer, jobs: &[Job]) -> Result<(), TableError> {
     Ok(())
 }
 
-/// The first recording, when there is none at all.
-fn all_missing(jobs: &[Job]) -> Option<&Path> {
-    let none = !jobs.iter().any(|job| job.row.path.exists());
-    jobs.first().filter(|_| none).map(|job| job.row.path.as_path())
+/// Refuses tables of which no recording is there at all.
+pub(super) fn check_any_there(jobs: &[Job]) -> Result<(), Failure> {
+    match jobs.first() {
+        Some(first) if !jobs.iter().any(|job| job.row.path.exists()) => {
+            Err(Failure::Input(anyhow!(
+                "none of the {} recordings is there, the first being {}; paths are relative to \
+                 the table's folder",
+                jobs.len(),
+                first.row.path.display()
+            )))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Of `all` recordings so many could not be read, each of which was warned of.
+pub(super) fn check_any_read(unreadable: usize, all: usize) -> Result<(), Failure> {
+    if unreadable < all {
+        return Ok(());
+    }
+    Err(Failure::Input(anyhow!(
+        "none of the {unreadable} recordings could be read; the warnings above say why"
+    )))
 }
 
 /// The same file has one name, whatever folder it is named from.
@@ -325,11 +337,7 @@ fn evaluate<T>(
         }
     }
     progress(jobs.len(), jobs.len());
-    if outcomes.is_empty() {
-        return Err(Failure::Input(anyhow!(
-            "none of the {unreadable} recordings could be read; the warnings above say why"
-        )));
-    }
+    check_any_read(unreadable, jobs.len())?;
     Ok((outcomes, unreadable))
 }
 

@@ -9,13 +9,14 @@ use std::time::Duration;
 use anyhow::anyhow;
 use serde::Serialize;
 
-use super::eval::{Job, check, jobs, sound};
+use super::eval::{Job, check, check_any_read, check_any_there, jobs, sound};
 use super::output::progress;
 use super::{Context, Failure};
 use crate::asr::Recognizer;
 use crate::cancel::CancelToken;
+use crate::eval::dataset::Row;
 use crate::eval::mix::Mixer;
-use crate::eval::wake::{Trial, WakeScores};
+use crate::eval::wake::{self, Trial, WakeScores};
 use crate::hear::wake::{Spotted, Spotter, WakeModel};
 use crate::hear::{Ear, EndpointSettings, SileroModel};
 use crate::models::ModelStore;
@@ -31,7 +32,8 @@ use crate::units::{FRAME_LEN, SAMPLE_RATE_HZ, SamplePos, Span};
 /// Measure wake phrases on recordings: calls missed and false wakes
 ///
 /// Every phrase is measured by itself. A recording whose transcript begins with it is a call, one
-/// whose transcript does not hold it is none, and others are left out for that phrase. All run
+/// whose transcript does not hold it, or that has none, is no call, and others are left out for that
+/// phrase. All run
 /// through detector and endpoint; each utterance is then heard as an agent that sleeps hears it. Of
 /// phrases that a small network knows, both stages have to agree.
 #[derive(Debug, clap::Args)]
@@ -61,7 +63,8 @@ pub struct Args {
     #[arg(long)]
     text_only: bool,
     /// Also fit anew what the evidence for a call is worth, and print it: how what ships was found. And
-    /// what it makes of speakers that it was not fitted to. With `--json` all evidence.
+    /// what it makes of speakers that it was not fitted to. With `--json` all evidence. Takes calls as
+    /// well as recordings that are none.
     #[arg(long)]
     fit: bool,
 }
@@ -131,11 +134,14 @@ pub fn run(args: &Args, context: &Context) -> Result<(), Failure> {
     if !(0.0..=1.0).contains(&args.bound) {
         return Err(Failure::Input(anyhow!("--bound is {}; it must lie from 0 to 1", args.bound)));
     }
+    check_phrases(&args.phrases)?;
     let clean = (args.clean || args.mix.is_empty()).then_some(None);
     let recipes = clean.into_iter().chain(args.mix.iter().map(|recipe| Some(recipe.as_path())));
     let jobs: Vec<Vec<Job>> =
         recipes.map(|recipe| jobs(&args.data, recipe)).collect::<Result<_, _>>()?;
     let jobs: Vec<Job> = jobs.into_iter().flatten().collect();
+    check_any_there(&jobs)?;
+    check_transcripts(args, &jobs)?;
     let mut mixer = Mixer::default();
     check(&mut mixer, &jobs).map_err(Failure::input)?;
     let models = context.models()?;
@@ -152,12 +158,66 @@ pub fn run(args: &Args, context: &Context) -> Result<(), Failure> {
         }
     }
     progress(jobs.len(), jobs.len());
-    let report = bench.report(skipped, args);
+    check_any_read(skipped, jobs.len())?;
+    let report = bench.report(skipped, args)?;
     context.say(&report);
     if context.json {
         super::put(serde_json::to_string(&report).map_err(anyhow::Error::from)?);
     }
     Ok(())
+}
+
+/// Twice the same would count twice.
+fn check_phrases(phrases: &[String]) -> Result<(), Failure> {
+    let spelled: Vec<String> = phrases.iter().map(|phrase| normal(phrase)).collect();
+    let twice = (1..spelled.len()).find(|index| spelled[..*index].contains(&spelled[*index]));
+    match twice {
+        None => Ok(()),
+        Some(index) => Err(Failure::Input(anyhow!(
+            "--phrase names `{}` twice, here as `{}`; capitals and punctuation do not count",
+            spelled[index],
+            phrases[index]
+        ))),
+    }
+}
+
+/// What is said tells calls from other recordings.
+fn check_transcripts(args: &Args, jobs: &[Job]) -> Result<(), Failure> {
+    let all = jobs.len();
+    let unknown = jobs.iter().filter(|job| job.row.transcript.is_none()).count();
+    if unknown > 0 {
+        eprintln!(
+            "warning: {unknown} of {all} recordings have no transcript, and count as some in which \
+             nobody calls"
+        );
+    }
+    if !args.fit {
+        return Ok(());
+    }
+    let phrases: Vec<String> = args.phrases.iter().map(|phrase| normal(phrase)).collect();
+    let said = jobs.iter().map(|job| said(&job.row));
+    check_fit(said.flat_map(|said| {
+        phrases.iter().filter_map(|phrase| wake::calls(&said, phrase)).collect::<Vec<_>>()
+    }))
+}
+
+/// In normal spelling.
+fn said(row: &Row) -> String {
+    row.transcript.as_deref().map(normal).unwrap_or_default()
+}
+
+/// Without calls, or with nothing else, there is nothing that a fit could tell apart.
+fn check_fit(called: impl Iterator<Item = bool>) -> Result<(), Failure> {
+    let (calls, others): (Vec<bool>, Vec<bool>) = called.partition(|called| *called);
+    if !calls.is_empty() && !others.is_empty() {
+        return Ok(());
+    }
+    Err(Failure::Input(anyhow!(
+        "--fit needs recordings whose transcript begins with a phrase, and others in which something is \
+         a little like one; here are {} and {}",
+        calls.len(),
+        others.len()
+    )))
 }
 
 struct Bench {
@@ -183,7 +243,8 @@ impl Bench {
         });
         Ok(Self {
             candidates: candidates.collect(),
-            calling: Calling::new(&args.phrases, sounds).map_err(Failure::input)?,
+            calling: Calling::new(&args.phrases, sounds)
+                .map_err(|error| Failure::Input(anyhow!("--phrase: {error}")))?,
             silero: SileroModel::load(models).map_err(Failure::input)?,
             recognizer: Recognizer::load(models).map_err(Failure::input)?,
             observations: Vec::new(),
@@ -194,7 +255,7 @@ impl Bench {
     }
 
     fn hear(&mut self, job: &Job, sound: &[f32], args: &Args) -> Result<(), Failure> {
-        let said = job.row.transcript.as_deref().map(normal).unwrap_or_default();
+        let said = said(&job.row);
         let spans = utterances(&self.silero, EndpointSettings::default(), sound)?;
         let models = self.candidates.iter().map(|candidate| candidate.model.as_ref());
         let spotted: Vec<Option<Vec<Spotted>>> =
@@ -219,11 +280,9 @@ impl Bench {
         self.heard += sound.len() as u64;
         self.read += spans.iter().map(|span| span.len()).sum::<u64>();
         for phrase in 0..self.candidates.len() {
-            let text = &self.candidates[phrase].phrase;
-            let called = begins(&said, text);
-            if !called && format!(" {said} ").contains(&format!(" {text} ")) {
+            let Some(called) = wake::calls(&said, &self.candidates[phrase].phrase) else {
                 continue;
-            }
+            };
             let calls = || calls.iter().filter(|(_, call)| call.phrase == phrase);
             let woken = calls()
                 .filter(|(span, call)| agrees(phrase, span) && call.probability >= args.bound)
@@ -267,14 +326,15 @@ impl Bench {
         spans.iter().map(text).collect()
     }
 
-    fn report(self, skipped: usize, args: &Args) -> Report {
+    fn report(self, skipped: usize, args: &Args) -> Result<Report, Failure> {
         let seconds = |samples: u64| samples as f64 / f64::from(SAMPLE_RATE_HZ);
         let reading = 100.0 * self.reading.as_secs_f64();
         let phrases: Vec<WakeScores> =
             self.candidates.iter().map(|one| WakeScores::new(&one.phrase, &one.trials)).collect();
         let calls = phrases.iter().map(|one| one.calls.n).sum();
         let missed = phrases.iter().map(|one| one.calls.missed).sum();
-        Report {
+        let fit = args.fit.then(|| Fit::of(self.observations, args.bound)).transpose()?;
+        Ok(Report {
             skipped,
             calls,
             missed,
@@ -284,14 +344,15 @@ impl Bench {
             read_h: seconds(self.read) / 3600.0,
             reading_percent: reading / seconds(self.heard).max(1.0),
             reading_percent_of_speech: reading / seconds(self.read).max(1.0),
-            fit: args.fit.then(|| Fit::of(self.observations, args.bound)),
+            fit,
             phrases,
-        }
+        })
     }
 }
 
 impl Fit {
-    fn of(evidence: Vec<Observation>, bound: f32) -> Self {
+    fn of(evidence: Vec<Observation>, bound: f32) -> Result<Self, Failure> {
+        check_fit(evidence.iter().filter(|one| one.evidence.is_some()).map(|one| one.called))?;
         let fitted = |keep: &dyn Fn(&Observation) -> bool| {
             let kept = evidence.iter().filter(|one| keep(one));
             let observed: Vec<Observed> =
@@ -304,7 +365,7 @@ impl Fit {
             let others = evidence.iter().filter(|one| one.fold() == fold);
             others.for_each(|one| held_out.count(one, &trust, bound));
         }
-        Self { fitted: fitted(&|_| true), held_out, evidence }
+        Ok(Self { fitted: fitted(&|_| true), held_out, evidence })
     }
 }
 
@@ -362,10 +423,6 @@ pub(super) fn slice(sound: &[f32], span: Span) -> &[f32] {
     &sound[(span.start.0 as usize).min(end)..end]
 }
 
-fn begins(said: &str, phrase: &str) -> bool {
-    said.strip_prefix(phrase).is_some_and(|rest| rest.is_empty() || rest.starts_with(' '))
-}
-
 /// Where the small network heard its phrase.
 fn spotted(model: &Arc<WakeModel>, sound: &[f32]) -> Vec<Spotted> {
     let mut spotter = Spotter::new(vec![Arc::clone(model)]);
@@ -376,10 +433,9 @@ impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{:<20} {:>6} {:>7} {:>7}  false wakes", "phrase", "calls", "missed", "")?;
         for one in &self.phrases {
-            let [low, high] = one.false_per_h;
             write!(
                 f,
-                "{:<20} {:>6} {:>7} {:>6.1} %  {} in {:.2} h ({low:.2} to {high:.2} an hour)",
+                "{:<20} {:>6} {:>7} {:>6.1} %  {} in {:.2} h",
                 one.phrase,
                 one.calls.n,
                 one.calls.missed,
@@ -387,6 +443,9 @@ impl fmt::Display for Report {
                 one.false_wakes,
                 one.exposure_h,
             )?;
+            if let Some([low, high]) = one.false_per_h {
+                write!(f, " ({low:.2} to {high:.2} an hour)")?;
+            }
             if let (Some(missed), Some(other)) = (one.spotter_missed, one.spotter_false) {
                 write!(f, "; first stage alone: {missed} missed, {other} false")?;
             }

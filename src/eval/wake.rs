@@ -59,8 +59,9 @@ pub struct WakeScores {
     pub false_wakes: u32,
     /// How much of those was heard.
     pub exposure_h: f64,
-    /// False wakes an hour: bounds that the true rate lies between with 95 % confidence.
-    pub false_per_h: [f64; 2],
+    /// False wakes an hour: bounds that the true rate lies between with 95 % confidence; `None` where
+    /// no such recording was heard.
+    pub false_per_h: Option<[f64; 2]>,
     /// Calls that the small network missed alone, and what it heard where nothing was.
     pub spotter_missed: Option<u32>,
     pub spotter_false: Option<u32>,
@@ -76,7 +77,7 @@ impl WakeScores {
             by_condition: BTreeMap::new(),
             false_wakes: 0,
             exposure_h: 0.0,
-            false_per_h: [0.0; 2],
+            false_per_h: None,
             spotter_missed: None,
             spotter_false: None,
             errors: Vec::new(),
@@ -101,10 +102,21 @@ impl WakeScores {
             *scores.spotter_false.get_or_insert(0) += other;
         }
         if scores.exposure_h > 0.0 {
-            scores.false_per_h = poisson_bounds(scores.false_wakes).map(|n| n / scores.exposure_h);
+            let bounds = poisson_bounds(scores.false_wakes);
+            scores.false_per_h = Some(bounds.map(|n| n / scores.exposure_h));
         }
         scores
     }
+}
+
+/// Whether somebody who says `said` calls by `phrase`, both in normal spelling: begins with it. `None`
+/// where it is said later, which is neither.
+pub fn calls(said: &str, phrase: &str) -> Option<bool> {
+    let begins = |rest: &str| rest.is_empty() || rest.starts_with(' ');
+    if said.strip_prefix(phrase).is_some_and(begins) {
+        return Some(true);
+    }
+    (!format!(" {said} ").contains(&format!(" {phrase} "))).then_some(false)
 }
 
 /// Between which means a count lies that is Poisson distributed and was seen as `n`, with 95 %
@@ -163,6 +175,25 @@ mod tests {
         assert_eq!(scores.spotter_missed, None);
         let errors: Vec<bool> = scores.errors.iter().map(|error| error.called).collect();
         assert_eq!(errors, [true, false]);
+    }
+
+    #[test]
+    fn where_nothing_was_heard_no_rate_is_known() {
+        assert_eq!(WakeScores::new("hey you", &[trial(true, 1)]).false_per_h, None);
+        assert!(WakeScores::new("hey you", &[trial(false, 0)]).false_per_h.is_some());
+    }
+
+    #[test]
+    fn a_call_begins_with_the_phrase() {
+        for (said, call) in [
+            ("hey you", Some(true)),
+            ("hey you come here", Some(true)),
+            ("hey young man", Some(false)),
+            ("well hey you", None),
+            ("", Some(false)),
+        ] {
+            assert_eq!(calls(said, "hey you"), call, "{said}");
+        }
     }
 
     #[test]
