@@ -140,6 +140,19 @@ fn wake_phrases_on_recordings_that_cannot_be_read_end_in_an_error() {
     );
 }
 
+#[test]
+fn a_hangover_that_makes_no_sense_is_refused_in_its_own_terms() {
+    let dir = tempfile::tempdir().unwrap();
+    for ms in ["0", "210", "10020", "4000000000", "-20", "soon"] {
+        let output = eval(dir.path(), &[&format!("--hangovers=200,{ms}")]);
+        assert_eq!(output.status.code(), Some(2), "{}", stderr(&output));
+        let told = stderr(&output);
+        for part in [&format!("'{ms}' for '--hangovers"), "multiple of 20 ms, from 20 to 10000"] {
+            assert!(told.contains(part), "{told} lacks {part}");
+        }
+    }
+}
+
 /// One spoken order with a second of silence after it, one noise that is nobody's order, one file
 /// that is not there.
 fn data(dir: &Path) {

@@ -20,8 +20,9 @@ use crate::eval::outcome::Outcome;
 use crate::eval::rehearsal::PauseHeard;
 use crate::eval::report::Report;
 use crate::eval::run::{EvalError, Evaluation, Mode};
+use crate::hear::endpoint::MAX_SILENCE_MS;
 use crate::runtime::Engines;
-use crate::units::SAMPLE_RATE_HZ;
+use crate::units::{FRAME_MS, SAMPLE_RATE_HZ};
 
 /// Measure an agent on recordings: words, intents, slots, acceptance and timing in one run
 ///
@@ -61,6 +62,7 @@ pub struct Args {
     /// recordings: how often each cuts people off, and how long it lets them wait. Nothing else is
     /// measured then.
     #[arg(long, value_name = "MS,MS,…", value_delimiter = ',', conflicts_with = "whole")]
+    #[arg(value_parser = hangover)]
     hangovers: Vec<u32>,
     /// Instead of measuring, write down every pause of the recordings and what could be known of it
     /// when it showed, a JSON line for each recording: what `scripts/fit_endpoint.py` reads.
@@ -76,6 +78,14 @@ pub struct Args {
     /// Stop after the first N recordings.
     #[arg(long, value_name = "N")]
     limit: Option<usize>,
+}
+
+/// One of `--hangovers`.
+fn hangover(text: &str) -> Result<u32, String> {
+    let whole = |ms: &u32| (FRAME_MS..=MAX_SILENCE_MS).contains(ms) && ms.is_multiple_of(FRAME_MS);
+    text.parse().ok().filter(whole).ok_or_else(|| {
+        format!("it must be a multiple of {FRAME_MS} ms, from {FRAME_MS} to {MAX_SILENCE_MS}")
+    })
 }
 
 /// A recording as it is, or a copy to be made.
@@ -147,9 +157,6 @@ fn hold_against(
 ) -> Result<(), Failure> {
     let fixed = hangovers.iter().map(|ms| Policy::Fixed(*ms));
     let policies: Vec<Policy> = [Policy::Own].into_iter().chain(fixed).collect();
-    evaluation
-        .check(&policies)
-        .map_err(|error| Failure::Input(anyhow::Error::from(error).context("--hangovers")))?;
     let (by_clip, unreadable) =
         evaluate(mixer, jobs, |row, sound| evaluation.curve(row, sound, &policies))?;
     let mut outcomes: Vec<(Policy, Vec<Outcome>)> =

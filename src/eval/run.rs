@@ -107,12 +107,6 @@ impl Evaluation {
         Ok(Outcome::streamed(row, &events, self.latencies))
     }
 
-    /// Refuses policies whose settings make no sense.
-    pub fn check(&self, policies: &[Policy]) -> Result<(), HearError> {
-        let own = &self.agent.settings.endpoint;
-        policies.iter().try_for_each(|policy| policy.settings(own).check())
-    }
-
     /// What becomes of one recording by each of `policies`, without speech. Nothing tells how long
     /// computing takes.
     pub fn curve(

@@ -22,7 +22,7 @@ mod settings;
 
 pub use patience::sound_odds;
 use patience::{Patience, Pause};
-pub use settings::{EndpointSettings, MAX_SPAN_MS};
+pub use settings::{EndpointSettings, MAX_SILENCE_MS, MAX_SPAN_MS};
 
 /// How long others are remembered after their last word: they go on talking.
 const OTHERS_KEPT_MS: u64 = 10_000;

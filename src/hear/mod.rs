@@ -28,7 +28,7 @@ pub use endpoint::{EndpointSettings, HeardNow};
 pub use silero::SileroModel;
 pub use smart_turn::{SUMMARY_LEN, SmartTurn, Summary};
 
-use endpoint::{EndpointPolicy, Evidence, MAX_SPAN_MS};
+use endpoint::{EndpointPolicy, Evidence, MAX_SILENCE_MS, MAX_SPAN_MS};
 use gate::{Gate, HISTORY_LEN, Passage};
 use prosody::{Closing, Track};
 use silero::SileroStream;
@@ -42,6 +42,11 @@ pub enum HearError {
          {limit_ms} ms"
     )]
     LongerThan { field: &'static str, ms: u32, limit_field: &'static str, limit_ms: u32 },
+    #[error(
+        "endpoint.{field} is {ms} ms; it must not be more than {MAX_SILENCE_MS} ms, after which \
+         nobody waits any more"
+    )]
+    TooMuchSilence { field: &'static str, ms: u32 },
     #[error(
         "endpoint.pre_roll_ms + max_utterance_ms + max_grace_ms is {ms} ms; it must not be more \
          than {MAX_SPAN_MS} ms, which is what the sound buffer holds"

@@ -7,6 +7,12 @@ use crate::units::FRAME_MS;
 /// 40 s, and 5 s of that are left for a thinker that is late.
 pub const MAX_SPAN_MS: u32 = 35_000;
 
+/// Longest silence that may be waited for, in milliseconds: who is not answered for so long has left. The
+/// sound buffer sets no bound, since an utterance is cut after `max_utterance_ms` and `max_grace_ms`
+/// with all the silence in it.
+pub const MAX_SILENCE_MS: u32 = 10_000;
+const _: () = assert!(MAX_SILENCE_MS.is_multiple_of(FRAME_MS) && MAX_SILENCE_MS < MAX_SPAN_MS);
+
 /// How speech is told from silence and when an utterance ends. All times in milliseconds, whole
 /// frames.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -35,15 +41,16 @@ pub struct EndpointSettings {
     /// Silence that ends an utterance of which nobody wants to know the words: they are waited for
     /// where they are being recognised.
     pub hangover_ms: u32,
-    /// Silence that ends every utterance.
+    /// Silence that ends every utterance; at most [`MAX_SILENCE_MS`].
     pub hangover_max_ms: u32,
     /// What it costs to cut in on somebody who was to go on, as waiting time of somebody who was
     /// done, in milliseconds: once the words are known, the cheaper of the two is done.
     pub cut_in_cost_ms: u32,
-    /// Who waits for longer begins to wonder whether they were heard, and that costs more.
+    /// Who waits for longer begins to wonder whether they were heard, and that costs more; at most
+    /// [`MAX_SILENCE_MS`].
     pub bearable_ms: u32,
     /// How much longer each of these silences must last while only others, further away, are
-    /// heard; also the sound kept after the near speaker's last word.
+    /// heard; also the sound kept after the near speaker's last word. At most [`MAX_SILENCE_MS`].
     pub others_ms: u32,
     /// Length after which an utterance ends at its next pause.
     pub max_utterance_ms: u32,
@@ -102,6 +109,17 @@ impl EndpointSettings {
                 return Err(HearError::NotWholeFrames { field, ms });
             }
         }
+        // Shorter silences are bounded by `hangover_max_ms`.
+        let silences = [
+            ("hangover_max_ms", self.hangover_max_ms),
+            ("bearable_ms", self.bearable_ms),
+            ("others_ms", self.others_ms),
+        ];
+        for (field, ms) in silences {
+            if ms > MAX_SILENCE_MS {
+                return Err(HearError::TooMuchSilence { field, ms });
+            }
+        }
         // Each pair: the first must not be longer than the second.
         let pairs = [
             (("tail_ms", self.tail_ms), ("pause_ms", self.pause_ms)),
@@ -147,7 +165,8 @@ impl EndpointSettings {
     }
 
     /// The same, but ending every utterance after `ms` of silence, for an ear that is never told
-    /// what was said.
+    /// what was said. Makes sense where these settings do, and `ms` is a positive number of whole frames
+    /// up to [`MAX_SILENCE_MS`].
     pub fn fixed(&self, ms: u32) -> Self {
         Self {
             tail_ms: self.tail_ms.min(ms),

@@ -405,6 +405,15 @@ fn settings_are_checked() {
         ),
         (EndpointSettings { max_utterance_ms: 40_000, ..ok.clone() }, "is 41300 ms"),
         (EndpointSettings { max_utterance_ms: u32::MAX / 20 * 20, ..ok.clone() }, "sound buffer"),
+        (
+            EndpointSettings { hangover_max_ms: 10_020, ..ok.clone() },
+            "endpoint.hangover_max_ms is 10020 ms; it must not be more than 10000 ms",
+        ),
+        (
+            EndpointSettings { bearable_ms: u32::MAX / 20 * 20, ..ok.clone() },
+            "endpoint.bearable_ms",
+        ),
+        (EndpointSettings { others_ms: 60_000, ..ok.clone() }, "endpoint.others_ms is 60000 ms"),
         (EndpointSettings { speech_probability: 1.5, ..ok.clone() }, "is 1.5; it must lie"),
         (EndpointSettings { silence_probability: f32::NAN, ..ok.clone() }, "is NaN"),
         (
@@ -415,6 +424,9 @@ fn settings_are_checked() {
     for (settings, message) in table {
         let error = settings.check().unwrap_err().to_string();
         assert!(error.contains(message), "{error:?} lacks {message:?}");
+    }
+    for ms in [20, 300, MAX_SILENCE_MS] {
+        ok.fixed(ms).check().unwrap();
     }
 }
 
