@@ -153,6 +153,23 @@ fn a_hangover_that_makes_no_sense_is_refused_in_its_own_terms() {
     }
 }
 
+#[test]
+fn hangovers_are_not_held_against_ends_that_nobody_wrote_down() {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(dir.path().join("x.wav"), "").unwrap();
+    for (ends, message) in [
+        (["", ""], "speech_end_s is filled in for none of the 2 recordings"),
+        (["1.0", ""], "1 of 2 recordings have no speech_end_s"),
+    ] {
+        let [first, second] = ends;
+        let table = format!("path\tintent\tspeech_end_s\nx.wav\t\t{first}\nx.wav\t\t{second}\n");
+        std::fs::write(dir.path().join("data.tsv"), table).unwrap();
+        let output = eval(dir.path(), &["--hangovers", "200", "--models", "/nowhere"]);
+        assert_eq!(output.status.code(), Some(2), "{}", stderr(&output));
+        assert!(stderr(&output).contains(message), "{} lacks {message}", stderr(&output));
+    }
+}
+
 /// One spoken order with a second of silence after it, one noise that is nobody's order, one file
 /// that is not there.
 fn data(dir: &Path) {

@@ -59,8 +59,8 @@ pub struct Args {
     #[arg(long, value_name = "RECIPE.tsv")]
     mix: Option<PathBuf>,
     /// Hold the agent's endpoint against fixed hangovers of so many milliseconds on the same
-    /// recordings: how often each cuts people off, and how long it lets them wait. Nothing else is
-    /// measured then.
+    /// recordings: how often each cuts people off, and how long it lets them wait. Takes data sets with
+    /// `speech_end_s`; nothing else is measured then.
     #[arg(long, value_name = "MS,MS,…", value_delimiter = ',', conflicts_with = "whole")]
     #[arg(value_parser = hangover)]
     hangovers: Vec<u32>,
@@ -117,6 +117,9 @@ pub fn run(args: &Args, context: &Context) -> Result<(), Failure> {
         return Err(Failure::Input(anyhow!("--limit 0 leaves nothing to evaluate")));
     }
     check_any_there(&jobs)?;
+    if !args.hangovers.is_empty() {
+        check_ends_known(&jobs)?;
+    }
     let mut mixer = Mixer::default();
     check(&mut mixer, &jobs).map_err(Failure::input)?;
     warn_of_unknown_intents(&agent, &jobs);
@@ -248,6 +251,26 @@ pub(super) fn check(mixer: &mut Mixer, jobs: &[Job]) -> Result<(), TableError> {
         if let Some(copy) = &job.mix {
             mixer.check(copy, recording.to_rate(SAMPLE_RATE_HZ).samples.len())?;
         }
+    }
+    Ok(())
+}
+
+/// Only where the voice is known to end can a turn be taken before, or late.
+fn check_ends_known(jobs: &[Job]) -> Result<(), Failure> {
+    let (known, all) =
+        (jobs.iter().filter(|job| job.row.speech_end_s.is_some()).count(), jobs.len());
+    if known == 0 {
+        return Err(Failure::Input(anyhow!(
+            "--hangovers needs to know where the voice ends, and speech_end_s is filled in for none \
+             of the {all} recordings; add that column to the data set, in seconds of the recording"
+        )));
+    }
+    if known < all {
+        eprintln!(
+            "warning: {} of {all} recordings have no speech_end_s, and tell nothing of cut-ins and \
+             waits",
+            all - known
+        );
     }
     Ok(())
 }
