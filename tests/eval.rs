@@ -170,6 +170,38 @@ fn hangovers_are_not_held_against_ends_that_nobody_wrote_down() {
     }
 }
 
+#[test]
+fn an_agent_that_is_called_is_said_to_be_awake() {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(dir.path().join("x.wav"), "").unwrap();
+    std::fs::write(dir.path().join("data.tsv"), "path\tintent\nx.wav\t\n").unwrap();
+    let data = dir.path().join("data.tsv");
+    let agent = dir.path().join("agent");
+    for folder in ["", "intents"] {
+        std::fs::create_dir_all(agent.join(folder)).unwrap();
+        let given = Path::new(env!("CARGO_MANIFEST_DIR")).join("agents/coffee").join(folder);
+        for file in std::fs::read_dir(given).unwrap().map(|entry| entry.unwrap().path()) {
+            if file.is_file() {
+                std::fs::copy(&file, agent.join(folder).join(file.file_name().unwrap())).unwrap();
+            }
+        }
+    }
+    for (listening, told) in [
+        ("", None),
+        ("mode = \"wake\"\nphrases = [\"hey you\"]", Some("coffee is called by a phrase")),
+        ("mode = \"push-to-talk\"", Some("coffee is woken by a button")),
+    ] {
+        let settings = format!("name = \"coffee\"\n[listening]\n{listening}\n");
+        std::fs::write(agent.join("agent.toml"), settings).unwrap();
+        let agent = agent.to_str().unwrap();
+        // Without models, so that nothing is run.
+        let output = mynah(&["eval", agent, data.to_str().unwrap(), "--models", "/nowhere"]);
+        let error = stderr(&output);
+        assert_eq!(error.contains("awake all the time"), told.is_some(), "{error}");
+        assert!(error.contains(told.unwrap_or_default()), "{error}");
+    }
+}
+
 /// One spoken order with a second of silence after it, one noise that is nobody's order, one file
 /// that is not there.
 fn data(dir: &Path) {

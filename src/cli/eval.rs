@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::output::progress;
 use super::train::{Hears, prepare};
 use super::{Context, Failure};
-use crate::agent::Agent;
+use crate::agent::{Agent, ListeningMode};
 use crate::audio::file;
 use crate::config::board::Board;
 use crate::config::diagnostic::nearest;
@@ -30,7 +30,8 @@ use crate::units::{FRAME_MS, SAMPLE_RATE_HZ};
 /// and `intent` (empty: not for this agent) are needed; `transcript`, `slots_json`, `speaker`,
 /// `condition`, `speech_start_s` and `speech_end_s` are used where they are filled in. Each
 /// recording runs through the whole streamed pipeline as a session of its own; programs of
-/// actions are not run.
+/// actions are not run. An agent that is called by a phrase or pressed is awake all the time: whether
+/// it wakes is for `mynah eval-wake`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Scores:
@@ -124,6 +125,7 @@ pub fn run(args: &Args, context: &Context) -> Result<(), Failure> {
     check(&mut mixer, &jobs).map_err(Failure::input)?;
     warn_of_unknown_intents(&agent, &jobs);
     warn_of_unknown_slots(&agent, &jobs);
+    tell_awake(&agent);
     let mode = match (args.whole, args.realtime) {
         (true, _) => Mode::Whole,
         (_, true) => Mode::RealTime,
@@ -303,6 +305,20 @@ pub(super) fn check_any_read(unreadable: usize, all: usize) -> Result<(), Failur
 /// The same file has one name, whatever folder it is named from.
 fn real(path: &Path) -> PathBuf {
     path.canonicalize().unwrap_or_else(|_| path.to_owned())
+}
+
+/// The agent hears otherwise than when it runs.
+pub(super) fn tell_awake(agent: &Agent) {
+    let called = match agent.settings.listening.mode {
+        ListeningMode::Always => return,
+        ListeningMode::Wake => "called by a phrase",
+        ListeningMode::PushToTalk => "woken by a button",
+    };
+    eprintln!(
+        "note: {} is {called}; here it is awake all the time: recordings need no call, and a phrase in \
+         them is taken for words like any other. `mynah eval-wake` measures calls",
+        agent.name
+    );
 }
 
 fn warn_of_unknown_intents(agent: &Agent, jobs: &[Job]) {

@@ -137,6 +137,7 @@ pub fn run(args: &Args, context: &Context) -> Result<(), Failure> {
             "no recording is left: the data sets need rows with an intent, and --limit room for one"
         )));
     }
+    super::eval::tell_awake(&agent);
     let models = context.models()?;
     prepare(&mut agent, &models, &args.state, Hears::Speech)?;
     let board = Board::default_for_build();
