@@ -412,19 +412,29 @@ impl Toml<'_> {
             }
             _ => Vec::new(),
         };
-        let Some(endpoint) = self.section::<EndpointSettings>(value) else { return };
-        match endpoint.check() {
-            Ok(()) => *into = endpoint,
-            Err(e) => {
+        let read = EndpointSettings::deserialize(ValueDeserializer::from(value));
+        let (message, at) = match read.map(|endpoint| (endpoint.check(), endpoint)) {
+            Ok((Ok(()), endpoint)) => return *into = endpoint,
+            Ok((Err(e), _)) => {
                 let message = e.to_string();
                 // The check names the field; point at it when it was written.
                 let named = places.iter().filter_map(|(key, at)| Some((message.find(key)?, at)));
-                let at =
-                    named.min_by_key(|(found, _)| *found).map_or(section, |(_, at)| at.clone());
-                let help = "change this value, or delete the line for the default";
-                self.problems.push(Diagnostic::new(self.source, at, message).help(help));
+                let at = named.min_by_key(|(found, _)| *found).map(|(_, at)| at.clone());
+                (message, at.unwrap_or(section))
             }
-        }
+            Err(e) => {
+                let is_no_time = e.message().ends_with("expected u32");
+                let named = places.iter().find(|(_, at)| e.span().as_ref() == Some(at));
+                let Some((key, at)) = named.filter(|_| is_no_time) else {
+                    return self.report(&e, &section);
+                };
+                let written = &self.source.text[at.clone()];
+                let rule = format!("a whole number of milliseconds from 0 to {}", u32::MAX);
+                (format!("endpoint.{key} is {written}; it must be {rule}"), at.clone())
+            }
+        };
+        let help = "change this value, or delete the line for the default";
+        self.problems.push(Diagnostic::new(self.source, at, message).help(help));
     }
 
     fn time_outs(&mut self, value: Spanned<DeValue<'_>>, into: &mut TimeOuts) {
@@ -554,6 +564,12 @@ mod tests {
             ("name = \"a\"\n[listening]\nspot_bound = 2\n", &["3:14", "from 0 to 1"]),
             ("name = \"a\"\n[listening]\nmode = \"alwys\"\n", &["3:8", "cannot be `alwys`"]),
             ("name = \"a\"\n[endpoint]\nhangover_ms = 7\n", &["3:15", "hangover_ms is 7"]),
+            (
+                "name = \"a\"\n[endpoint]\nhangover_ms = -20\n",
+                &["3:15", "endpoint.hangover_ms is -20; it must be a whole number", "default"],
+            ),
+            ("name = \"a\"\n[endpoint]\npause_ms = 20.5\n", &["3:12", "endpoint.pause_ms is 20.5"]),
+            ("name = \"a\"\n[endpoint]\nothers_ms = 20000\n", &["3:13", "more than 10000 ms"]),
             ("name = \"a\"\n[endpoint]\nhangovr_ms = 7\n", &["3:1", "mean `hangover_ms`"]),
             ("name = \"a\"\n[thresholds]\nconfirm = 0.6\n", &["thresholds.confirm is 0.6"]),
             ("name = \"a\"\n[costs]\nwrong = 0\n", &["3:9", "costs.wrong is 0", "0.01 to 100"]),
