@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::*;
 use crate::agent::test_agent;
-use crate::asr::{Ended, Hypothesis};
+use crate::asr::{Ended, Hypothesis, Path};
 use crate::turn::Completeness;
 
 const SETTINGS: &str = "name = \"snacks\"\n[time_outs]\nanswer_s = 5\nidle_s = 10\n";
@@ -492,5 +492,5 @@ fn what_is_not_believed_was_not_said() {
         best: Hypothesis { text: "Small pie.".into(), ..free.clone() },
         ..heard(vec![sure])
     });
-    assert_eq!(decision.text, "small pie");
+    assert_eq!(decision.text, "Small pie");
 }
