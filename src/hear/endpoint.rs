@@ -14,7 +14,7 @@
 //! where they can end there it takes a whole loud syllable to be the speaker again.
 
 use super::HearError;
-use super::foreground::Foreground;
+use super::foreground::{Foreground, LEAST_DB};
 use super::prosody::Closing;
 use crate::turn::{EndReason, Heard, Opinion, View};
 use crate::units::{FRAME_MS, Frame, SAMPLE_RATE_HZ, SamplePos, Span};
@@ -314,14 +314,19 @@ impl EndpointPolicy {
     fn is_near(&self, utterance: &Utterance, view: Option<&View>) -> bool {
         let Utterance { onset, last_near, .. } = *utterance;
         let foreground = &self.foreground;
-        let (level, enough_ms) = match self.lulls(utterance) {
-            false => (foreground.threshold(onset), SPOKEN_MS),
-            true if self.seems_done(utterance, view) => {
-                (foreground.threshold_again(onset, last_near), SYLLABLE_MS)
+        let threshold = foreground.threshold(onset);
+        let is_loud = foreground.is_at_least(threshold);
+        let is_near = match self.lulls(utterance) {
+            false => {
+                let near = threshold.max(foreground.speaker(onset) - LEAST_DB);
+                is_loud && foreground.loud_ms(near) >= SPOKEN_MS
             }
-            true => (foreground.threshold(onset), 0),
+            true if self.seems_done(utterance, view) => {
+                foreground.loud_ms(foreground.threshold_again(onset, last_near)) >= SYLLABLE_MS
+            }
+            true => is_loud,
         };
-        self.run.is_some() && foreground.is_spoken(level, enough_ms)
+        self.run.is_some() && is_near
     }
 
     /// Would more words be waited for no longer than if nothing were known?

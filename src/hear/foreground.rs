@@ -112,11 +112,12 @@ impl Foreground {
         self.levels.recent().is_none_or(|newest| *newest >= level)
     }
 
-    /// Whether the newest sound, and `enough_ms` of the last [`SYLLABLE_FRAMES`], is at least this loud.
-    pub fn is_spoken(&self, level: f32, enough_ms: u32) -> bool {
-        let loud = self.newest(SYLLABLE_FRAMES).filter(|newest| *newest >= level);
-        self.levels.is_empty()
-            || (self.is_at_least(level) && loud.count() as u32 * FRAME_MS >= enough_ms)
+    /// How much of the last [`SYLLABLE_FRAMES`] is at least this loud, in milliseconds; all of it before
+    /// there is sound.
+    pub fn loud_ms(&self, level: f32) -> u32 {
+        let loud = self.newest(SYLLABLE_FRAMES).filter(|newest| *newest >= level).count();
+        let frames = if self.levels.is_empty() { SYLLABLE_FRAMES } else { loud };
+        frames as u32 * FRAME_MS
     }
 
     /// Where sound at least this loud begins, from `since` on.
@@ -192,17 +193,17 @@ mod tests {
         let after = |loud_frames: usize| {
             let foreground = hear(&[(100, 0.001), (60, 0.1), (30, 0.025), (loud_frames, 0.08)]);
             let level = foreground.threshold_again(frame(100), frame(160));
-            [100, 160].map(|ms| foreground.is_spoken(level, ms))
+            foreground.loud_ms(level)
         };
         // The level is taken over five frames.
-        assert_eq!(after(0), [false, false]);
-        assert_eq!(after(4), [false, false]);
-        assert_eq!(after(8), [true, false]);
-        assert_eq!(after(12), [true, true]);
+        for (frames, least, greatest) in [(0, 0, 0), (4, 20, 80), (8, 100, 160), (12, 180, 240)] {
+            let loud_ms = after(frames);
+            assert!((least..=greatest).contains(&loud_ms), "{frames} frames: {loud_ms} ms");
+        }
         let nearer = hear(&[(100, 0.001), (60, 0.1), (30, 0.05)]);
         let again = nearer.threshold_again(frame(100), frame(160));
         assert!(again > nearer.threshold(frame(100)), "loud others raise it");
-        assert!(Foreground::default().is_spoken(0.0, 160), "before there is sound");
+        assert_eq!(Foreground::default().loud_ms(0.0), 300, "before there is sound");
     }
 
     #[test]
