@@ -255,12 +255,13 @@ impl EndpointPolicy {
         } else if pause && !utterance.paused {
             utterance.paused = true;
             self.utterance = Some(utterance);
-            report(heard, Heard::Pause { span: self.span(&utterance, now, lull) });
+            // What is soft since a lull began may be the speaker's: it is part of what is asked about.
+            report(heard, Heard::Pause { span: self.span(&utterance, now) });
         }
     }
 
     fn end(&mut self, utterance: Utterance, now: SamplePos, why: EndReason, heard: &mut HeardNow) {
-        let span = self.span(&utterance, now, self.others_talk(&utterance));
+        let span = self.span(&utterance, now);
         let level = self.foreground.threshold(utterance.onset);
         let near = self.foreground.first(level, utterance.onset);
         let talked_before = near.is_some_and(|near| near > utterance.onset + samples(WORD_MS));
@@ -280,7 +281,7 @@ impl EndpointPolicy {
 
     /// The open utterance as it stands at `now`, the end of the newest frame.
     pub fn open(&self, now: SamplePos) -> Option<Span> {
-        self.utterance.as_ref().map(|open| self.span(open, now, self.others_talk(open)))
+        self.utterance.as_ref().map(|utterance| self.span(utterance, now))
     }
 
     /// Where the voice of the open utterance was last heard, and how it closed; only in a pause.
@@ -340,7 +341,7 @@ impl EndpointPolicy {
     /// Has whoever is near been softer for a while, though speech goes on? A murmur before silence is
     /// their own.
     fn lulls(&self, utterance: &Utterance) -> bool {
-        let goes_on = utterance.last_speech > utterance.last_near + samples(LULL_MS);
+        let goes_on = utterance.last_speech >= utterance.last_near + samples(LULL_MS);
         (self.run.is_some() && goes_on) || self.others_talk(utterance)
     }
 
@@ -357,8 +358,8 @@ impl EndpointPolicy {
     }
 
     /// The utterance as it stands: pre-roll to tail, or to `now` while speech runs on; without
-    /// what others said before, and after if what runs on is `others`.
-    fn span(&self, utterance: &Utterance, now: SamplePos, others: bool) -> Span {
+    /// what others said before and after.
+    fn span(&self, utterance: &Utterance, now: SamplePos) -> Span {
         let settings = &self.settings;
         // Sentences begin softly, and soon grow as loud as they will be; they may end in a murmur.
         let loud = self.foreground.speaker(utterance.onset) - LOUDER_DB;
@@ -369,7 +370,7 @@ impl EndpointPolicy {
             _ => utterance.start,
         };
         let start = start.max(utterance.start);
-        let end = if others {
+        let end = if self.others_talk(utterance) {
             (utterance.last_near + samples(LULL_MS)).min(now)
         } else if self.run.is_some() {
             now

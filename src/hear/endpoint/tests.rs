@@ -181,7 +181,7 @@ fn a_loud_moment_of_others_is_the_speaker_only_where_more_words_are_expected() {
         let marks: String = heard.iter().map(mark).collect();
         let pause = heard.iter().find(|event| matches!(event, Heard::Pause { .. }));
         // A lull is a pause.
-        assert!((73..=77).contains(&frame_no(pause.unwrap().at())), "{pause:?}");
+        assert!((72..=77).contains(&frame_no(pause.unwrap().at())), "{pause:?}");
         let end = heard.iter().find_map(|event| match event {
             Heard::SpeechEnd { last_speech, .. } => Some(frame_no(*last_speech)),
             _ => None,
@@ -197,13 +197,14 @@ fn a_loud_moment_of_others_is_the_speaker_only_where_more_words_are_expected() {
 }
 
 #[test]
-fn a_pause_among_others_has_the_span_of_the_end_that_follows_it() {
+fn a_pause_among_others_has_nearly_the_span_of_the_end_that_follows_it() {
     let (heard, marks) = among_others(&[('#', 60), ('o', 100), ('.', 10)]);
     assert_eq!(marks, "[(}");
     let (Heard::Pause { span }, Heard::SpeechEnd { span: end, .. }) = (heard[1], heard[2]) else {
         unreachable!()
     };
-    assert_eq!(span, end);
+    assert_eq!(span.start, end.start);
+    assert!(frame_no(span.end).abs_diff(frame_no(end.end)) <= 1, "{span:?} {end:?}");
 }
 
 #[test]
