@@ -9,15 +9,13 @@
 //!
 //! Where others go on talking there is no silence. Then the near speaker's counts instead, told by
 //! level ([`super::foreground`]) and waited for somewhat longer; the utterance is cut to what was
-//! said near by, and what goes on behind it begins none of its own. Levels alone do not tell a soft
-//! phrase of the speaker's from a loud one of others', so the words count, too: a lull is a pause, and
-//! where they can end there it takes a whole loud syllable to be the speaker again.
+//! said near by, and what goes on behind it begins none of its own.
 
 use super::HearError;
-use super::foreground::{Foreground, LEAST_DB};
+use super::foreground::Foreground;
 use super::prosody::Closing;
 use crate::turn::{EndReason, Heard, Opinion, View};
-use crate::units::{FRAME_MS, Frame, SAMPLE_RATE_HZ, SamplePos, Span};
+use crate::units::{Frame, SAMPLE_RATE_HZ, SamplePos, Span};
 
 mod patience;
 mod settings;
@@ -26,15 +24,6 @@ pub use patience::sound_odds;
 use patience::{Patience, Pause};
 pub use settings::{EndpointSettings, MAX_SILENCE_MS, MAX_SPAN_MS};
 
-/// Who is softer for so long while speech goes on may be done: a pause among others. Also the sound kept
-/// behind the last word there.
-const LULL_MS: u32 = 260;
-/// So much of the last 300 ms is loud where somebody near speaks: others reach as far for moments.
-const SPOKEN_MS: u32 = 60;
-/// And so much where they seemed to be done: a stressed syllable. Of whom more words are expected any loud
-/// moment is the next of them.
-const SYLLABLE_MS: u32 = 160;
-const _: () = assert!(LULL_MS.is_multiple_of(FRAME_MS));
 /// How long others are remembered after their last word: they go on talking.
 const OTHERS_KEPT_MS: u64 = 10_000;
 /// How much softer than before who was near may speak to be heard among others, in dB: answers are
@@ -212,20 +201,18 @@ impl EndpointPolicy {
         view: Option<&View>,
         heard: &mut HeardNow,
     ) {
+        let level = self.foreground.threshold(utterance.onset);
         let was_near = utterance.last_near;
-        if self.is_near(&utterance, view) {
+        if self.run.is_some() && self.foreground.is_at_least(level) {
             utterance.last_near = now;
         }
         let silence_ms = self.silence_ms(&utterance, now);
         let settings = &self.settings;
-        let lull = self.lulls(&utterance);
-        let pause = lull || silence_ms >= u64::from(settings.pause_ms);
-        // A run that may still be a click ends no pause; a murmur that is over was part of what was said.
-        let goes_on = self.real_run().is_some() || self.run.is_none();
-        if utterance.paused && !pause && goes_on {
+        let pause = silence_ms >= u64::from(settings.pause_ms);
+        if let (true, false, Some(run)) = (utterance.paused, pause, self.real_run()) {
             utterance.paused = false;
-            let new = self.real_run().filter(|run| run.start >= was_near);
-            report(heard, Heard::Resume { at: new.map_or(now, |run| run.start) });
+            let at = if run.start >= was_near { run.start } else { now };
+            report(heard, Heard::Resume { at });
         }
         self.utterance = Some(utterance);
         let length_ms = now.ms_since(utterance.onset);
@@ -238,11 +225,7 @@ impl EndpointPolicy {
             None => settings.hangover_ms,
             // The words are being recognised, and there is no answer without them.
             Some(None) => settings.hangover_max_ms,
-            Some(Some(opinion)) => {
-                let patience_ms = self.patience_ms(&utterance, opinion);
-                // With others still to be waited for, longer would not be borne.
-                if lull { patience_ms.min(settings.bearable_ms) } else { patience_ms }
-            }
+            Some(Some(opinion)) => self.patience_ms(&utterance, opinion),
         };
         if silence_ms >= u64::from(hangover_ms) {
             let why = match self.others_talk(&utterance) {
@@ -255,7 +238,6 @@ impl EndpointPolicy {
         } else if pause && !utterance.paused {
             utterance.paused = true;
             self.utterance = Some(utterance);
-            // What is soft since a lull began may be the speaker's: it is part of what is asked about.
             report(heard, Heard::Pause { span: self.span(&utterance, now) });
         }
     }
@@ -311,47 +293,13 @@ impl EndpointPolicy {
         silence_ms.max(near_ms.saturating_sub(u64::from(self.settings.others_ms)))
     }
 
-    /// Is whoever is near heard in the newest sound?
-    fn is_near(&self, utterance: &Utterance, view: Option<&View>) -> bool {
-        let Utterance { onset, last_near, .. } = *utterance;
-        let foreground = &self.foreground;
-        let threshold = foreground.threshold(onset);
-        let is_loud = foreground.is_at_least(threshold);
-        let is_near = match self.lulls(utterance) {
-            false => {
-                let near = threshold.max(foreground.speaker(onset) - LEAST_DB);
-                is_loud && foreground.loud_ms(near) >= SPOKEN_MS
-            }
-            true if self.seems_done(utterance, view) => {
-                foreground.loud_ms(foreground.threshold_again(onset, last_near)) >= SYLLABLE_MS
-            }
-            true => is_loud,
-        };
-        self.run.is_some() && is_near
-    }
-
-    /// Would more words be waited for no longer than if nothing were known?
-    fn seems_done(&self, utterance: &Utterance, view: Option<&View>) -> bool {
-        let fresh = view.filter(|view| view.span.end >= self.last_word(utterance));
-        let opinion = fresh.and_then(|view| view.opinion);
-        let patience_ms = opinion.map(|opinion| self.patience_ms(utterance, opinion));
-        patience_ms.is_some_and(|ms| ms <= self.settings.hangover_ms)
-    }
-
-    /// Has whoever is near been softer for a while, though speech goes on? A murmur before silence is
-    /// their own.
-    fn lulls(&self, utterance: &Utterance) -> bool {
-        let goes_on = utterance.last_speech >= utterance.last_near + samples(LULL_MS);
-        (self.run.is_some() && goes_on) || self.others_talk(utterance)
-    }
-
     /// Did somebody go on talking after the speaker was done?
     fn others_talk(&self, utterance: &Utterance) -> bool {
         utterance.last_speech > utterance.last_near + samples(self.settings.others_ms)
     }
 
     fn last_word(&self, utterance: &Utterance) -> SamplePos {
-        match self.lulls(utterance) {
+        match self.others_talk(utterance) {
             true => utterance.last_near,
             false => utterance.last_speech,
         }
@@ -371,7 +319,7 @@ impl EndpointPolicy {
         };
         let start = start.max(utterance.start);
         let end = if self.others_talk(utterance) {
-            (utterance.last_near + samples(LULL_MS)).min(now)
+            (utterance.last_near + samples(settings.others_ms)).min(now)
         } else if self.run.is_some() {
             now
         } else {

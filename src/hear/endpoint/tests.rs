@@ -141,8 +141,8 @@ fn others_do_not_hold_the_turn_and_begin_none() {
     // The near speech is frames 150 to 250; levels are taken over five.
     assert!((250..=255).contains(&frame_no(last_speech)), "{last_speech:?}");
     assert!((118..=124).contains(&frame_no(span.start)), "{span:?}");
-    assert_eq!(frame_no(span.end), frame_no(last_speech) + 13);
-    assert_eq!(decided_at.ms_since(last_speech), 840);
+    assert_eq!(frame_no(span.end), frame_no(last_speech) + 25);
+    assert_eq!(decided_at.ms_since(last_speech), 900);
 }
 
 #[test]
@@ -164,55 +164,6 @@ fn a_pause_before_others_go_on_is_a_pause() {
     let (heard, marks) = among_others(&[('o', 100), ('#', 50), ('o', 42), ('#', 50), ('.', 50)]);
     assert_eq!(marks, "[()(]");
     assert!((192..=194).contains(&frame_no(heard[2].at())), "{:?}", heard[2]);
-}
-
-#[test]
-fn a_loud_moment_of_others_is_the_speaker_only_where_more_words_are_expected() {
-    let picture = [('#', 60), ('o', 20), ('#', 3), ('o', 60), ('.', 20)]
-        .map(|(kind, count)| kind.to_string().repeat(count))
-        .concat();
-    let last_speech = |sound_odds: f32| {
-        let told = |heard: &[HeardNow]| {
-            let view = thinker(Completeness::Complete)(heard)?;
-            let opinion = view.opinion.map(|opinion| Opinion { sound_odds, ..opinion });
-            Some(View { opinion, ..view })
-        };
-        let heard = play(EndpointSettings::default(), &picture, told).concat_events();
-        let marks: String = heard.iter().map(mark).collect();
-        let pause = heard.iter().find(|event| matches!(event, Heard::Pause { .. }));
-        // A lull is a pause.
-        assert!((72..=77).contains(&frame_no(pause.unwrap().at())), "{pause:?}");
-        let end = heard.iter().find_map(|event| match event {
-            Heard::SpeechEnd { last_speech, .. } => Some(frame_no(*last_speech)),
-            _ => None,
-        });
-        (marks, end.expect("it ends"))
-    };
-    let (marks, end) = last_speech(-10.0);
-    assert_eq!(marks, "[(}");
-    assert!((60..=65).contains(&end), "{end}");
-    let (marks, end) = last_speech(10.0);
-    assert_eq!(marks, "[()(}");
-    assert!((82..=89).contains(&end), "{end}");
-}
-
-#[test]
-fn a_pause_among_others_has_nearly_the_span_of_the_end_that_follows_it() {
-    let (heard, marks) = among_others(&[('#', 60), ('o', 100), ('.', 10)]);
-    assert_eq!(marks, "[(}");
-    let (Heard::Pause { span }, Heard::SpeechEnd { span: end, .. }) = (heard[1], heard[2]) else {
-        unreachable!()
-    };
-    assert_eq!(span.start, end.start);
-    assert!(frame_no(span.end).abs_diff(frame_no(end.end)) <= 1, "{span:?} {end:?}");
-}
-
-#[test]
-fn a_murmur_before_silence_is_the_speakers_own() {
-    let (heard, marks) = among_others(&[('#', 60), ('o', 18), ('.', 50)]);
-    assert_eq!(marks, "[()(]");
-    let Heard::SpeechEnd { last_speech, .. } = heard[4] else { unreachable!() };
-    assert_eq!(frame_no(last_speech), 78);
 }
 
 #[test]
