@@ -481,7 +481,6 @@ fn what_is_not_believed_was_not_said() {
         tokens: vec![2; 7],
         log_prob: -0.5,
         confidence: 0.95,
-        ..Hypothesis::default()
     };
     let heard = |paths| Recognition { best: free.clone(), paths, ended: Ended::EndOfText };
     let decision = conversation.understand(&heard(vec![guess.clone()]));
