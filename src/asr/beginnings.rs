@@ -25,7 +25,7 @@ pub struct Beginnings {
     texts: Vec<Text>,
 }
 
-/// For each word, every way to write it; the first words may also be written as one with all others.
+/// For each word, every way to write it, and every way to write them all as one.
 #[derive(Debug, Clone, PartialEq)]
 struct Text {
     words: Vec<Vec<Vec<u32>>>,
@@ -67,23 +67,30 @@ impl Text {
         Self { words, joined }
     }
 
+    /// Every way to write the `word`-th word, or the whole as one.
+    fn spellings(&self, word: Option<usize>) -> &[Vec<u32>] {
+        word.map_or(&self.joined, |word| &self.words[word])
+    }
+
     /// Every way to begin the `word`-th word, or the whole as one.
     fn begin(&self, text: usize, word: Option<usize>) -> impl Iterator<Item = Written> {
-        let spellings = word.map_or(&self.joined, |word| &self.words[word]).len();
-        (0..spellings).map(move |spelling| Written { text, word, spelling, tokens: 0 })
+        (0..self.spellings(word).len()).map(move |spelling| Written {
+            text,
+            word,
+            spelling,
+            tokens: 0,
+        })
     }
 
     /// The token that follows.
     fn token(&self, written: &Written) -> u32 {
-        let spellings = written.word.map_or(&self.joined, |word| &self.words[word]);
-        spellings[written.spelling][written.tokens]
+        self.spellings(written.word)[written.spelling][written.tokens]
     }
 
     /// What there is to write behind that token: nothing where the text is complete.
     fn go_on(&self, written: Written) -> Vec<Written> {
-        let spellings = written.word.map_or(&self.joined, |word| &self.words[word]);
         let next = Written { tokens: written.tokens + 1, ..written };
-        if next.tokens < spellings[written.spelling].len() {
+        if next.tokens < self.spellings(written.word)[written.spelling].len() {
             return vec![next];
         }
         match written.word {

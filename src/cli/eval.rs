@@ -247,11 +247,19 @@ pub(super) fn jobs(data: &[PathBuf], recipe: Option<&Path>) -> Result<Vec<Job>, 
 /// Holds what tables and recipes say against the files, long before their turn comes. A file that cannot
 /// be read is told when it does.
 pub(super) fn check(mixer: &mut Mixer, jobs: &[Job]) -> Result<(), TableError> {
-    for job in jobs {
-        let Ok(recording) = file::read(&job.row.path) else { continue };
-        job.row.check_times(recording.seconds())?;
-        if let Some(copy) = &job.mix {
-            mixer.check(copy, recording.to_rate(SAMPLE_RATE_HZ).samples.len())?;
+    // A recipe makes many copies of one recording, which is read once.
+    let mut lengths = HashMap::new();
+    for Job { row, mix } in jobs {
+        let length = *lengths.entry((&row.path, mix.is_some())).or_insert_with(|| {
+            let recording = file::read(&row.path).ok()?;
+            let seconds = recording.seconds();
+            let samples = mix.as_ref().map(|_| recording.to_rate(SAMPLE_RATE_HZ).samples.len());
+            Some((seconds, samples))
+        });
+        let Some((seconds, samples)) = length else { continue };
+        row.check_times(seconds)?;
+        if let Some((copy, samples)) = mix.as_ref().zip(samples) {
+            mixer.check(copy, samples)?;
         }
     }
     Ok(())

@@ -208,15 +208,14 @@ fn said(row: &Row) -> String {
 
 /// Without calls, or with nothing else, there is nothing that a fit could tell apart.
 fn check_fit(called: impl Iterator<Item = bool>) -> Result<(), Failure> {
-    let (calls, others): (Vec<bool>, Vec<bool>) = called.partition(|called| *called);
-    if !calls.is_empty() && !others.is_empty() {
+    let (mut calls, mut others) = (0, 0);
+    called.for_each(|called| *if called { &mut calls } else { &mut others } += 1);
+    if calls > 0 && others > 0 {
         return Ok(());
     }
     Err(Failure::Input(anyhow!(
         "--fit needs recordings whose transcript begins with a phrase, and others in which something is \
-         a little like one; here are {} and {}",
-        calls.len(),
-        others.len()
+         a little like one; here are {calls} and {others}"
     )))
 }
 

@@ -70,11 +70,10 @@ impl TokenTree {
 
     /// Takes memory for at least `count` more tokens, where there is none.
     pub fn make_room(&mut self, count: usize) {
-        let Some(more) = count.checked_sub(self.room()).filter(|more| *more > 0) else { return };
-        self.capacity += more;
+        self.capacity = self.capacity.max(self.len() + count);
         for (keys, values) in &mut self.layers {
-            keys.reserve(more * self.width);
-            values.reserve(more * self.width);
+            keys.reserve(count * self.width);
+            values.reserve(count * self.width);
         }
     }
 
