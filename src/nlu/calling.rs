@@ -28,6 +28,10 @@ const WINDOW_PHONES: usize = 10;
 const PHONE_MS: usize = 100;
 /// From one window to the next: the recogniser passes over a quarter of a second before a phrase.
 const HOP_MS: usize = 250;
+/// Between these probabilities a window is unsure: another half a hop later may hear the phrase better,
+/// of which noise, or who speaks before it, spoils the beginning.
+const HARDLY: f32 = 0.02;
+const SURELY: f32 = 0.9;
 /// Nobody says a phrase in less.
 const LEAST_MS: usize = 300;
 /// Where the signs of evidence are 0.
@@ -150,10 +154,10 @@ impl Calling {
     }
 
     /// Of `len` samples of an utterance so many from its beginning need not be heard again when it goes
-    /// on: every window that begins in them was whole.
+    /// on: every window that begins in them, or may yet half a hop later, was whole.
     pub fn settled(&self, len: usize) -> usize {
         let hop = samples(HOP_MS);
-        len.checked_sub(self.window).map_or(0, |rest| (rest / hop + 1) * hop)
+        len.checked_sub(self.window + hop / 2).map_or(0, |rest| (rest / hop + 1) * hop)
     }
 
     /// The likeliest call that begins in the first `before` samples of `sound`, an utterance or the
@@ -190,28 +194,28 @@ impl Calling {
         cancel: &CancelToken,
     ) -> Result<Vec<Option<Call>>, AsrError> {
         let mut likeliest: Vec<Option<Call>> = vec![None; self.phrases.len()];
-        let starts = (0..before.min(sound.len())).step_by(samples(HOP_MS));
-        for start in
-            starts.take_while(|start| *start == 0 || start + samples(LEAST_MS) <= sound.len())
-        {
+        // A call that a stricter bound would refuse is not sure either.
+        let unsure = HARDLY..SURELY.max(bound);
+        look(sound.len(), before, |start| {
             let window = &sound[start..(start + self.window).min(sound.len())];
-            for mut call in self.judge(recognizer, window, bound, &wanted, cancel)? {
-                call.start = start;
+            let calls = self.judge(recognizer, window, &wanted, cancel)?;
+            let is_unsure = calls.iter().any(|call| unsure.contains(&call.probability));
+            for call in calls.into_iter().filter(|call| call.probability >= bound) {
                 let best = &mut likeliest[call.phrase];
                 if best.as_ref().is_none_or(|best| best.probability < call.probability) {
-                    *best = Some(call);
+                    *best = Some(Call { start, ..call });
                 }
             }
-        }
+            Ok::<_, AsrError>(is_unsure)
+        })?;
         Ok(likeliest)
     }
 
-    /// The calls with which a window begins.
+    /// How much the beginning of a window is like a call by each of the phrases that `wanted` takes.
     fn judge(
         &mut self,
         recognizer: &mut Recognizer,
         window: &[f32],
-        bound: f32,
         wanted: &impl Fn(usize) -> bool,
         cancel: &CancelToken,
     ) -> Result<Vec<Call>, AsrError> {
@@ -233,7 +237,7 @@ impl Calling {
                 let probability = evidence.probability(&self.trust);
                 Call { phrase, start: 0, probability, evidence }
             });
-        Ok(calls.filter(|call| wanted(call.phrase) && call.probability >= bound).collect())
+        Ok(calls.filter(|call| wanted(call.phrase)).collect())
     }
 
     /// Which first words of `heard` are most like a phrase.
@@ -253,6 +257,24 @@ impl Calling {
         }
         best
     }
+}
+
+/// Judges the windows of an utterance of `len` samples that begin in the first `before` of them; `judge`
+/// is told where. What is unsure, which it returns, is judged once more half a hop later.
+fn look<E>(
+    len: usize,
+    before: usize,
+    mut judge: impl FnMut(usize) -> Result<bool, E>,
+) -> Result<(), E> {
+    let hop = samples(HOP_MS);
+    let is_long = |start: usize| start == 0 || start + samples(LEAST_MS) <= len;
+    for start in (0..before.min(len)).step_by(hop).take_while(|start| is_long(*start)) {
+        let later = start + hop / 2;
+        if judge(start)? && is_long(later) {
+            judge(later)?;
+        }
+    }
+    Ok(())
 }
 
 /// The part of a text that is like a phrase.
@@ -426,10 +448,31 @@ mod tests {
     }
 
     #[test]
+    fn what_is_unsure_is_looked_at_once_more() {
+        for (len, before, unsure, looks) in [
+            (1_000, 1_000, 0, &[0, 125, 250, 500][..]),
+            (1_000, 1_000, 500, &[0, 250, 500, 625]),
+            // Nothing to ask about, and too little left to ask.
+            (1_000, 1_000, 750, &[0, 250, 500]),
+            (900, 900, 500, &[0, 250, 500]),
+            (1_000, 500, 250, &[0, 250, 375]),
+            (200, 200, 0, &[0]),
+            (0, 0, 0, &[]),
+        ] {
+            let mut looked = Vec::new();
+            let judged = look(samples(len), samples(before), |start| {
+                looked.push(start * 1_000 / SAMPLE_RATE_HZ as usize);
+                Ok::<_, ()>(start == samples(unsure))
+            });
+            assert_eq!((judged, &looked[..]), (Ok(()), looks), "{len} ms, {unsure} ms");
+        }
+    }
+
+    #[test]
     fn windows_that_were_whole_are_heard_once() {
         let calling = calling(&["hey garden"]).unwrap();
         let hop = samples(HOP_MS);
-        for (len, settled) in [(0, 0), (1_300, 0), (1_400, 1), (1_649, 1), (1_650, 2), (2_500, 5)] {
+        for (len, settled) in [(0, 0), (1_400, 0), (1_525, 1), (1_774, 1), (1_775, 2), (2_500, 4)] {
             assert_eq!(calling.settled(samples(len)), settled * hop, "{len} ms");
         }
     }
