@@ -178,8 +178,8 @@ fn a_phrase_that_nobody_can_call_by_is_refused_alike_by_every_command() {
     let (wav, commands) = (wav.to_str().unwrap(), ["check", "run", "replay", "calibrate"]);
     for (phrases, place, why) in [
         ("\"\"", "agent.toml:4:12", "there is no word in ``"),
-        ("\"hi\"", "agent.toml:4:12", "`hi` has 2 sounds"),
-        ("\"hey you\", \"oh\"", "agent.toml:4:23", "`oh` has 1 sounds"),
+        ("\"hi\"", "agent.toml:4:12", "`hi` is too short"),
+        ("\"hey you\", \"oh\"", "agent.toml:4:23", "`oh` is too short"),
         ("\"hey you\", \"Hey, you\"", "agent.toml:4:23", "`hey you` twice"),
     ] {
         let agent = agent(folder.path(), &format!("mode = \"wake\"\nphrases = [{phrases}]"));
@@ -196,6 +196,9 @@ fn a_phrase_that_nobody_can_call_by_is_refused_alike_by_every_command() {
         });
         assert!(told[0].contains(place) && told[0].contains(why), "{}", told[0]);
         assert!(told.iter().all(|other| *other == told[0]), "{phrases}: {told:#?}");
+        let doctor = mynah(&["doctor", "--no-sound", agent.to_str().unwrap()]).output().unwrap();
+        let found = String::from_utf8(doctor.stdout).unwrap();
+        assert!(found.contains("FAULT    agent") && found.contains(why), "{phrases}: {found}");
         let output = mynah(&["check", agent.to_str().unwrap(), "--json"]).output().unwrap();
         let report: Value = serde_json::from_slice(&output.stdout).unwrap();
         assert_eq!(report["problems"][0]["line"], 4, "{report}");

@@ -59,7 +59,7 @@ fn a_phrase_with_too_few_sounds_is_shown_where_it_stands() {
     let told = agent.check_phrases(Arc::new(Spelled)).unwrap_err();
     let places: Vec<(u32, u32)> = told.diagnostics().iter().map(|d| (d.line, d.column)).collect();
     assert_eq!(places, [(5, 1)], "{told}");
-    assert!(told.to_string().contains("listening.phrases: `a` has 1 sounds"), "{told}");
+    assert!(told.to_string().contains("listening.phrases: `a` is too short"), "{told}");
 }
 
 #[test]

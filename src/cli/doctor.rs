@@ -1,4 +1,5 @@
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::board::Pair;
@@ -16,6 +17,7 @@ use crate::doctor::{Finding, Verdict, level, machine, sound};
 use crate::models::ModelStore;
 use crate::nn::kernels::Kernel;
 use crate::sandbox;
+use crate::tts::text::Phonemizer;
 use crate::units::SamplePos;
 
 /// Time the room is listened to before anything is played.
@@ -67,9 +69,15 @@ pub fn run(args: &Args, context: &Context) -> Result<(), Failure> {
     let now = Clock::Machine.at(SamplePos(0));
     show(machine::clock(now.year(), &format!("{} {}, {}", now.date(), now.year(), now.clock())))?;
     show(machine::sandbox(sandbox::probe()))?;
-    show(machine::models(&ModelStore::open(context.models.as_deref())))?;
+    let models = ModelStore::open(context.models.as_deref());
+    show(machine::models(&models))?;
     if let Some(folder) = &args.agent {
-        let loaded = Agent::load(folder);
+        // What is wrong with the models was told, and without them nothing says the phrases.
+        let voice = models.ok().and_then(|models| Phonemizer::load(&models).ok()).map(Arc::new);
+        let loaded = Agent::load(folder).and_then(|agent| match voice {
+            Some(voice) => agent.check_phrases(voice).map(|()| agent),
+            None => Ok(agent),
+        });
         show(machine::agent(&loaded))?;
         if let Ok(agent) = &loaded {
             show(machine::disk(&standing(args.state.kept(agent).folder())))?;

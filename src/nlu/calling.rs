@@ -52,8 +52,8 @@ pub enum CallError {
     #[error("`{0}` cannot be pronounced; write it as it is said")]
     Unpronounced(String),
     #[error(
-        "`{phrase}` has {phones} sounds, and at least {LEAST_PHONES} are needed to tell it from \
-         other words; make it longer, as in `hey {phrase}`"
+        "`{phrase}` is too short: it takes at least {LEAST_PHONES} sounds to tell a phrase from other \
+         words, and this one counts {phones}; make it longer, as in `hey {phrase}`"
     )]
     TooShort { phrase: String, phones: usize },
     #[error(
@@ -375,7 +375,7 @@ mod tests {
         let long = "open sesame ".repeat(8);
         for (phrase, why) in [
             ("***", "cannot be pronounced"),
-            ("a", "at least 4 are needed"),
+            ("a", "at least 4 sounds"),
             (&long, "at most 40 can be called by"),
         ] {
             let error = calling(&[phrase]).err().expect(phrase).to_string();
