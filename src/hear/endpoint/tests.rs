@@ -166,7 +166,8 @@ fn who_is_near_interrupts_others_and_others_alone_are_heard() {
 fn a_pause_before_others_go_on_is_a_pause() {
     let (heard, marks) = among_others(&[('o', 100), ('#', 50), ('o', 42), ('#', 50), ('.', 50)]);
     assert_eq!(marks, "[(()(]");
-    assert!((192..=194).contains(&frame_no(heard[3].at())), "{:?}", heard[3]);
+    // Three loud frames show that it is no moment of others.
+    assert!((194..=196).contains(&frame_no(heard[3].at())), "{:?}", heard[3]);
 }
 
 #[test]
