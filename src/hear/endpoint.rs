@@ -135,6 +135,11 @@ impl EndpointPolicy {
         self.run = (probability >= threshold)
             .then(|| Span::new(self.run.map_or(span.start, |run| run.start), span.end));
         if let (Some(run), Some(utterance)) = (self.real_run(), self.utterance.as_mut()) {
+            // Who goes on after silence is near until others are known of.
+            let silence = run.start.since(utterance.last_speech) >= samples(self.settings.pause_ms);
+            if silence && utterance.others_since.is_none() {
+                utterance.last_near = utterance.last_near.max(run.start);
+            }
             utterance.last_speech = run.end;
         }
     }

@@ -171,6 +171,15 @@ fn a_pause_before_others_go_on_is_a_pause() {
 }
 
 #[test]
+fn who_goes_on_after_silence_is_near_until_others_are_known_of() {
+    // Whoever thinks for 1.2 s is waited for, and is no other when they go on.
+    let stretches = [('o', 1), ('.', 100), ('#', 60), ('.', 60), ('#', 20), ('.', 100)];
+    let heard = play(EndpointSettings::default(), &picture(&stretches), thinks(10.0));
+    let marks: String = heard.concat_events().iter().map(mark).collect();
+    assert_eq!(marks, "[()(]");
+}
+
+#[test]
 fn a_loud_moment_of_others_is_the_speaker_only_where_more_words_are_expected() {
     let picture = picture(&[('#', 60), ('o', 20), ('#', 3), ('o', 60), ('.', 20)]);
     let last_speech = |sound_odds: f32| {
