@@ -170,7 +170,8 @@ pub enum Heard {
     Ducked { at: SamplePos },
     /// It was nothing: our voice grows loud again from `at` on.
     Unducked { at: SamplePos },
-    /// A pause inside an utterance: worth recognising `span` speculatively.
+    /// A pause inside an utterance: worth recognising `span` speculatively. Where others talk on it is
+    /// told again once `span` is what the utterance will be.
     Pause { span: Span },
     /// The speech after a [`Heard::Pause`] went on.
     Resume { at: SamplePos },

@@ -227,8 +227,8 @@ fn a_murmured_ending_is_heard_where_others_talk() {
         "talk.wav",
     );
     let (begin, fade) = (24_000, 2_400);
-    // "With milk", 12 dB below what comes before.
-    let murmur = begin + order.len() - 21_600;
+    // "With milk", but for its beginning, 12 dB below what comes before.
+    let murmur = begin + order.len() - 16_800;
     let sound: Vec<f32> = (0..)
         .zip(&talk)
         .map(|(at, far)| {

@@ -9,10 +9,12 @@
 //!
 //! Where others go on talking there is no silence. Then the near speaker's counts instead, told by
 //! level ([`super::foreground`]) and waited for somewhat longer; the utterance is cut to what was
-//! said near by, and what goes on behind it begins none of its own.
+//! said near by, and what goes on behind it begins none of its own. Levels alone do not tell a soft
+//! phrase of the speaker's from a loud one of others', so the words count, too: a lull is a pause, and
+//! where they can end there it takes a whole loud syllable to be the speaker again.
 
 use super::HearError;
-use super::foreground::Foreground;
+use super::foreground::{Foreground, LEAST_DB};
 use super::prosody::Closing;
 use crate::turn::{EndReason, Heard, Opinion, View};
 use crate::units::{Frame, SAMPLE_RATE_HZ, SamplePos, Span};
@@ -24,6 +26,15 @@ pub use patience::sound_odds;
 use patience::{Patience, Pause};
 pub use settings::{EndpointSettings, MAX_SILENCE_MS, MAX_SPAN_MS};
 
+/// Who is softer for so long while speech goes on may be done: a pause among others.
+const LULL_MS: u32 = 260;
+/// So much of the last 300 ms is loud where somebody near speaks: others reach as far for moments.
+const SPOKEN_MS: u32 = 60;
+/// And so much where they seemed to be done: a stressed syllable.
+const SYLLABLE_MS: u32 = 160;
+/// Where others were heard, the next word of whom more are expected is at most so much softer than they
+/// are where they are loud, in dB. Before, any loud moment is.
+const NEXT_DB: f32 = 9.0;
 /// How long others are remembered after their last word: they go on talking.
 const OTHERS_KEPT_MS: u64 = 10_000;
 /// How much softer than before who was near may speak to be heard among others, in dB: answers are
@@ -52,8 +63,12 @@ struct Utterance {
     last_speech: SamplePos,
     /// Of speech loud enough to be the speaker's.
     last_near: SamplePos,
-    /// A [`Heard::Pause`] was announced and no speech followed yet.
-    paused: bool,
+    /// What the last [`Heard::Pause`] was about, if no speech followed yet.
+    paused: Option<Span>,
+    /// How long more words are waited for, by what is thought of that pause.
+    patience_ms: Option<u32>,
+    /// Where the speaker was last near when others were heard to talk on for the first time.
+    others_since: Option<SamplePos>,
 }
 
 /// Others, whose speech begins no utterance for as long as they are not forgotten.
@@ -120,6 +135,11 @@ impl EndpointPolicy {
         self.run = (probability >= threshold)
             .then(|| Span::new(self.run.map_or(span.start, |run| run.start), span.end));
         if let (Some(run), Some(utterance)) = (self.real_run(), self.utterance.as_mut()) {
+            // Who goes on after silence is near until others are known of.
+            let silence = run.start.since(utterance.last_speech) >= samples(self.settings.pause_ms);
+            if silence && utterance.others_since.is_none() {
+                utterance.last_near = utterance.last_near.max(run.start);
+            }
             utterance.last_speech = run.end;
         }
     }
@@ -190,7 +210,15 @@ impl EndpointPolicy {
         }
         let start = onset.back(samples(self.settings.pre_roll_ms)).max(self.not_before);
         let (last_speech, last_near) = (run.end, run.end);
-        self.utterance = Some(Utterance { onset, start, last_speech, last_near, paused: false });
+        self.utterance = Some(Utterance {
+            onset,
+            start,
+            last_speech,
+            last_near,
+            paused: None,
+            patience_ms: None,
+            others_since: None,
+        });
         report(heard, Heard::SpeechStart { at: onset });
     }
 
@@ -201,18 +229,21 @@ impl EndpointPolicy {
         view: Option<&View>,
         heard: &mut HeardNow,
     ) {
-        let level = self.foreground.threshold(utterance.onset);
         let was_near = utterance.last_near;
-        if self.run.is_some() && self.foreground.is_at_least(level) {
+        self.consider(&mut utterance, view);
+        if self.is_near(&utterance) {
             utterance.last_near = now;
         }
         let silence_ms = self.silence_ms(&utterance, now);
         let settings = &self.settings;
-        let pause = silence_ms >= u64::from(settings.pause_ms);
-        if let (true, false, Some(run)) = (utterance.paused, pause, self.real_run()) {
-            utterance.paused = false;
-            let at = if run.start >= was_near { run.start } else { now };
-            report(heard, Heard::Resume { at });
+        let lull = self.lulls(&utterance);
+        let pause = lull || silence_ms >= u64::from(settings.pause_ms);
+        // A run that may still be a click ends no pause; a murmur that is over was part of what was said.
+        let goes_on = self.real_run().is_some() || self.run.is_none();
+        if utterance.paused.is_some() && !pause && goes_on {
+            (utterance.paused, utterance.patience_ms) = (None, None);
+            let new = self.real_run().filter(|run| run.start >= was_near);
+            report(heard, Heard::Resume { at: new.map_or(now, |run| run.start) });
         }
         self.utterance = Some(utterance);
         let length_ms = now.ms_since(utterance.onset);
@@ -220,12 +251,13 @@ impl EndpointPolicy {
         if length_ms >= u64::from(settings.max_utterance_ms + settings.max_grace_ms) {
             return self.end(utterance, now, EndReason::TooLong, heard);
         }
-        let fresh = view.filter(|view| view.span.end >= self.last_word(&utterance));
-        let hangover_ms = match fresh.map(|view| view.opinion) {
+        let hangover_ms = match self.opinion(&utterance, view) {
             None => settings.hangover_ms,
             // The words are being recognised, and there is no answer without them.
             Some(None) => settings.hangover_max_ms,
-            Some(Some(opinion)) => self.patience_ms(&utterance, opinion),
+            Some(Some(opinion)) if !lull => self.patience_ms(&utterance, opinion),
+            // With others to be waited for as well, longer would not be borne.
+            Some(Some(_)) => utterance.patience_ms.unwrap_or(u32::MAX).min(settings.bearable_ms),
         };
         if silence_ms >= u64::from(hangover_ms) {
             let why = match self.others_talk(&utterance) {
@@ -235,10 +267,30 @@ impl EndpointPolicy {
             self.end(utterance, now, why, heard);
         } else if pause && overdue {
             self.end(utterance, now, EndReason::TooLong, heard);
-        } else if pause && !utterance.paused {
-            utterance.paused = true;
-            self.utterance = Some(utterance);
-            report(heard, Heard::Pause { span: self.span(&utterance, now) });
+        } else if pause {
+            // What is soft since a lull began may be the speaker's: it is part of what is asked about, and
+            // asked about again once all of it is there that will be.
+            let span = self.span(&utterance, now);
+            let whole = self.others_talk(&utterance);
+            if utterance.paused.is_none_or(|asked| whole && asked.end < span.end) {
+                utterance.paused = Some(span);
+                self.utterance = Some(utterance);
+                report(heard, Heard::Pause { span });
+            }
+        }
+    }
+
+    /// Takes in what is thought of the pause at hand, and whether others talk on in it.
+    fn consider(&self, utterance: &mut Utterance, view: Option<&View>) {
+        if let Some(Some(opinion)) = self.opinion(utterance, view) {
+            let patience_ms = self.patience_ms(utterance, opinion);
+            // Once others were heard, more of them behind the last word makes nothing surer.
+            let others = utterance.others_since.is_some_and(|since| since < utterance.last_near);
+            let least_ms = utterance.patience_ms.filter(|_| others);
+            utterance.patience_ms = Some(least_ms.unwrap_or(u32::MAX).min(patience_ms));
+        }
+        if self.others_talk(utterance) {
+            utterance.others_since.get_or_insert(utterance.last_near);
         }
     }
 
@@ -266,14 +318,23 @@ impl EndpointPolicy {
         self.utterance.as_ref().map(|utterance| self.span(utterance, now))
     }
 
-    /// Where the voice of the open utterance was last heard, and how it closed; only in a pause.
+    /// Where the voice of the open utterance was last heard, and how it closed; only in a pause,
+    /// and not in a lull of which is not known yet whether others talk.
     pub fn pause(&self) -> Option<(SamplePos, Closing)> {
-        let open = self.utterance.as_ref().filter(|utterance| utterance.paused)?;
+        let is_over = |open: &&Utterance| !self.lulls(open) || self.others_talk(open);
+        let open = self.utterance.as_ref().filter(|open| open.paused.is_some()).filter(is_over)?;
         Some((self.last_word(open), self.closing_of(open)))
     }
 
     fn closing_of(&self, utterance: &Utterance) -> Closing {
         Closing::of(&self.foreground, utterance.start, self.last_word(utterance))
+    }
+
+    /// What is thought of the words up to the pause at hand: `None` where nobody thinks of them, and
+    /// within, while that is being worked out.
+    fn opinion(&self, utterance: &Utterance, view: Option<&View>) -> Option<Option<Opinion>> {
+        let fresh = view.filter(|view| view.span.end >= self.last_word(utterance));
+        fresh.map(|view| view.opinion)
     }
 
     /// How long more words are waited for.
@@ -293,13 +354,39 @@ impl EndpointPolicy {
         silence_ms.max(near_ms.saturating_sub(u64::from(self.settings.others_ms)))
     }
 
+    /// Is whoever is near heard in the newest sound?
+    fn is_near(&self, utterance: &Utterance) -> bool {
+        let Utterance { onset, last_near, .. } = *utterance;
+        let foreground = &self.foreground;
+        let threshold = foreground.threshold(onset);
+        // At least this loud now, and for so long of the last moments.
+        let below = |db: f32| threshold.max(foreground.speaker(onset) - db);
+        let (level, lately, loud_ms) = match self.lulls(utterance) {
+            false => (threshold, below(LEAST_DB), SPOKEN_MS),
+            true if utterance.patience_ms.is_some_and(|ms| ms <= self.settings.hangover_ms) => {
+                let again = foreground.threshold_again(onset, last_near);
+                (f32::NEG_INFINITY, again, SYLLABLE_MS)
+            }
+            true if utterance.others_since.is_some() => (below(NEXT_DB), below(NEXT_DB), SPOKEN_MS),
+            true => (threshold, threshold, 0),
+        };
+        self.run.is_some() && foreground.is_at_least(level) && foreground.loud_ms(lately) >= loud_ms
+    }
+
+    /// Has whoever is near been softer for a while, though speech goes on? A murmur before silence is
+    /// their own.
+    fn lulls(&self, utterance: &Utterance) -> bool {
+        let goes_on = utterance.last_speech >= utterance.last_near + samples(LULL_MS);
+        (self.run.is_some() && goes_on) || self.others_talk(utterance)
+    }
+
     /// Did somebody go on talking after the speaker was done?
     fn others_talk(&self, utterance: &Utterance) -> bool {
         utterance.last_speech > utterance.last_near + samples(self.settings.others_ms)
     }
 
     fn last_word(&self, utterance: &Utterance) -> SamplePos {
-        match self.others_talk(utterance) {
+        match self.lulls(utterance) {
             true => utterance.last_near,
             false => utterance.last_speech,
         }

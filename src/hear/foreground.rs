@@ -15,6 +15,8 @@ const SMOOTH_FRAMES: usize = 5;
 /// Frames that room and speaker are measured over: 5 s hold gaps between words even of a fast
 /// talker.
 const WINDOW_FRAMES: usize = 5000 / FRAME_MS as usize;
+/// Frames of a long syllable, with what is soft before it.
+const SYLLABLE_FRAMES: usize = 300 / FRAME_MS as usize;
 /// Levels kept: more than the longest utterance has.
 const KEPT_FRAMES: usize = 1800;
 const _: () = assert!(KEPT_FRAMES * FRAME_MS as usize > super::endpoint::MAX_SPAN_MS as usize);
@@ -83,6 +85,19 @@ impl Foreground {
         speaker - (SHARE * (speaker - room)).clamp(LEAST_DB, GREATEST_DB)
     }
 
+    /// The same for who was last near at `last_near`: what is heard since are others, and tells how loud
+    /// those are.
+    pub fn threshold_again(&self, onset: SamplePos, last_near: SamplePos) -> f32 {
+        let threshold = self.threshold(onset);
+        match self.frames_since(last_near).min(WINDOW_FRAMES) {
+            0 => threshold,
+            since => {
+                let (speaker, others) = (self.speaker(onset), quantile(self.newest(since), 0.5));
+                threshold.max(speaker - (SHARE * (speaker - others)).max(LEAST_DB))
+            }
+        }
+    }
+
     /// How loud the nearest speaker of an utterance that began at `onset` is, in dB relative to
     /// full scale; minus infinity before there is sound.
     pub fn speaker(&self, onset: SamplePos) -> f32 {
@@ -95,6 +110,14 @@ impl Foreground {
     /// Whether the newest sound is at least this loud.
     pub fn is_at_least(&self, level: f32) -> bool {
         self.levels.recent().is_none_or(|newest| *newest >= level)
+    }
+
+    /// How much of the last [`SYLLABLE_FRAMES`] is at least this loud, in milliseconds; all of it before
+    /// there is sound.
+    pub fn loud_ms(&self, level: f32) -> u32 {
+        let loud = self.newest(SYLLABLE_FRAMES).filter(|newest| *newest >= level).count();
+        let frames = if self.levels.is_empty() { SYLLABLE_FRAMES } else { loud };
+        frames as u32 * FRAME_MS
     }
 
     /// Where sound at least this loud begins, from `since` on.
@@ -162,6 +185,25 @@ mod tests {
         let foreground = hear(&[(100, 0.01), (60, 0.1), (20, 0.01)]);
         let threshold = foreground.threshold(frame(100));
         assert!(!foreground.is_at_least(threshold), "who is further away is not near");
+    }
+
+    #[test]
+    fn who_is_near_again_is_so_for_a_syllable_and_others_only_touch_the_threshold() {
+        // 1.2 s of speech, then others for 0.6 s, 12 dB below, and something louder at the end.
+        let after = |loud_frames: usize| {
+            let foreground = hear(&[(100, 0.001), (60, 0.1), (30, 0.025), (loud_frames, 0.08)]);
+            let level = foreground.threshold_again(frame(100), frame(160));
+            foreground.loud_ms(level)
+        };
+        // The level is taken over five frames.
+        for (frames, least, greatest) in [(0, 0, 0), (4, 20, 80), (8, 100, 160), (12, 180, 240)] {
+            let loud_ms = after(frames);
+            assert!((least..=greatest).contains(&loud_ms), "{frames} frames: {loud_ms} ms");
+        }
+        let nearer = hear(&[(100, 0.001), (60, 0.1), (30, 0.05)]);
+        let again = nearer.threshold_again(frame(100), frame(160));
+        assert!(again > nearer.threshold(frame(100)), "loud others raise it");
+        assert_eq!(Foreground::default().loud_ms(0.0), 300, "before there is sound");
     }
 
     #[test]

@@ -152,7 +152,8 @@ impl Ear {
         self.probability
     }
 
-    /// Where the voice of the open utterance was last heard, and how it closed; only in a pause.
+    /// Where the voice of the open utterance was last heard, and how it closed; only in a pause,
+    /// and not in a lull of which is not known yet whether others talk.
     pub fn pause(&self) -> Option<(SamplePos, Closing)> {
         self.policy.pause()
     }

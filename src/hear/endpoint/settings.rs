@@ -64,7 +64,7 @@ impl Default for EndpointSettings {
     /// silence cuts about one order in fifty). Whoever thinks in the midst of a sentence needs up to
     /// a second and a half. The cost of cutting in is docs/endpoint.md's. Short words
     /// ("two") have at least 100 ms of voice, clicks and knocks rarely make two windows. Soft
-    /// syllables pass for somebody else's for up to half a second.
+    /// syllables pass for somebody else's for up to 0.4 s.
     fn default() -> Self {
         Self {
             speech_probability: 0.5,
@@ -79,7 +79,7 @@ impl Default for EndpointSettings {
             hangover_max_ms: 1500,
             cut_in_cost_ms: 25_000,
             bearable_ms: 700,
-            others_ms: 500,
+            others_ms: 440,
             max_utterance_ms: 15_000,
             max_grace_ms: 1_000,
         }

@@ -37,16 +37,17 @@ fn frame_no(at: SamplePos) -> u64 {
 
 fn probability(kind: char) -> f32 {
     match kind {
-        '#' | 'o' => 0.9,
+        '#' | 'm' | 'o' => 0.9,
         '~' => 0.4,
         _ => 0.05,
     }
 }
 
-/// How loud a picture with others in it (`o`, who talk far away) is.
+/// How loud a picture with others in it (`o`, who talk far away) is; `m` is 10 dB softer than `#`.
 fn loudness(kind: char) -> f32 {
     match kind {
         '#' => 0.1,
+        'm' => 0.0316,
         'o' => 0.02,
         _ => 0.001,
     }
@@ -111,10 +112,12 @@ fn check(expected: &str) {
 }
 
 /// The real settings, and what they make of these stretches of frames.
+fn picture(stretches: &[(char, usize)]) -> String {
+    stretches.iter().map(|(kind, count)| kind.to_string().repeat(*count)).collect()
+}
+
 fn among_others(stretches: &[(char, usize)]) -> (Vec<Heard>, String) {
-    let picture: String =
-        stretches.iter().map(|(kind, count)| kind.to_string().repeat(*count)).collect();
-    let heard = play(EndpointSettings::default(), &picture, |_| None);
+    let heard = play(EndpointSettings::default(), &picture(stretches), |_| None);
     let marks = heard.iter().flatten().map(mark).collect();
     (heard.into_iter().flatten().collect(), marks)
 }
@@ -136,34 +139,99 @@ fn one_interrupts_us_sooner_than_one_begins_in_silence() {
 #[test]
 fn others_do_not_hold_the_turn_and_begin_none() {
     let (heard, marks) = among_others(&[('o', 150), ('#', 100), ('o', 150), ('.', 10)]);
-    assert_eq!(marks, "[(}");
-    let Heard::SpeechEnd { span, last_speech, decided_at, .. } = heard[2] else { unreachable!() };
+    assert_eq!(marks, "[((}");
+    let Heard::SpeechEnd { span, last_speech, decided_at, .. } = heard[3] else { unreachable!() };
     // The near speech is frames 150 to 250; levels are taken over five.
     assert!((250..=255).contains(&frame_no(last_speech)), "{last_speech:?}");
     assert!((118..=124).contains(&frame_no(span.start)), "{span:?}");
-    assert_eq!(frame_no(span.end), frame_no(last_speech) + 25);
-    assert_eq!(decided_at.ms_since(last_speech), 900);
+    assert_eq!(frame_no(span.end), frame_no(last_speech) + 22);
+    assert_eq!(decided_at.ms_since(last_speech), 840);
 }
 
 #[test]
 fn who_is_near_interrupts_others_and_others_alone_are_heard() {
     let (_, marks) = among_others(&[('o', 100), ('#', 50), ('o', 100), ('#', 50), ('.', 50)]);
-    assert_eq!(marks, "[(}[(]");
+    assert_eq!(marks, "[((}[(]");
     let (_, marks) = among_others(&[('.', 100), ('o', 100), ('.', 50)]);
     assert_eq!(marks, "[(]");
     // They stay the background for ten seconds of silence.
     let later = |silence| {
         among_others(&[('o', 100), ('#', 50), ('o', 60), ('.', silence), ('o', 40), ('.', 50)]).1
     };
-    assert_eq!(later(400), "[(}");
-    assert_eq!(later(550), "[(}[(]");
+    assert_eq!(later(400), "[((}");
+    assert_eq!(later(550), "[((}[(]");
 }
 
 #[test]
 fn a_pause_before_others_go_on_is_a_pause() {
     let (heard, marks) = among_others(&[('o', 100), ('#', 50), ('o', 42), ('#', 50), ('.', 50)]);
+    assert_eq!(marks, "[(()(]");
+    // Three loud frames show that it is no moment of others.
+    assert!((194..=196).contains(&frame_no(heard[3].at())), "{:?}", heard[3]);
+}
+
+#[test]
+fn who_goes_on_after_silence_is_near_until_others_are_known_of() {
+    // Whoever thinks for 1.2 s is waited for, and is no other when they go on.
+    let stretches = [('o', 1), ('.', 100), ('#', 60), ('.', 60), ('#', 20), ('.', 100)];
+    let heard = play(EndpointSettings::default(), &picture(&stretches), thinks(10.0));
+    let marks: String = heard.concat_events().iter().map(mark).collect();
     assert_eq!(marks, "[()(]");
-    assert!((192..=194).contains(&frame_no(heard[2].at())), "{:?}", heard[2]);
+}
+
+#[test]
+fn a_loud_moment_of_others_is_the_speaker_only_where_more_words_are_expected() {
+    let picture = picture(&[('#', 60), ('o', 20), ('#', 3), ('o', 60), ('.', 20)]);
+    let last_speech = |sound_odds: f32| {
+        let told = thinks(sound_odds);
+        let heard = play(EndpointSettings::default(), &picture, told).concat_events();
+        let marks: String = heard.iter().map(mark).collect();
+        let pause = heard.iter().find(|event| matches!(event, Heard::Pause { .. }));
+        // A lull is a pause.
+        assert!((72..=77).contains(&frame_no(pause.unwrap().at())), "{pause:?}");
+        let end = heard.iter().find_map(|event| match event {
+            Heard::SpeechEnd { last_speech, .. } => Some(frame_no(*last_speech)),
+            _ => None,
+        });
+        (marks, end.expect("it ends"))
+    };
+    let (marks, end) = last_speech(-10.0);
+    assert_eq!(marks, "[((}");
+    assert!((60..=65).contains(&end), "{end}");
+    let (marks, end) = last_speech(10.0);
+    assert_eq!(marks, "[()((}");
+    assert!((82..=89).contains(&end), "{end}");
+}
+
+#[test]
+fn once_others_were_heard_more_is_asked_of_a_loud_moment() {
+    let marks = |others: usize| {
+        let stretches = [('.', 100), ('#', 60), ('o', others), ('m', 10), ('o', 60), ('.', 20)];
+        let heard = play(EndpointSettings::default(), &picture(&stretches), thinks(10.0));
+        heard.concat_events().iter().map(mark).collect::<String>()
+    };
+    assert_eq!(marks(20), "[()((}");
+    assert_eq!(marks(35), "[((}");
+}
+
+#[test]
+fn a_lull_is_asked_about_again_with_the_span_of_the_end_that_follows_it() {
+    let (heard, marks) = among_others(&[('#', 60), ('o', 100), ('.', 10)]);
+    assert_eq!(marks, "[((}");
+    let (Heard::Pause { span: lull }, Heard::Pause { span }) = (heard[1], heard[2]) else {
+        unreachable!()
+    };
+    let Heard::SpeechEnd { span: end, last_speech, .. } = heard[3] else { unreachable!() };
+    assert_eq!((lull.start, span), (end.start, end));
+    assert!((13..=14).contains(&(frame_no(lull.end) - frame_no(last_speech))), "{lull:?}");
+}
+
+#[test]
+fn a_murmur_before_silence_is_the_speakers_own() {
+    let (heard, marks) = among_others(&[('#', 60), ('o', 18), ('.', 50)]);
+    assert_eq!(marks, "[()(]");
+    let Heard::SpeechEnd { last_speech, .. } = heard[4] else { unreachable!() };
+    assert_eq!(frame_no(last_speech), 78);
 }
 
 #[test]
@@ -301,6 +369,16 @@ fn thinker(completeness: Completeness) -> impl FnMut(&[HeardNow]) -> Option<View
         })?;
         let opinion = Opinion { completeness, confidence: 0.5, slots_ahead: 0, sound_odds: 0.0 };
         Some(View { span, opinion: Some(opinion) })
+    }
+}
+
+/// A thinker to whom each pause sounds as much as if speech went on.
+fn thinks(sound_odds: f32) -> impl FnMut(&[HeardNow]) -> Option<View> {
+    let mut told = thinker(Completeness::Complete);
+    move |heard| {
+        let view = told(heard)?;
+        let opinion = view.opinion.map(|opinion| Opinion { sound_odds, ..opinion });
+        Some(View { opinion, ..view })
     }
 }
 
