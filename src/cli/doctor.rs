@@ -72,12 +72,7 @@ pub fn run(args: &Args, context: &Context) -> Result<(), Failure> {
     let models = ModelStore::open(context.models.as_deref());
     show(machine::models(&models))?;
     if let Some(folder) = &args.agent {
-        // What is wrong with the models was told, and without them nothing says the phrases.
-        let voice = models.ok().and_then(|models| Phonemizer::load(&models).ok()).map(Arc::new);
-        let loaded = Agent::load(folder).and_then(|agent| match voice {
-            Some(voice) => agent.check_phrases(voice).map(|()| agent),
-            None => Ok(agent),
-        });
+        let loaded = callable(folder, models.ok().as_ref());
         show(machine::agent(&loaded))?;
         if let Ok(agent) = &loaded {
             show(machine::disk(&standing(args.state.kept(agent).folder())))?;
@@ -90,6 +85,16 @@ pub fn run(args: &Args, context: &Context) -> Result<(), Failure> {
         Verdict::Fault => Err(Failure::Runtime(anyhow::anyhow!("there is a fault; see above"))),
         Verdict::Ok | Verdict::Warning => Ok(()),
     }
+}
+
+/// The agent of a folder, and whether it can be called by what it says it is called by. Without models
+/// nothing knows how that sounds, and that they are missing is a finding of its own.
+fn callable(folder: &Path, models: Option<&ModelStore>) -> anyhow::Result<Agent> {
+    let agent = Agent::load(folder)?;
+    if let Some(models) = models.filter(|_| !agent.settings.listening.phrases.is_empty()) {
+        agent.check_phrases(Arc::new(Phonemizer::load(models)?))?;
+    }
+    Ok(agent)
 }
 
 /// The folder itself, or, before the first training, the one it will be made in.

@@ -1,12 +1,13 @@
 //! The computer: processor, memory, priority, disk, clock, models, agent, network filter.
 
 use std::ffi::CString;
+use std::fmt::Display;
 use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 use super::Finding;
-use crate::agent::{Agent, AgentError};
+use crate::agent::Agent;
 use crate::config::board::PlacementError;
 use crate::models::{ModelError, ModelStore};
 use crate::nn::kernels::{Kernel, KernelError};
@@ -165,7 +166,7 @@ pub fn models(store: &Result<ModelStore, ModelError>) -> Finding {
     }
 }
 
-pub fn agent(loaded: &Result<Agent, AgentError>) -> Finding {
+pub fn agent(loaded: &Result<Agent, impl Display>) -> Finding {
     const CHECK: &str = "agent";
     match loaded {
         Ok(agent) => {

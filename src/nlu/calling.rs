@@ -197,13 +197,12 @@ impl Calling {
         // A call that a stricter bound would refuse is not sure either.
         let unsure = HARDLY..SURELY.max(bound);
         look(sound.len(), before, |start| {
-            let window = &sound[start..(start + self.window).min(sound.len())];
-            let calls = self.judge(recognizer, window, &wanted, cancel)?;
+            let calls = self.judge(recognizer, sound, start, &wanted, cancel)?;
             let is_unsure = calls.iter().any(|call| unsure.contains(&call.probability));
             for call in calls.into_iter().filter(|call| call.probability >= bound) {
                 let best = &mut likeliest[call.phrase];
                 if best.as_ref().is_none_or(|best| best.probability < call.probability) {
-                    *best = Some(Call { start, ..call });
+                    *best = Some(call);
                 }
             }
             Ok::<_, AsrError>(is_unsure)
@@ -211,14 +210,17 @@ impl Calling {
         Ok(likeliest)
     }
 
-    /// How much the beginning of a window is like a call by each of the phrases that `wanted` takes.
+    /// How much the beginning of the window of `sound` at `start` is like a call by each of the phrases
+    /// that `wanted` takes.
     fn judge(
         &mut self,
         recognizer: &mut Recognizer,
-        window: &[f32],
+        sound: &[f32],
+        start: usize,
         wanted: &impl Fn(usize) -> bool,
         cancel: &CancelToken,
     ) -> Result<Vec<Call>, AsrError> {
+        let window = &sound[start..(start + self.window).min(sound.len())];
         let cross = recognizer.encode(window, cancel)?;
         let asked = match &self.asked {
             Some(known) => known,
@@ -235,7 +237,7 @@ impl Calling {
                 let evidence =
                     CallEvidence { heard: heard.max(LEAST), expected: expected.max(LEAST) };
                 let probability = evidence.probability(&self.trust);
-                Call { phrase, start: 0, probability, evidence }
+                Call { phrase, start, probability, evidence }
             });
         Ok(calls.filter(|call| wanted(call.phrase)).collect())
     }
