@@ -11,7 +11,8 @@
 //! level ([`super::foreground`]) and waited for somewhat longer; the utterance is cut to what was
 //! said near by, and what goes on behind it begins none of its own. Levels alone do not tell a soft
 //! phrase of the speaker's from a loud one of others', so the words count, too: a lull is a pause, and
-//! where they can end there it takes a whole loud syllable to be the speaker again.
+//! where they can end there it takes a whole loud syllable to be the speaker again. Where they cannot,
+//! and there was silence, whoever goes on is the speaker, softer perhaps than before.
 
 use super::HearError;
 use super::foreground::{Foreground, LEAST_DB};
@@ -35,6 +36,8 @@ const SYLLABLE_MS: u32 = 160;
 /// Where others were heard, the next word of whom more are expected is at most so much softer than they
 /// are where they are loud, in dB. Before, any loud moment is.
 const NEXT_DB: f32 = 9.0;
+/// Who stopped to think may be this much softer than before when they go on, in dB.
+const SOFTER_DB: f32 = 6.0;
 /// How long others are remembered after their last word: they go on talking.
 const OTHERS_KEPT_MS: u64 = 10_000;
 /// How much softer than before who was near may speak to be heard among others, in dB: answers are
@@ -69,6 +72,10 @@ struct Utterance {
     patience_ms: Option<u32>,
     /// Where the speaker was last near when others were heard to talk on for the first time.
     others_since: Option<SamplePos>,
+    /// From where on it is told how loud the speaker is: from the last pause on that they thought in.
+    measured_from: SamplePos,
+    /// They are at least this loud, by what was heard before, in dB relative to full scale.
+    least_loud: f32,
 }
 
 /// Others, whose speech begins no utterance for as long as they are not forgotten.
@@ -134,14 +141,22 @@ impl EndpointPolicy {
         self.heard_to = span.end;
         self.run = (probability >= threshold)
             .then(|| Span::new(self.run.map_or(span.start, |run| run.start), span.end));
-        if let (Some(run), Some(utterance)) = (self.real_run(), self.utterance.as_mut()) {
-            // Who goes on after silence is near until others are known of.
-            let silence = run.start.since(utterance.last_speech) >= samples(self.settings.pause_ms);
-            if silence && utterance.others_since.is_none() {
+        if let (Some(run), Some(mut utterance)) = (self.real_run(), self.utterance) {
+            if self.thought_before(&utterance, run) {
                 utterance.last_near = utterance.last_near.max(run.start);
+                utterance.least_loud = self.speaker(&utterance) - SOFTER_DB;
+                utterance.measured_from = run.start;
             }
             utterance.last_speech = run.end;
+            self.utterance = Some(utterance);
         }
+    }
+
+    /// Did the speaker think before `run`: was there silence in which more words were waited for than is
+    /// bearable? Taken for granted where that is not known, or not yet.
+    fn thought_before(&self, utterance: &Utterance, run: Span) -> bool {
+        let silence = run.start.since(utterance.last_speech) >= samples(self.settings.pause_ms);
+        silence && utterance.patience_ms.is_none_or(|ms| ms > self.settings.bearable_ms)
     }
 
     /// Takes in how loud the frame is that begins at `at`. Without levels everybody is near.
@@ -218,6 +233,8 @@ impl EndpointPolicy {
             paused: None,
             patience_ms: None,
             others_since: None,
+            measured_from: onset,
+            least_loud: f32::NEG_INFINITY,
         });
         report(heard, Heard::SpeechStart { at: onset });
     }
@@ -296,14 +313,12 @@ impl EndpointPolicy {
 
     fn end(&mut self, utterance: Utterance, now: SamplePos, why: EndReason, heard: &mut HeardNow) {
         let span = self.span(&utterance, now);
-        let level = self.foreground.threshold(utterance.onset);
+        let speaker = self.foreground.speaker(utterance.onset);
+        let level = self.foreground.threshold(speaker);
         let near = self.foreground.first(level, utterance.onset);
         let talked_before = near.is_some_and(|near| near > utterance.onset + samples(WORD_MS));
-        let others = Others {
-            level,
-            louder: self.foreground.speaker(utterance.onset) - LOUDER_DB,
-            last_speech: utterance.last_speech,
-        };
+        let others =
+            Others { level, louder: speaker - LOUDER_DB, last_speech: utterance.last_speech };
         // A soft last word is no background: others are who talks on.
         let talk_on = self.run.is_some() && self.others_talk(&utterance);
         self.others = (talked_before || talk_on).then_some(others);
@@ -354,17 +369,21 @@ impl EndpointPolicy {
         silence_ms.max(near_ms.saturating_sub(u64::from(self.settings.others_ms)))
     }
 
+    /// How loud the speaker is of late, in dB relative to full scale.
+    fn speaker(&self, utterance: &Utterance) -> f32 {
+        self.foreground.speaker(utterance.measured_from).max(utterance.least_loud)
+    }
+
     /// Is whoever is near heard in the newest sound?
     fn is_near(&self, utterance: &Utterance) -> bool {
-        let Utterance { onset, last_near, .. } = *utterance;
-        let foreground = &self.foreground;
-        let threshold = foreground.threshold(onset);
+        let (foreground, speaker) = (&self.foreground, self.speaker(utterance));
+        let threshold = foreground.threshold(speaker);
         // At least this loud now, and for so long of the last moments.
-        let below = |db: f32| threshold.max(foreground.speaker(onset) - db);
+        let below = |db: f32| threshold.max(speaker - db);
         let (level, lately, loud_ms) = match self.lulls(utterance) {
             false => (threshold, below(LEAST_DB), SPOKEN_MS),
             true if utterance.patience_ms.is_some_and(|ms| ms <= self.settings.hangover_ms) => {
-                let again = foreground.threshold_again(onset, last_near);
+                let again = foreground.threshold_again(speaker, utterance.last_near);
                 (f32::NEG_INFINITY, again, SYLLABLE_MS)
             }
             true if utterance.others_since.is_some() => (below(NEXT_DB), below(NEXT_DB), SPOKEN_MS),

@@ -74,10 +74,9 @@ impl Foreground {
         self.levels.write(10.0 * mean.max(1e-10).log10());
     }
 
-    /// The level, in dB relative to full scale, from which on speech is near in an utterance that
-    /// began at `onset`. Everything is near before there is sound to compare.
-    pub fn threshold(&self, onset: SamplePos) -> f32 {
-        let speaker = self.speaker(onset);
+    /// The level, in dB relative to full scale, from which on speech is near where `speaker` is how loud
+    /// that is. Everything is near before there is sound to compare.
+    pub fn threshold(&self, speaker: f32) -> f32 {
         if speaker == f32::NEG_INFINITY {
             return speaker;
         }
@@ -87,12 +86,12 @@ impl Foreground {
 
     /// The same for who was last near at `last_near`: what is heard since are others, and tells how loud
     /// those are.
-    pub fn threshold_again(&self, onset: SamplePos, last_near: SamplePos) -> f32 {
-        let threshold = self.threshold(onset);
+    pub fn threshold_again(&self, speaker: f32, last_near: SamplePos) -> f32 {
+        let threshold = self.threshold(speaker);
         match self.frames_since(last_near).min(WINDOW_FRAMES) {
             0 => threshold,
             since => {
-                let (speaker, others) = (self.speaker(onset), quantile(self.newest(since), 0.5));
+                let others = quantile(self.newest(since), 0.5);
                 threshold.max(speaker - (SHARE * (speaker - others)).max(LEAST_DB))
             }
         }
@@ -179,11 +178,11 @@ mod tests {
         // Somebody at -23 dBFS in a room of -63, and of -37 where others talk.
         for (room, least, greatest) in [(0.001, -37.0, -32.0), (0.02, -33.0, -29.0)] {
             let foreground = hear(&[(200, room), (100, 0.1)]);
-            let threshold = foreground.threshold(frame(200));
+            let threshold = foreground.threshold(foreground.speaker(frame(200)));
             assert!((least..greatest).contains(&threshold), "{threshold} dB in a room of {room}");
         }
         let foreground = hear(&[(100, 0.01), (60, 0.1), (20, 0.01)]);
-        let threshold = foreground.threshold(frame(100));
+        let threshold = foreground.threshold(foreground.speaker(frame(100)));
         assert!(!foreground.is_at_least(threshold), "who is further away is not near");
     }
 
@@ -192,7 +191,7 @@ mod tests {
         // 1.2 s of speech, then others for 0.6 s, 12 dB below, and something louder at the end.
         let after = |loud_frames: usize| {
             let foreground = hear(&[(100, 0.001), (60, 0.1), (30, 0.025), (loud_frames, 0.08)]);
-            let level = foreground.threshold_again(frame(100), frame(160));
+            let level = foreground.threshold_again(foreground.speaker(frame(100)), frame(160));
             foreground.loud_ms(level)
         };
         // The level is taken over five frames.
@@ -201,15 +200,15 @@ mod tests {
             assert!((least..=greatest).contains(&loud_ms), "{frames} frames: {loud_ms} ms");
         }
         let nearer = hear(&[(100, 0.001), (60, 0.1), (30, 0.05)]);
-        let again = nearer.threshold_again(frame(100), frame(160));
-        assert!(again > nearer.threshold(frame(100)), "loud others raise it");
+        let again = nearer.threshold_again(nearer.speaker(frame(100)), frame(160));
+        assert!(again > nearer.threshold(nearer.speaker(frame(100))), "loud others raise it");
         assert_eq!(Foreground::default().loud_ms(0.0), 300, "before there is sound");
     }
 
     #[test]
     fn near_speech_is_found_behind_far_speech() {
         let foreground = hear(&[(100, 0.01), (60, 0.1)]);
-        let threshold = foreground.threshold(frame(0));
+        let threshold = foreground.threshold(foreground.speaker(frame(0)));
         let first = foreground.first(threshold, frame(0)).expect("somebody is near");
         assert!(first >= frame(99) && first <= frame(101), "{first:?}");
         assert_eq!(foreground.first(0.0, frame(0)), None);
@@ -222,18 +221,19 @@ mod tests {
         assert!(offset.is_at_least(-101.0) && !offset.is_at_least(-60.0));
         let calm = hear(&[(200, 0.001), (200, 0.1)]);
         let slam = hear(&[(200, 0.001), (2, 1.0), (198, 0.1)]);
-        let difference = calm.threshold(frame(200)) - slam.threshold(frame(200));
+        let difference =
+            calm.threshold(calm.speaker(frame(200))) - slam.threshold(slam.speaker(frame(200)));
         assert!(difference.abs() < 3.0, "{difference} dB");
     }
 
     #[test]
     fn without_sound_everything_is_near_and_after_a_jump_it_begins_anew() {
         let mut foreground = Foreground::default();
-        assert_eq!(foreground.threshold(frame(0)), f32::NEG_INFINITY);
+        assert_eq!(foreground.threshold(foreground.speaker(frame(0))), f32::NEG_INFINITY);
         assert!(foreground.is_at_least(-20.0));
         foreground.push(frame(0), &[f32::NAN; FRAME_LEN]);
         foreground.push(frame(1), &[0.1; FRAME_LEN]);
-        assert!(foreground.threshold(frame(0)).is_finite());
+        assert!(foreground.threshold(foreground.speaker(frame(0))).is_finite());
         foreground.push(frame(500), &[0.0; FRAME_LEN]);
         assert_eq!(foreground.first(-200.0, frame(0)), Some(frame(500)));
     }

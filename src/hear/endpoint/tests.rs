@@ -171,12 +171,24 @@ fn a_pause_before_others_go_on_is_a_pause() {
 }
 
 #[test]
-fn who_goes_on_after_silence_is_near_until_others_are_known_of() {
-    // Whoever thinks for 1.2 s is waited for, and is no other when they go on.
-    let stretches = [('o', 1), ('.', 100), ('#', 60), ('.', 60), ('#', 20), ('.', 100)];
-    let heard = play(EndpointSettings::default(), &picture(&stretches), thinks(10.0));
-    let marks: String = heard.concat_events().iter().map(mark).collect();
-    assert_eq!(marks, "[()(]");
+fn who_goes_on_after_thinking_is_near_though_softer() {
+    let after = |silence: usize, sound_odds: f32| {
+        let stretches = [('.', 100), ('#', 60), ('.', silence), ('o', 60), ('.', 100)];
+        let told = thinks(sound_odds);
+        let heard = play(EndpointSettings::default(), &picture(&stretches), told).concat_events();
+        let marks: String = heard.iter().map(mark).collect();
+        let last_speech = heard.iter().find_map(|event| match event {
+            Heard::SpeechEnd { last_speech, .. } => Some(frame_no(*last_speech)),
+            _ => None,
+        });
+        (marks, last_speech.expect("it ends"))
+    };
+    // Whoever thinks for 1.2 s is waited for, and no other when they go on.
+    assert_eq!(after(60, 10.0), ("[()(]".to_owned(), 280));
+    // Where nothing was to come the same is somebody else.
+    let (marks, last_speech) = after(11, -10.0);
+    assert_eq!(marks, "[((}");
+    assert!((160..=165).contains(&last_speech), "{last_speech}");
 }
 
 #[test]
