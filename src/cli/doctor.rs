@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::board::Pair;
 use super::{Context, Failure};
-use crate::agent::Agent;
+use crate::agent::{Agent, AgentError};
 use crate::audio::capture::Capture;
 use crate::audio::devices::{self, DeviceError, Direction};
 use crate::audio::levels;
@@ -72,8 +72,12 @@ pub fn run(args: &Args, context: &Context) -> Result<(), Failure> {
     let models = ModelStore::open(context.models.as_deref());
     show(machine::models(&models))?;
     if let Some(folder) = &args.agent {
-        let loaded = callable(folder, models.ok().as_ref());
-        show(machine::agent(&loaded))?;
+        let loaded = Agent::load(folder);
+        let called = match (&loaded, &models) {
+            (Ok(agent), Ok(models)) => check_called(agent, models),
+            _ => Ok(()),
+        };
+        show(machine::agent(&loaded, &called))?;
         if let Ok(agent) = &loaded {
             show(machine::disk(&standing(args.state.kept(agent).folder())))?;
         }
@@ -87,14 +91,13 @@ pub fn run(args: &Args, context: &Context) -> Result<(), Failure> {
     }
 }
 
-/// The agent of a folder, and whether it can be called by what it says it is called by. Without models
-/// nothing knows how that sounds, and that they are missing is a finding of its own.
-fn callable(folder: &Path, models: Option<&ModelStore>) -> anyhow::Result<Agent> {
-    let agent = Agent::load(folder)?;
-    if let Some(models) = models.filter(|_| !agent.settings.listening.phrases.is_empty()) {
-        agent.check_phrases(Arc::new(Phonemizer::load(models)?))?;
+/// Whether an agent can be called by what it says it is called by. Models that cannot be read were told
+/// of, and without them nothing knows how that sounds.
+fn check_called(agent: &Agent, models: &ModelStore) -> Result<(), AgentError> {
+    if agent.settings.listening.phrases.is_empty() {
+        return Ok(());
     }
-    Ok(agent)
+    Phonemizer::load(models).map_or(Ok(()), |voice| agent.check_phrases(Arc::new(voice)))
 }
 
 /// The folder itself, or, before the first training, the one it will be made in.

@@ -1,13 +1,12 @@
 //! The computer: processor, memory, priority, disk, clock, models, agent, network filter.
 
 use std::ffi::CString;
-use std::fmt::Display;
 use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 use super::Finding;
-use crate::agent::Agent;
+use crate::agent::{Agent, AgentError};
 use crate::config::board::PlacementError;
 use crate::models::{ModelError, ModelStore};
 use crate::nn::kernels::{Kernel, KernelError};
@@ -166,14 +165,15 @@ pub fn models(store: &Result<ModelStore, ModelError>) -> Finding {
     }
 }
 
-pub fn agent(loaded: &Result<Agent, impl Display>) -> Finding {
+/// `called` says whether it can be called by its phrases.
+pub fn agent(loaded: &Result<Agent, AgentError>, called: &Result<(), AgentError>) -> Finding {
     const CHECK: &str = "agent";
-    match loaded {
-        Ok(agent) => {
+    match (loaded, called) {
+        (Ok(agent), Ok(())) => {
             let intents = agent.script.intents.len();
             Finding::ok(CHECK, format!("{}: {intents} intents", agent.name))
         }
-        Err(error) => Finding::fault(
+        (Err(error), _) | (_, Err(error)) => Finding::fault(
             CHECK,
             error.to_string(),
             "mend the file; `mynah check AGENT` shows every mistake at once",
@@ -272,7 +272,7 @@ mod tests {
     fn a_broken_agent_is_told_with_its_file() {
         let dir = tempfile::tempdir().unwrap();
         std::fs::write(dir.path().join("agent.toml"), "name = 3\n").unwrap();
-        let finding = agent(&Agent::load(dir.path()));
+        let finding = agent(&Agent::load(dir.path()), &Ok(()));
         assert_eq!(verdict(&finding), Fault);
         assert!(finding.what.contains("dialogue.yaml"), "{finding:?}");
     }

@@ -72,10 +72,12 @@ struct Utterance {
     patience_ms: Option<u32>,
     /// Where the speaker was last near when others were heard to talk on for the first time.
     others_since: Option<SamplePos>,
+    /// Where speech went on after silence, as long as nobody knows whether it was waited for.
+    goes_on: Option<SamplePos>,
     /// From where on it is told how loud the speaker is: from the last pause on that they thought in.
     measured_from: SamplePos,
-    /// They are at least this loud, by what was heard before, in dB relative to full scale.
-    least_loud: f32,
+    /// They are at least this loud after the first of those, in dB relative to full scale.
+    least_loud: Option<f32>,
 }
 
 /// Others, whose speech begins no utterance for as long as they are not forgotten.
@@ -141,22 +143,12 @@ impl EndpointPolicy {
         self.heard_to = span.end;
         self.run = (probability >= threshold)
             .then(|| Span::new(self.run.map_or(span.start, |run| run.start), span.end));
-        if let (Some(run), Some(mut utterance)) = (self.real_run(), self.utterance) {
-            if self.thought_before(&utterance, run) {
-                utterance.last_near = utterance.last_near.max(run.start);
-                utterance.least_loud = self.speaker(&utterance) - SOFTER_DB;
-                utterance.measured_from = run.start;
+        if let (Some(run), Some(utterance)) = (self.real_run(), self.utterance.as_mut()) {
+            if run.start.since(utterance.last_speech) >= samples(self.settings.pause_ms) {
+                utterance.goes_on = Some(run.start);
             }
             utterance.last_speech = run.end;
-            self.utterance = Some(utterance);
         }
-    }
-
-    /// Did the speaker think before `run`: was there silence in which more words were waited for than is
-    /// bearable? Taken for granted where that is not known, or not yet.
-    fn thought_before(&self, utterance: &Utterance, run: Span) -> bool {
-        let silence = run.start.since(utterance.last_speech) >= samples(self.settings.pause_ms);
-        silence && utterance.patience_ms.is_none_or(|ms| ms > self.settings.bearable_ms)
     }
 
     /// Takes in how loud the frame is that begins at `at`. Without levels everybody is near.
@@ -233,8 +225,9 @@ impl EndpointPolicy {
             paused: None,
             patience_ms: None,
             others_since: None,
+            goes_on: None,
             measured_from: onset,
-            least_loud: f32::NEG_INFINITY,
+            least_loud: None,
         });
         report(heard, Heard::SpeechStart { at: onset });
     }
@@ -258,7 +251,7 @@ impl EndpointPolicy {
         // A run that may still be a click ends no pause; a murmur that is over was part of what was said.
         let goes_on = self.real_run().is_some() || self.run.is_none();
         if utterance.paused.is_some() && !pause && goes_on {
-            (utterance.paused, utterance.patience_ms) = (None, None);
+            (utterance.paused, utterance.patience_ms, utterance.goes_on) = (None, None, None);
             let new = self.real_run().filter(|run| run.start >= was_near);
             report(heard, Heard::Resume { at: new.map_or(now, |run| run.start) });
         }
@@ -274,7 +267,10 @@ impl EndpointPolicy {
             Some(None) => settings.hangover_max_ms,
             Some(Some(opinion)) if !lull => self.patience_ms(&utterance, opinion),
             // With others to be waited for as well, longer would not be borne.
-            Some(Some(_)) => utterance.patience_ms.unwrap_or(u32::MAX).min(settings.bearable_ms),
+            Some(Some(_)) => {
+                let bearable_ms = settings.bearable_ms.max(settings.hangover_min_ms);
+                utterance.patience_ms.unwrap_or(u32::MAX).min(bearable_ms)
+            }
         };
         if silence_ms >= u64::from(hangover_ms) {
             let why = match self.others_talk(&utterance) {
@@ -299,6 +295,7 @@ impl EndpointPolicy {
 
     /// Takes in what is thought of the pause at hand, and whether others talk on in it.
     fn consider(&self, utterance: &mut Utterance, view: Option<&View>) {
+        let known_ms = utterance.patience_ms;
         if let Some(Some(opinion)) = self.opinion(utterance, view) {
             let patience_ms = self.patience_ms(utterance, opinion);
             // Once others were heard, more of them behind the last word makes nothing surer.
@@ -306,9 +303,27 @@ impl EndpointPolicy {
             let least_ms = utterance.patience_ms.filter(|_| others);
             utterance.patience_ms = Some(least_ms.unwrap_or(u32::MAX).min(patience_ms));
         }
+        // It may become known while speech goes on, and then still is about the silence before.
+        if let (Some(patience_ms), Some(at)) =
+            (known_ms.or(utterance.patience_ms), utterance.goes_on)
+        {
+            utterance.goes_on = None;
+            if patience_ms > self.settings.bearable_ms {
+                self.go_on(utterance, at);
+            }
+        }
         if self.others_talk(utterance) {
             utterance.others_since.get_or_insert(utterance.last_near);
         }
+    }
+
+    /// The speaker goes on at `at`, after silence that would have been waited out for longer than is
+    /// bearable: they were thinking.
+    fn go_on(&self, utterance: &mut Utterance, at: SamplePos) {
+        let before = self.speaker(utterance);
+        utterance.last_near = utterance.last_near.max(at);
+        utterance.least_loud.get_or_insert(before - SOFTER_DB);
+        utterance.measured_from = at;
     }
 
     fn end(&mut self, utterance: Utterance, now: SamplePos, why: EndReason, heard: &mut HeardNow) {
@@ -371,7 +386,8 @@ impl EndpointPolicy {
 
     /// How loud the speaker is of late, in dB relative to full scale.
     fn speaker(&self, utterance: &Utterance) -> f32 {
-        self.foreground.speaker(utterance.measured_from).max(utterance.least_loud)
+        let of_late = self.foreground.speaker(utterance.measured_from);
+        of_late.max(utterance.least_loud.unwrap_or(f32::NEG_INFINITY))
     }
 
     /// Is whoever is near heard in the newest sound?
@@ -380,14 +396,16 @@ impl EndpointPolicy {
         let threshold = foreground.threshold(speaker);
         // At least this loud now, and for so long of the last moments.
         let below = |db: f32| threshold.max(speaker - db);
-        let (level, lately, loud_ms) = match self.lulls(utterance) {
-            false => (threshold, below(LEAST_DB), SPOKEN_MS),
-            true if utterance.patience_ms.is_some_and(|ms| ms <= self.settings.hangover_ms) => {
+        let (level, lately, loud_ms) = match utterance.patience_ms {
+            _ if !self.lulls(utterance) => (threshold, below(LEAST_DB), SPOKEN_MS),
+            // Whether speech went on behind silence that was waited out is told once that is known.
+            None if utterance.goes_on.is_some() => (threshold, below(LEAST_DB), SPOKEN_MS),
+            Some(patience_ms) if patience_ms <= self.settings.hangover_ms => {
                 let again = foreground.threshold_again(speaker, utterance.last_near);
                 (f32::NEG_INFINITY, again, SYLLABLE_MS)
             }
-            true if utterance.others_since.is_some() => (below(NEXT_DB), below(NEXT_DB), SPOKEN_MS),
-            true => (threshold, threshold, 0),
+            _ if utterance.others_since.is_some() => (below(NEXT_DB), below(NEXT_DB), SPOKEN_MS),
+            _ => (threshold, threshold, 0),
         };
         self.run.is_some() && foreground.is_at_least(level) && foreground.loud_ms(lately) >= loud_ms
     }

@@ -96,6 +96,15 @@ fn mark(event: &Heard) -> &'static str {
     }
 }
 
+/// The frame behind the last word of the first utterance.
+fn last_word(heard: &[Heard]) -> u64 {
+    let last_speech = heard.iter().find_map(|event| match event {
+        Heard::SpeechEnd { last_speech, .. } => Some(frame_no(*last_speech)),
+        _ => None,
+    });
+    last_speech.expect("it ends")
+}
+
 fn draw(picture: &str, heard: &[HeardNow]) -> String {
     let frames = picture.chars().map(String::from).chain([String::new()]);
     frames.zip(heard).map(|(c, events)| c + &events.iter().map(mark).collect::<String>()).collect()
@@ -177,11 +186,7 @@ fn who_goes_on_after_thinking_is_near_though_softer() {
         let told = thinks(sound_odds);
         let heard = play(EndpointSettings::default(), &picture(&stretches), told).concat_events();
         let marks: String = heard.iter().map(mark).collect();
-        let last_speech = heard.iter().find_map(|event| match event {
-            Heard::SpeechEnd { last_speech, .. } => Some(frame_no(*last_speech)),
-            _ => None,
-        });
-        (marks, last_speech.expect("it ends"))
+        (marks, last_word(&heard))
     };
     // Whoever thinks for 1.2 s is waited for, and no other when they go on.
     assert_eq!(after(60, 10.0), ("[()(]".to_owned(), 280));
@@ -189,6 +194,26 @@ fn who_goes_on_after_thinking_is_near_though_softer() {
     let (marks, last_speech) = after(11, -10.0);
     assert_eq!(marks, "[((}");
     assert!((160..=165).contains(&last_speech), "{last_speech}");
+}
+
+#[test]
+fn what_is_thought_of_a_pause_may_be_known_only_when_speech_goes_on() {
+    // They begin 0.3 s after the last word, and recognising takes 0.4 s.
+    let last_word = |sound_odds: f32| {
+        let stretches = [('.', 100), ('#', 60), ('.', 15), ('o', 120), ('.', 100)];
+        let mut thinks = thinks(sound_odds);
+        let told = move |heard: &[HeardNow]| {
+            let is_pause = |event: &Heard| matches!(event, Heard::Pause { .. });
+            let shown = heard.iter().rposition(|now| now.iter().any(is_pause))?;
+            let view = thinks(heard)?;
+            let opinion = view.opinion.filter(|_| heard.len() >= shown + 20);
+            Some(View { opinion, ..view })
+        };
+        let heard = play(EndpointSettings::default(), &picture(&stretches), told);
+        last_word(&heard.concat_events())
+    };
+    assert!((160..=165).contains(&last_word(-10.0)), "{}", last_word(-10.0));
+    assert!(last_word(10.0) > 290, "{}", last_word(10.0));
 }
 
 #[test]
@@ -201,11 +226,7 @@ fn a_loud_moment_of_others_is_the_speaker_only_where_more_words_are_expected() {
         let pause = heard.iter().find(|event| matches!(event, Heard::Pause { .. }));
         // A lull is a pause.
         assert!((72..=77).contains(&frame_no(pause.unwrap().at())), "{pause:?}");
-        let end = heard.iter().find_map(|event| match event {
-            Heard::SpeechEnd { last_speech, .. } => Some(frame_no(*last_speech)),
-            _ => None,
-        });
-        (marks, end.expect("it ends"))
+        (marks, last_word(&heard))
     };
     let (marks, end) = last_speech(-10.0);
     assert_eq!(marks, "[((}");
