@@ -72,7 +72,7 @@ struct Utterance {
     patience_ms: Option<u32>,
     /// Where the speaker was last near when others were heard to talk on for the first time.
     others_since: Option<SamplePos>,
-    /// Where speech went on after silence, as long as nobody knows whether it was waited for.
+    /// Where speech went on after a pause, as long as it is not known whether it was waited for.
     goes_on: Option<SamplePos>,
     /// From where on it is told how loud the speaker is: from the last pause on that they thought in.
     measured_from: SamplePos,
@@ -144,7 +144,8 @@ impl EndpointPolicy {
         self.run = (probability >= threshold)
             .then(|| Span::new(self.run.map_or(span.start, |run| run.start), span.end));
         if let (Some(run), Some(utterance)) = (self.real_run(), self.utterance.as_mut()) {
-            if run.start.since(utterance.last_speech) >= samples(self.settings.pause_ms) {
+            let silence = run.start.since(utterance.last_speech) >= samples(self.settings.pause_ms);
+            if silence && utterance.paused.is_some() {
                 utterance.goes_on = Some(run.start);
             }
             utterance.last_speech = run.end;
@@ -398,7 +399,7 @@ impl EndpointPolicy {
         let below = |db: f32| threshold.max(speaker - db);
         let (level, lately, loud_ms) = match utterance.patience_ms {
             _ if !self.lulls(utterance) => (threshold, below(LEAST_DB), SPOKEN_MS),
-            // Whether speech went on behind silence that was waited out is told once that is known.
+            // Whether it was waited for is not known yet.
             None if utterance.goes_on.is_some() => (threshold, below(LEAST_DB), SPOKEN_MS),
             Some(patience_ms) if patience_ms <= self.settings.hangover_ms => {
                 let again = foreground.threshold_again(speaker, utterance.last_near);
