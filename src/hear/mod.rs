@@ -48,6 +48,11 @@ pub enum HearError {
     )]
     TooMuchSilence { field: &'static str, ms: u32 },
     #[error(
+        "endpoint.others_ms is {ms} ms; it must be at least {least_ms} ms: shorter, the soft end of a \
+         word would pass for others"
+    )]
+    OthersTooSoon { ms: u32, least_ms: u32 },
+    #[error(
         "endpoint.pre_roll_ms + max_utterance_ms + max_grace_ms is {ms} ms; it must not be more \
          than {MAX_SPAN_MS} ms, which is what the sound buffer holds"
     )]

@@ -1,5 +1,6 @@
 use serde::{Deserialize, Serialize};
 
+use super::LULL_MS;
 use crate::hear::HearError;
 use crate::units::FRAME_MS;
 
@@ -50,7 +51,8 @@ pub struct EndpointSettings {
     /// [`MAX_SILENCE_MS`].
     pub bearable_ms: u32,
     /// How much longer each of these silences must last while only others, further away, are
-    /// heard; also the sound kept after the near speaker's last word. At most [`MAX_SILENCE_MS`].
+    /// heard; also the sound kept after the near speaker's last word. At least 260, since the ends of
+    /// words are as soft for that long, and at most [`MAX_SILENCE_MS`].
     pub others_ms: u32,
     /// Length after which an utterance ends at its next pause.
     pub max_utterance_ms: u32,
@@ -119,6 +121,10 @@ impl EndpointSettings {
             if ms > MAX_SILENCE_MS {
                 return Err(HearError::TooMuchSilence { field, ms });
             }
+        }
+        // Others are told from a soft ending by a lull at least.
+        if self.others_ms < LULL_MS {
+            return Err(HearError::OthersTooSoon { ms: self.others_ms, least_ms: LULL_MS });
         }
         // Each pair: the first must not be longer than the second.
         let pairs = [

@@ -525,6 +525,7 @@ fn settings_are_checked() {
             "endpoint.bearable_ms",
         ),
         (EndpointSettings { others_ms: 60_000, ..ok.clone() }, "endpoint.others_ms is 60000 ms"),
+        (EndpointSettings { others_ms: 240, ..ok.clone() }, "must be at least 260 ms"),
         (EndpointSettings { speech_probability: 1.5, ..ok.clone() }, "is 1.5; it must lie"),
         (EndpointSettings { silence_probability: f32::NAN, ..ok.clone() }, "is NaN"),
         (
