@@ -398,9 +398,10 @@ impl EndpointPolicy {
         // At least this loud now, and for so long of the last moments.
         let below = |db: f32| threshold.max(speaker - db);
         let (level, lately, loud_ms) = match utterance.patience_ms {
-            _ if !self.lulls(utterance) => (threshold, below(LEAST_DB), SPOKEN_MS),
-            // Whether it was waited for is not known yet.
-            None if utterance.goes_on.is_some() => (threshold, below(LEAST_DB), SPOKEN_MS),
+            // Before it is known whether speech was waited for, a lull says nothing.
+            _ if !self.lulls(utterance) || utterance.goes_on.is_some() => {
+                (threshold, below(LEAST_DB), SPOKEN_MS)
+            }
             Some(patience_ms) if patience_ms <= self.settings.hangover_ms => {
                 let again = foreground.threshold_again(speaker, utterance.last_near);
                 (f32::NEG_INFINITY, again, SYLLABLE_MS)

@@ -199,7 +199,7 @@ fn who_goes_on_after_thinking_is_near_though_softer() {
 #[test]
 fn what_is_thought_of_a_pause_may_be_known_only_when_speech_goes_on() {
     // They begin 0.3 s after the last word, and recognising takes 0.4 s.
-    let last_word = |sound_odds: f32| {
+    let ends = |sound_odds: f32| {
         let stretches = [('.', 100), ('#', 60), ('.', 15), ('o', 120), ('.', 100)];
         let mut thinks = thinks(sound_odds);
         let told = move |heard: &[HeardNow]| {
@@ -212,8 +212,8 @@ fn what_is_thought_of_a_pause_may_be_known_only_when_speech_goes_on() {
         let heard = play(EndpointSettings::default(), &picture(&stretches), told);
         last_word(&heard.concat_events())
     };
-    assert!((160..=165).contains(&last_word(-10.0)), "{}", last_word(-10.0));
-    assert!(last_word(10.0) > 290, "{}", last_word(10.0));
+    assert!((160..=165).contains(&ends(-10.0)), "{}", ends(-10.0));
+    assert!(ends(10.0) > 290, "{}", ends(10.0));
 }
 
 #[test]
